@@ -1,0 +1,149 @@
+//! Runs the component once for each account and shows what it answers, without showing a secret.
+
+mod report;
+mod settings;
+
+use host_test::{
+    Capabilities, Configuration, Flavour, LocalUpstream, MemoryKeyValue, Network, Outgoing, Runtime,
+};
+use report::{Report, Row};
+use settings::{Request, Settings};
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Instant;
+use wasmtime_wasi::Rng;
+
+const HELP: &str = "\
+Usage: credwell [ACCOUNT_ID]...
+
+Runs the credentials component on wasmtime. Asks twice for each account, so the second answer shows
+the cache. Tokens are never shown whole.
+
+Without anything set it starts an upstream with sample accounts on this machine and asks that.
+
+Options:
+  --help     Show this text
+  --version  Show the version
+
+Environment:
+  CREDWELL_API_KEY          Pipedream API key. With it the real upstream is asked
+  CREDWELL_API_KEY_FILE     File that holds the key, in place of CREDWELL_API_KEY
+  CREDWELL_ACCOUNT_IDS      Account ids, separated by commas, in place of the arguments
+  CREDWELL_BASE_URL         Upstream's URL [default: https://api.pipedream.com]
+  CREDWELL_ENCRYPTION_KEYS  Keys for the cache, id:64-hex-digits [default: a random one]
+  CREDWELL_COMPONENTS       Folder of the built components [default: target/components]
+
+The API key is no argument because other users of a machine see the arguments of its processes.
+
+Exit status: 0 all accounts were answered, 1 an account or the run failed, 2 wrong usage.
+";
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let request = match Request::read(std::env::args_os().skip(1), |name| std::env::var_os(name)) {
+        Ok(request) => request,
+        Err(mistake) => {
+            eprintln!("credwell: {mistake:#}\nRun `credwell --help` for what can be set.");
+            return ExitCode::from(2);
+        }
+    };
+    let outcome = match request {
+        Request::Help => {
+            print(HELP);
+            Ok(true)
+        }
+        Request::Version => {
+            print(concat!("credwell ", env!("CARGO_PKG_VERSION"), "\n"));
+            Ok(true)
+        }
+        Request::Samples => ask_samples().await,
+        Request::Accounts(settings) => ask_accounts(settings).await,
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("credwell: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn ask_samples() -> anyhow::Result<bool> {
+    let upstream = LocalUpstream::start().await?;
+    let settings = Settings {
+        api_key: LocalUpstream::API_KEY.to_owned(),
+        base_url: upstream.base_url(),
+        authority: upstream.authority(),
+        encryption_keys: None,
+        account_ids: LocalUpstream::ACCOUNT_IDS.map(str::to_owned).to_vec(),
+    };
+    let (report, _) = ask(settings).await?;
+    print(&report.to_string());
+    print(&format!("\nThe sample upstream on this machine saw {}.\n", requests(upstream.count())));
+    Ok(report.is_complete())
+}
+
+async fn ask_accounts(settings: Settings) -> anyhow::Result<bool> {
+    let (report, sent) = ask(settings).await?;
+    print(&report.to_string());
+    print(&format!("\nThe upstream was sent {}.\n", requests(sent)));
+    Ok(report.is_complete())
+}
+
+/// Asks for every account twice, and says how many requests that took.
+async fn ask(settings: Settings) -> anyhow::Result<(Report, usize)> {
+    let network = Network::to([settings.authority]);
+    let capabilities = Capabilities {
+        outgoing: Outgoing::Network(network.clone()),
+        key_value: MemoryKeyValue::new(),
+        configuration: Configuration::from_iter([
+            ("credwell_api_key", settings.api_key),
+            ("credwell_base_url", settings.base_url),
+            ("credwell_encryption_keys", settings.encryption_keys.unwrap_or_else(random_key)),
+        ]),
+        clock: None,
+        entropy: None,
+    };
+    let runtime = Runtime::new(Flavour::Wasmtime)?;
+    let mut report = Report::default();
+    for account_id in &settings.account_ids {
+        for _ in 0..2 {
+            let start = Instant::now();
+            let mut instance = runtime.instantiate(&capabilities).await?;
+            match instance.get(account_id).await? {
+                Ok(credentials) => {
+                    let row = Row::new(&credentials, start.elapsed());
+                    row.warn(&credentials);
+                    report.push(row);
+                }
+                Err(error) => {
+                    eprintln!("{}", report::explain(account_id, &error));
+                    report.fail();
+                    break;
+                }
+            }
+        }
+    }
+    Ok((report, network.count()))
+}
+
+/// The cache lives as long as this process, so its key may too.
+fn random_key() -> String {
+    let mut key = [0; 32];
+    wasmtime_wasi::thread_rng().fill_bytes(&mut key);
+    let digits: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("run:{digits}")
+}
+
+fn requests(count: usize) -> String {
+    match count {
+        1 => "1 request".to_owned(),
+        count => format!("{count} requests"),
+    }
+}
+
+/// Unlike `print!` it doesn't panic when the reader, for example `head`, has seen enough.
+fn print(text: &str) {
+    _ = std::io::stdout().write_all(text.as_bytes());
+}

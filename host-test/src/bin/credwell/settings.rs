@@ -1,0 +1,157 @@
+//! What the command is asked to do, from its arguments and its environment.
+
+use anyhow::{Context, bail, ensure};
+use std::ffi::OsString;
+use std::path::Path;
+
+const DEFAULT_BASE_URL: &str = "https://api.pipedream.com";
+
+/// What the command is asked to do.
+#[derive(Debug, PartialEq)]
+pub enum Request {
+    Help,
+    Version,
+    /// Ask an upstream on this machine for its sample accounts.
+    Samples,
+    /// Ask the real upstream.
+    Accounts(Settings),
+}
+
+/// Whom to ask for what. It holds the API key, hence no `Debug` that shows it.
+#[derive(PartialEq)]
+pub struct Settings {
+    pub api_key: String,
+    pub base_url: String,
+    /// The base URL's host and port.
+    pub authority: String,
+    /// None: a random key for this run.
+    pub encryption_keys: Option<String>,
+    pub account_ids: Vec<String>,
+}
+
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Settings").field("base_url", &self.base_url).finish_non_exhaustive()
+    }
+}
+
+impl Request {
+    /// # Errors
+    ///
+    /// Wrong usage. The text says what to change and holds no secret.
+    pub fn read(
+        arguments: impl IntoIterator<Item = OsString>,
+        environment: impl Fn(&str) -> Option<OsString>,
+    ) -> anyhow::Result<Self> {
+        let mut account_ids = Vec::new();
+        for argument in arguments {
+            match argument.to_str().context("an argument is no Unicode text")? {
+                "--help" | "-h" => return Ok(Self::Help),
+                "--version" | "-V" => return Ok(Self::Version),
+                option if option.starts_with('-') => bail!("there is no option {option:?}"),
+                account_id => account_ids.push(account_id.to_owned()),
+            }
+        }
+
+        let variable = |name: &str| -> anyhow::Result<Option<String>> {
+            let value = environment(name).filter(|value| !value.is_empty());
+            let value = value.map(OsString::into_string).transpose();
+            value.map_err(|_| anyhow::anyhow!("{name} is no Unicode text"))
+        };
+        if let Some(listed) = variable("CREDWELL_ACCOUNT_IDS")? {
+            ensure!(account_ids.is_empty(), "accounts are both in CREDWELL_ACCOUNT_IDS and arguments");
+            let listed = listed.split(',').map(str::trim).filter(|account_id| !account_id.is_empty());
+            account_ids = listed.map(str::to_owned).collect();
+        }
+        let base_url = variable("CREDWELL_BASE_URL")?;
+        let encryption_keys = variable("CREDWELL_ENCRYPTION_KEYS")?;
+        let api_key = match (variable("CREDWELL_API_KEY")?, variable("CREDWELL_API_KEY_FILE")?) {
+            (Some(_), Some(_)) => bail!("set one of CREDWELL_API_KEY and CREDWELL_API_KEY_FILE, not both"),
+            (Some(api_key), None) => api_key,
+            (None, Some(file)) => read_key(Path::new(&file))?,
+            (None, None) => {
+                let is_bare = account_ids.is_empty() && base_url.is_none() && encryption_keys.is_none();
+                ensure!(
+                    is_bare,
+                    "there is no API key: set CREDWELL_API_KEY, or CREDWELL_API_KEY_FILE to the name of a \
+                     file that holds it"
+                );
+                return Ok(Self::Samples);
+            }
+        };
+        ensure!(
+            !account_ids.is_empty(),
+            "there is no account to ask for: name accounts as arguments or in CREDWELL_ACCOUNT_IDS"
+        );
+
+        let base_url = base_url.unwrap_or_else(|| DEFAULT_BASE_URL.to_owned());
+        let uri: http::Uri = base_url.parse().context("CREDWELL_BASE_URL is no URL")?;
+        let authority = uri.authority().context("CREDWELL_BASE_URL names no host")?.to_string();
+        Ok(Self::Accounts(Settings { api_key, base_url, authority, encryption_keys, account_ids }))
+    }
+}
+
+fn read_key(file: &Path) -> anyhow::Result<String> {
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("CREDWELL_API_KEY_FILE: can't read {}", file.display()))?;
+    let key = text.trim();
+    ensure!(!key.is_empty(), "CREDWELL_API_KEY_FILE: {} is empty", file.display());
+    Ok(key.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(arguments: &[&str], environment: &[(&str, &str)]) -> anyhow::Result<Request> {
+        Request::read(arguments.iter().map(OsString::from), |name| {
+            let found = environment.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| OsString::from(value))
+        })
+    }
+
+    fn accounts(arguments: &[&str], environment: &[(&str, &str)]) -> Settings {
+        match read(arguments, environment) {
+            Ok(Request::Accounts(settings)) => settings,
+            other => panic!("not a request for accounts: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn nothing_set_means_the_samples() {
+        assert_eq!(read(&[], &[]).expect("valid"), Request::Samples);
+        assert_eq!(read(&[], &[("CREDWELL_API_KEY", "")]).expect("valid"), Request::Samples);
+    }
+
+    #[test]
+    fn accounts_come_from_the_arguments_or_the_environment() {
+        let key = ("CREDWELL_API_KEY", "key");
+        let settings = accounts(&["apn_a", "apn_b"], &[key]);
+        assert_eq!(settings.account_ids, ["apn_a", "apn_b"]);
+        assert_eq!(settings.authority, "api.pipedream.com");
+
+        let listed = ("CREDWELL_ACCOUNT_IDS", "apn_a, apn_b,");
+        let elsewhere = ("CREDWELL_BASE_URL", "https://gateway.example:8443/pipedream");
+        let settings = accounts(&[], &[key, listed, elsewhere]);
+        assert_eq!(settings.account_ids, ["apn_a", "apn_b"]);
+        assert_eq!(settings.authority, "gateway.example:8443");
+        assert!(read(&["apn_c"], &[key, listed]).is_err());
+    }
+
+    #[test]
+    fn what_is_missing_or_ambiguous_is_refused() {
+        let key = ("CREDWELL_API_KEY", "key");
+        assert!(read(&["apn_a"], &[]).is_err());
+        assert!(read(&[], &[("CREDWELL_BASE_URL", "https://gateway.example")]).is_err());
+        assert!(read(&[], &[key]).is_err());
+        assert!(read(&["apn_a"], &[key, ("CREDWELL_API_KEY_FILE", "file")]).is_err());
+        assert!(read(&["apn_a"], &[key, ("CREDWELL_BASE_URL", "no url")]).is_err());
+        assert!(read(&["--key"], &[key]).is_err());
+    }
+
+    #[test]
+    fn a_request_shows_no_key() {
+        let request = read(&["apn_a"], &[("CREDWELL_API_KEY", "secret")]).expect("valid");
+        assert!(!format!("{request:?}").contains("secret"));
+    }
+}

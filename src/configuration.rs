@@ -1,0 +1,308 @@
+//! The configuration of the component: the settings of the host, checked.
+
+use crate::account_id::is_identifier;
+use crate::base_url::{BaseUrl, BaseUrlError};
+use crate::encryption_keys::EncryptionKeys;
+use crate::freshness::RefreshPolicy;
+use crate::ports::{self, SettingsError};
+use crate::secret::{ExposeSecret, SecretString};
+use crate::settings::Settings;
+use core::time::Duration;
+
+/// Every setting's name.
+pub const NAMES: [&str; 20] = [
+    "credwell_api_key",
+    "credwell_request_form",
+    "credwell_oauth_client_id",
+    "credwell_oauth_client_secret",
+    "credwell_project_id",
+    "credwell_environment",
+    "credwell_base_url",
+    "credwell_allow_insecure_base_url",
+    "credwell_bucket",
+    "credwell_tenant",
+    "credwell_encryption_keys",
+    "credwell_allow_plaintext_cache",
+    "credwell_refresh_window_seconds",
+    "credwell_max_age_without_expiry_seconds",
+    "credwell_negative_cache_seconds",
+    "credwell_connect_timeout_ms",
+    "credwell_first_byte_timeout_ms",
+    "credwell_between_bytes_timeout_ms",
+    "credwell_deadline_ms",
+    "credwell_max_retries",
+];
+
+/// The configuration of one call.
+#[derive(Debug)]
+pub struct Configuration {
+    /// Where the upstream is.
+    pub base_url: BaseUrl,
+    /// How it is asked.
+    pub form: RequestForm,
+    /// What it is asked with.
+    pub authorization: Authorization,
+    /// The bucket of the host's key-value store.
+    pub bucket: String,
+    /// Separates the entries of tenants that share a bucket and an API key.
+    pub tenant: String,
+    /// How cached entries are protected.
+    pub protection: Protection,
+    /// When cached credentials are refreshed.
+    pub refresh: RefreshPolicy,
+    /// How long an answer like 'not found' is kept; zero: not at all.
+    pub negative_age: Duration,
+    /// See [`ports::Limits`].
+    pub connect_timeout: Duration,
+    /// See [`ports::Limits`].
+    pub first_byte_timeout: Duration,
+    /// See [`ports::Limits`].
+    pub between_bytes_timeout: Duration,
+    /// How long a call may take with everything that it sends and waits for.
+    pub deadline: Duration,
+    /// How often a failed request is sent once more.
+    pub max_retries: u32,
+}
+
+/// The forms of the request for an account's credentials.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RequestForm {
+    /// `GET /v1/accounts/{id}/credentials`.
+    Credentials,
+    /// `GET /v1/accounts/{id}?include_credentials=1`.
+    Account,
+    /// `GET /v1/connect/{project_id}/accounts/{id}?include_credentials=true`.
+    Connect {
+        /// `proj_` and then letters or digits.
+        project_id: String,
+        /// Goes into `x-pd-environment`: `development` or `production`.
+        environment: String,
+    },
+}
+
+/// What requests are authorized with.
+#[derive(Debug)]
+pub enum Authorization {
+    /// A user's API key.
+    ApiKey(SecretString),
+    /// An OAuth client, for which the upstream gives tokens.
+    OAuthClient {
+        /// The client's id, which is no secret.
+        id: String,
+        /// The client's secret.
+        secret: SecretString,
+    },
+}
+
+/// How cached entries are protected.
+#[derive(Debug)]
+pub enum Protection {
+    /// Encrypted under the first key.
+    Encrypted(EncryptionKeys),
+    /// Not at all, as was explicitly allowed.
+    Plaintext,
+}
+
+/// What is wrong with the configuration. It names the setting and never repeats its value.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigurationError {
+    /// A setting is needed and not set.
+    #[error("{name} is not set: {expected}")]
+    Missing {
+        /// The setting.
+        name: &'static str,
+        /// What to set it to.
+        expected: &'static str,
+    },
+    /// A setting has a value that it can't have.
+    #[error("{name} is malformed: it takes {expected}")]
+    Malformed {
+        /// The setting.
+        name: &'static str,
+        /// What it takes.
+        expected: &'static str,
+    },
+    /// A setting is set that the others leave no use for.
+    #[error("{name} is set but not used: {expected}")]
+    Unused {
+        /// The setting.
+        name: &'static str,
+        /// What to do about it.
+        expected: &'static str,
+    },
+    /// There is no setting of this name.
+    #[error("{name} is no setting of this component: correct or remove it")]
+    Unknown {
+        /// The name that was set.
+        name: String,
+    },
+    /// The host could not read its configuration.
+    #[error(transparent)]
+    Unreadable(#[from] SettingsError),
+}
+
+use ConfigurationError::{Malformed, Missing, Unused};
+
+impl Configuration {
+    /// Reads and checks the host's settings.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with them.
+    pub async fn load(host: &impl ports::Settings) -> Result<Self, ConfigurationError> {
+        let mut settings = Settings::read(host).await?;
+        let form = request_form(&mut settings)?;
+        let default = Duration::from_secs;
+        let configuration = Self {
+            base_url: base_url(&mut settings)?,
+            authorization: authorization(&mut settings, &form)?,
+            form,
+            // Not every host has a bucket of another name than the empty one.
+            bucket: settings
+                .take_even_if_empty("credwell_bucket")
+                .map_or_else(|| "default".to_owned(), |name| name.expose_secret().to_owned()),
+            tenant: settings.take("credwell_tenant").unwrap_or_default(),
+            protection: protection(&mut settings)?,
+            refresh: RefreshPolicy {
+                window: settings.take_seconds("credwell_refresh_window_seconds")?.unwrap_or(default(60)),
+                max_age_without_expiry: settings.take_seconds("credwell_max_age_without_expiry_seconds")?,
+            },
+            negative_age: settings.take_seconds("credwell_negative_cache_seconds")?.unwrap_or(default(30)),
+            connect_timeout: settings.take_milliseconds("credwell_connect_timeout_ms")?.unwrap_or(default(5)),
+            first_byte_timeout: settings
+                .take_milliseconds("credwell_first_byte_timeout_ms")?
+                .unwrap_or(default(10)),
+            between_bytes_timeout: settings
+                .take_milliseconds("credwell_between_bytes_timeout_ms")?
+                .unwrap_or(default(5)),
+            deadline: settings.take_milliseconds("credwell_deadline_ms")?.unwrap_or(default(30)),
+            max_retries: settings
+                .take_number("credwell_max_retries", 0..=10, "a whole number from 0 to 10")?
+                .unwrap_or(2),
+        };
+        settings.finish()?;
+        Ok(configuration)
+    }
+
+    /// The secret that partitions the cache: entries of one are never found with another.
+    pub fn partition_secret(&self) -> &SecretString {
+        match &self.authorization {
+            Authorization::ApiKey(key) => key,
+            Authorization::OAuthClient { secret, .. } => secret,
+        }
+    }
+}
+
+fn request_form(settings: &mut Settings) -> Result<RequestForm, ConfigurationError> {
+    let name = "credwell_request_form";
+    let form = settings.take(name);
+    let project_id = settings.take("credwell_project_id");
+    let environment = settings.take("credwell_environment");
+    let other = match form.as_deref() {
+        None | Some("credentials") => RequestForm::Credentials,
+        Some("account") => RequestForm::Account,
+        Some("connect") => return connect_form(project_id, environment),
+        Some(_) => return Err(Malformed { name, expected: "credentials, account or connect" }),
+    };
+    for (name, value) in [("credwell_project_id", project_id), ("credwell_environment", environment)] {
+        if value.is_some() {
+            return Err(Unused { name, expected: "remove it, or set credwell_request_form to connect" });
+        }
+    }
+    Ok(other)
+}
+
+fn connect_form(
+    project_id: Option<String>,
+    environment: Option<String>,
+) -> Result<RequestForm, ConfigurationError> {
+    let name = "credwell_project_id";
+    let expected = "the id of the Connect project, proj_ and then letters or digits";
+    let project_id = project_id.ok_or(Missing { name, expected })?;
+    if !is_identifier(&project_id, "proj_") {
+        return Err(Malformed { name, expected });
+    }
+    let name = "credwell_environment";
+    let expected = "development or production";
+    let environment = environment.ok_or(Missing { name, expected })?;
+    if !["development", "production"].contains(&environment.as_str()) {
+        return Err(Malformed { name, expected });
+    }
+    Ok(RequestForm::Connect { project_id, environment })
+}
+
+fn authorization(settings: &mut Settings, form: &RequestForm) -> Result<Authorization, ConfigurationError> {
+    let api_key = settings.take_secret("credwell_api_key");
+    let id = settings.take("credwell_oauth_client_id");
+    let secret = settings.take_secret("credwell_oauth_client_secret");
+
+    let name = "credwell_api_key";
+    if *form == RequestForm::Credentials
+        || (*form == RequestForm::Account && id.is_none() && secret.is_none())
+    {
+        let expected = "remove it, or set credwell_request_form to account or connect";
+        if id.is_some() {
+            return Err(Unused { name: "credwell_oauth_client_id", expected });
+        }
+        if secret.is_some() {
+            return Err(Unused { name: "credwell_oauth_client_secret", expected });
+        }
+        let key = api_key.ok_or(Missing { name, expected: "a Pipedream API key" })?;
+        return Ok(Authorization::ApiKey(header_value(key, name)?));
+    }
+    if api_key.is_some() {
+        let expected = "remove it, the OAuth client is used";
+        return Err(Unused { name, expected });
+    }
+    let name = "credwell_oauth_client_id";
+    let id = id.ok_or(Missing { name, expected: "the id of a Pipedream OAuth client" })?;
+    let name = "credwell_oauth_client_secret";
+    let secret = secret.ok_or(Missing { name, expected: "the secret of the OAuth client" })?;
+    Ok(Authorization::OAuthClient { id, secret })
+}
+
+/// A key that can stand in a header: anything but visible ASCII would break the request or the rules of
+/// RFC 6750, section 2.1.
+fn header_value(key: SecretString, name: &'static str) -> Result<SecretString, ConfigurationError> {
+    if key.expose_secret().bytes().all(|byte| byte.is_ascii_graphic()) {
+        Ok(key)
+    } else {
+        Err(Malformed { name, expected: "visible ASCII characters without spaces or line ends" })
+    }
+}
+
+fn base_url(settings: &mut Settings) -> Result<BaseUrl, ConfigurationError> {
+    let name = "credwell_base_url";
+    let allow_insecure = settings.take_flag("credwell_allow_insecure_base_url")?;
+    let text = settings.take(name);
+    let text = text.as_deref().unwrap_or("https://api.pipedream.com");
+    BaseUrl::parse(text, allow_insecure).map_err(|error| Malformed {
+        name,
+        expected: match error {
+            BaseUrlError::Malformed => "https://host[:port][/path] without user, query or fragment",
+            BaseUrlError::Insecure => {
+                "https, or a loopback host; set credwell_allow_insecure_base_url to true to send the key unencrypted"
+            }
+        },
+    })
+}
+
+fn protection(settings: &mut Settings) -> Result<Protection, ConfigurationError> {
+    let name = "credwell_encryption_keys";
+    let keys = settings.take_secret(name);
+    let allow_plaintext = settings.take_flag("credwell_allow_plaintext_cache")?;
+    match keys {
+        Some(_) if allow_plaintext => Err(Unused { name, expected: "remove it or credwell_allow_plaintext_cache" }),
+        Some(keys) => EncryptionKeys::parse(keys.expose_secret()).map(Protection::Encrypted).ok_or(Malformed {
+            name,
+            expected: "id:key pairs separated by commas, each key 64 hexadecimal digits and each id its own",
+        }),
+        None if allow_plaintext => Ok(Protection::Plaintext),
+        None => Err(Missing {
+            name,
+            expected: "set it to a name, a colon and 64 random hexadecimal digits, or set credwell_allow_plaintext_cache to true to cache credentials unencrypted",
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,107 @@
+//! The keys that protect cached entries.
+
+use zeroize::Zeroizing;
+
+/// The length of a key, in bytes.
+pub const KEY_LENGTH: usize = 32;
+
+/// Far more than a rotation needs.
+const MAXIMUM_KEYS: usize = 16;
+const MAXIMUM_ID_LENGTH: usize = 32;
+
+/// One key, and the id that entries name it by.
+pub struct EncryptionKey {
+    /// Letters, digits, `-` and `_`.
+    pub id: String,
+    /// The key itself.
+    pub key: Zeroizing<[u8; KEY_LENGTH]>,
+}
+
+impl core::fmt::Debug for EncryptionKey {
+    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        formatter.debug_struct("EncryptionKey").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// At least one key. The first encrypts, all decrypt, so that a new key can be put in front while the
+/// entries of the old one stay readable.
+#[derive(Debug)]
+pub struct EncryptionKeys(Vec<EncryptionKey>);
+
+impl EncryptionKeys {
+    /// Takes `id:key` pairs separated by commas, each key 64 hexadecimal digits:
+    /// `2026b:8f…,2026a:03…`. None for anything else, a repeated id included.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut keys: Vec<EncryptionKey> = Vec::new();
+        for pair in text.split(',') {
+            let key = parse_key(pair.trim())?;
+            if keys.len() == MAXIMUM_KEYS || keys.iter().any(|known| known.id == key.id) {
+                return None;
+            }
+            keys.push(key);
+        }
+        Some(Self(keys))
+    }
+
+    /// The key that encrypts.
+    pub fn current(&self) -> Option<&EncryptionKey> {
+        self.0.first()
+    }
+
+    /// The key that an entry names.
+    pub fn find(&self, id: &[u8]) -> Option<&EncryptionKey> {
+        self.0.iter().find(|key| key.id.as_bytes() == id)
+    }
+}
+
+fn parse_key(pair: &str) -> Option<EncryptionKey> {
+    let (id, digits) = pair.split_once(':')?;
+    let is_id = (1..=MAXIMUM_ID_LENGTH).contains(&id.len())
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+    let mut key = Zeroizing::new([0; KEY_LENGTH]);
+    let decoded = base16ct::mixed::decode(digits, key.as_mut_slice()).ok()?.len();
+    (is_id && decoded == KEY_LENGTH).then(|| EncryptionKey { id: id.to_owned(), key })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digits(digit: &str) -> String {
+        digit.repeat(64)
+    }
+
+    #[test]
+    fn the_first_key_encrypts_and_all_are_found() {
+        let keys = EncryptionKeys::parse(&format!("new:{}, old:{}", digits("a"), digits("B"))).unwrap();
+        assert_eq!(keys.current().unwrap().id, "new");
+        assert_eq!(*keys.find(b"old").unwrap().key, [0xbb; 32]);
+        assert!(keys.find(b"other").is_none());
+    }
+
+    #[test]
+    fn malformed_keys_are_refused() {
+        for text in [
+            String::new(),
+            digits("a"),
+            format!(":{}", digits("a")),
+            format!("k:{}", "a".repeat(63)),
+            format!("k:{}", "a".repeat(62)),
+            format!("k:{}", "a".repeat(66)),
+            format!("k:{}", digits("g")),
+            format!("k:{},", digits("a")),
+            format!("k:{},k:{}", digits("a"), digits("b")),
+            format!("k k:{}", digits("a")),
+            format!("{}:{}", "k".repeat(33), digits("a")),
+        ] {
+            assert!(EncryptionKeys::parse(&text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_not_printed() {
+        let keys = EncryptionKeys::parse(&format!("k:{}", digits("a"))).unwrap();
+        let printed = format!("{keys:?}");
+        assert!(printed.contains('k') && !printed.contains("aa") && !printed.contains("170"));
+    }
+}

@@ -1,0 +1,152 @@
+//! What is cached: a header of times, and the content that came from the upstream.
+//!
+//! As text it is the header's JSON, a line end, and the content as it came. The header has no line ends.
+
+use crate::freshness::Times;
+use crate::secret::{ExposeSecret, SecretSlice, SecretString};
+use crate::timestamp::UnixMilliseconds;
+use core::time::Duration;
+use serde::{Deserialize, Serialize};
+
+/// A cached answer of the upstream.
+#[derive(Debug)]
+pub struct Entry {
+    /// What is known of it.
+    pub header: Header,
+    /// For an account its JSON, for a token the token, for an answer in the negative its reason.
+    pub content: SecretString,
+}
+
+/// What is known of an entry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// What the content is.
+    pub kind: Kind,
+    /// When it was fetched.
+    pub fetched_at: UnixMilliseconds,
+    /// When it expires.
+    pub expires_at: Option<UnixMilliseconds>,
+    /// When the upstream means to replace it.
+    pub next_refresh_at: Option<UnixMilliseconds>,
+    /// A refresh that brought nothing new.
+    pub setback: Option<Setback>,
+}
+
+/// What the content of an entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// The account object.
+    Account,
+    /// The OAuth client's own access token.
+    Token,
+    /// The upstream answered 404.
+    NotFound,
+    /// The upstream answered 403.
+    Forbidden,
+    /// The upstream called the account dead.
+    Dead,
+}
+
+/// A refresh that brought nothing new, after which the upstream is left alone for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Setback {
+    /// What happened.
+    pub cause: Cause,
+    /// How often in a row.
+    pub count: u32,
+    /// When to ask again.
+    pub retry_at: UnixMilliseconds,
+}
+
+/// How a refresh can bring nothing new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// It failed.
+    Failed,
+    /// It brought the same token.
+    Unchanged,
+}
+
+impl Setback {
+    /// The setback that follows `earlier`: the next one in a row if the cause is the same. `wait` gives the
+    /// time to wait after so many.
+    pub fn after(
+        earlier: Option<Self>,
+        cause: Cause,
+        now: UnixMilliseconds,
+        wait: impl FnOnce(u32) -> Duration,
+    ) -> Self {
+        let earlier = earlier.filter(|setback| setback.cause == cause);
+        let count = earlier.map_or(0, |setback| setback.count).saturating_add(1);
+        Self { cause, count, retry_at: now.after(wait(count)) }
+    }
+}
+
+impl Header {
+    /// The times that decide on its freshness.
+    pub fn times(&self) -> Times {
+        Times {
+            fetched_at: self.fetched_at,
+            expires_at: self.expires_at,
+            next_refresh_at: self.next_refresh_at,
+            retry_at: self.setback.map(|setback| setback.retry_at),
+        }
+    }
+}
+
+impl Entry {
+    /// The entry as text. None if the header can't be written, which no header is known to cause.
+    pub fn to_text(&self) -> Option<SecretSlice<u8>> {
+        let header = serde_json::to_string(&self.header).ok()?;
+        Some([header.as_bytes(), b"\n", self.content.expose_secret().as_bytes()].concat().into())
+    }
+
+    /// Reads an entry. None if `text` is anything else.
+    pub fn from_text(text: &SecretSlice<u8>) -> Option<Self> {
+        let (header, content) = core::str::from_utf8(text.expose_secret()).ok()?.split_once('\n')?;
+        Some(Self { header: serde_json::from_str(header).ok()?, content: content.into() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_written_entry_is_read_back(
+            fetched_at: i64, expires_at: Option<i64>, next: Option<i64>, count: Option<u32>, content in "(?s).{0,64}"
+        ) {
+            let header = Header {
+                kind: Kind::Account,
+                fetched_at: UnixMilliseconds(fetched_at),
+                expires_at: expires_at.map(UnixMilliseconds),
+                next_refresh_at: next.map(UnixMilliseconds),
+                setback: count.map(|count| Setback {
+                    cause: Cause::Unchanged,
+                    count,
+                    retry_at: UnixMilliseconds(fetched_at),
+                }),
+            };
+            let entry = Entry { header: header.clone(), content: content.as_str().into() };
+            let read = Entry::from_text(&entry.to_text().unwrap()).unwrap();
+            prop_assert_eq!(read.header, header);
+            prop_assert_eq!(read.content.expose_secret(), content);
+        }
+
+        #[test]
+        fn no_text_panics(text in prop::collection::vec(any::<u8>(), 0..128)) {
+            let _ = Entry::from_text(&text.into());
+        }
+    }
+
+    #[test]
+    fn foreign_texts_are_no_entries() {
+        for text in ["", "{}\n", "null\ntext", "text", r#"{"kind":"other","fetched_at":0}"#] {
+            assert!(Entry::from_text(&text.as_bytes().to_vec().into()).is_none(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Fetching an account from the upstream.
+
+use crate::account::Account;
+use crate::account_id::AccountId;
+use crate::cache::Cache;
+use crate::configuration::{Authorization, Configuration};
+use crate::deadline::Deadline;
+use crate::error::{Error, Refused};
+use crate::exchange;
+use crate::oauth_token;
+use crate::ports::Ports;
+use crate::request;
+use crate::secret::{ExposeSecret, SecretString};
+
+/// The account as the upstream knows it now.
+///
+/// A cached OAuth token that the upstream refuses is replaced and the question asked once more: it can
+/// have been revoked before its expiry.
+pub async fn account<P: Ports>(
+    ports: &P,
+    configuration: &Configuration,
+    cache: &mut Cache<'_, P>,
+    deadline: Deadline,
+    account_id: &AccountId,
+) -> Result<Account, Error> {
+    let ask = async |bearer: &SecretString, refused| {
+        let request = request::for_account(configuration, account_id, bearer);
+        let body = exchange::send(ports, configuration, deadline, &request, refused).await?;
+        Account::from_response(body.expose_secret(), account_id)
+    };
+    let (id, secret) = match &configuration.authorization {
+        Authorization::ApiKey(key) => return ask(key, Refused::ApiKey).await,
+        Authorization::OAuthClient { id, secret } => (id, secret),
+    };
+    let bearer = oauth_token::get(ports, configuration, cache, deadline, (id, secret)).await?;
+    match ask(&bearer.token, Refused::OAuthToken).await {
+        Err(Error::Unauthorized(_)) if bearer.is_cached => {
+            let bearer = oauth_token::fetch(ports, configuration, cache, deadline, (id, secret)).await?;
+            ask(&bearer.token, Refused::OAuthToken).await
+        }
+        answer => answer,
+    }
+}

@@ -1,0 +1,215 @@
+//! When cached credentials are used, when they are refreshed, and when they are of no more use.
+//!
+//! | | |
+//! |---|---|
+//! | expiry | `expires_at`, else `fetched_at + max_age_without_expiry` if that is set, else never |
+//! | life | `expiry − fetched_at` |
+//! | lead | `min(window × (1 + jitter / 2), life / 4)`, jitter from 0 up to 1, drawn for each call |
+//! | soft deadline | the earlier of `expiry − lead` and `next_refresh_at` |
+//!
+//! Before the soft deadline an entry is fresh; from there on it is due, and still serves if the refresh
+//! fails; at its expiry it has expired and never serves again. The jitter lets the instances that share
+//! an entry reach its soft deadline one after the other. A token that lives for less than four windows is
+//! still used for three quarters of its life.
+
+use crate::timestamp::UnixMilliseconds;
+use core::time::Duration;
+
+/// How far an entry may come from the future: the clocks of machines that share a bucket differ a little.
+pub const CLOCK_TOLERANCE: Duration = Duration::from_secs(5);
+
+/// The settings that decide when to refresh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RefreshPolicy {
+    /// How long before its expiry a token is refreshed.
+    pub window: Duration,
+    /// How long credentials are kept that don't expire; none: for ever.
+    pub max_age_without_expiry: Option<Duration>,
+}
+
+/// The times of a cached entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// When it was fetched.
+    pub fetched_at: UnixMilliseconds,
+    /// When it expires.
+    pub expires_at: Option<UnixMilliseconds>,
+    /// When the upstream means to replace it.
+    pub next_refresh_at: Option<UnixMilliseconds>,
+    /// Before this moment the upstream is not asked again, unless the entry has expired.
+    pub retry_at: Option<UnixMilliseconds>,
+}
+
+/// What an entry is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// It serves.
+    Fresh,
+    /// It is to be refreshed, and serves if that fails.
+    Due,
+    /// It never serves again.
+    Expired,
+    /// It was fetched later than now, so the clock has stepped back and the entry's age is not known.
+    FromTheFuture,
+}
+
+impl Times {
+    /// What the entry is good for at `now`. `jitter` gives a number from 0 up to 1; it is asked only close
+    /// to the expiry.
+    pub fn freshness(
+        &self,
+        policy: &RefreshPolicy,
+        now: UnixMilliseconds,
+        jitter: impl FnOnce() -> f64,
+    ) -> Freshness {
+        if self.fetched_at > now.after(CLOCK_TOLERANCE) {
+            return Freshness::FromTheFuture;
+        }
+        let expiry = self.expiry(policy);
+        if expiry.is_some_and(|expiry| now >= expiry) {
+            return Freshness::Expired;
+        }
+        let is_put_off = self.retry_at.is_some_and(|retry_at| now < retry_at);
+        if !is_put_off && (self.is_replaced_at(now) || self.is_in_window(expiry, policy, now, jitter)) {
+            return Freshness::Due;
+        }
+        Freshness::Fresh
+    }
+
+    fn expiry(&self, policy: &RefreshPolicy) -> Option<UnixMilliseconds> {
+        let by_age = policy.max_age_without_expiry.map(|age| self.fetched_at.after(age));
+        self.expires_at.or(by_age)
+    }
+
+    fn is_replaced_at(&self, now: UnixMilliseconds) -> bool {
+        self.next_refresh_at.is_some_and(|next_refresh_at| now >= next_refresh_at)
+    }
+
+    fn is_in_window(
+        &self,
+        expiry: Option<UnixMilliseconds>,
+        policy: &RefreshPolicy,
+        now: UnixMilliseconds,
+        jitter: impl FnOnce() -> f64,
+    ) -> bool {
+        let Some(expiry) = expiry else { return false };
+        let life = expiry.since(self.fetched_at);
+        let lead = |jitter: f64| policy.window.mul_f64(1.0 + jitter / 2.0).min(life / 4);
+        now >= expiry.before(lead(1.0)) && now >= expiry.before(lead(jitter()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Freshness::{Due, Expired, Fresh, FromTheFuture};
+    use super::*;
+    use proptest::prelude::*;
+
+    const HOUR: i64 = 3_600_000;
+    const POLICY: RefreshPolicy =
+        RefreshPolicy { window: Duration::from_secs(60), max_age_without_expiry: None };
+
+    fn times(expires_at: Option<i64>) -> Times {
+        Times {
+            fetched_at: UnixMilliseconds(0),
+            expires_at: expires_at.map(UnixMilliseconds),
+            next_refresh_at: None,
+            retry_at: None,
+        }
+    }
+
+    #[test]
+    fn an_entry_goes_from_fresh_to_due_to_expired() {
+        for (life, now, jitter, expected) in [
+            (HOUR, 0, 0.0, Fresh),
+            (HOUR, HOUR - 90_001, 1.0, Fresh),
+            (HOUR, HOUR - 90_000, 1.0, Due),
+            (HOUR, HOUR - 60_001, 0.0, Fresh),
+            (HOUR, HOUR - 60_000, 0.0, Due),
+            (HOUR, HOUR - 75_001, 0.5, Fresh),
+            (HOUR, HOUR - 75_000, 0.5, Due),
+            (HOUR, HOUR - 1, 0.0, Due),
+            (HOUR, HOUR, 0.0, Expired),
+            (HOUR, HOUR + 1, 0.0, Expired),
+            // A life of 40 s: the window is a quarter of it, whatever the jitter.
+            (40_000, 29_999, 0.9, Fresh),
+            (40_000, 30_000, 0.0, Due),
+            (40_000, 40_000, 0.0, Expired),
+            // Expired when it came.
+            (-1, 0, 0.0, Expired),
+            (0, 0, 0.0, Expired),
+        ] {
+            let found = times(Some(life)).freshness(&POLICY, UnixMilliseconds(now), || jitter);
+            assert_eq!(found, expected, "life {life}, now {now}, jitter {jitter}");
+        }
+    }
+
+    #[test]
+    fn credentials_without_expiry_stay_fresh_unless_their_age_is_limited() {
+        let now = UnixMilliseconds(HOUR * 24 * 365 * 50);
+        assert_eq!(times(None).freshness(&POLICY, now, || 0.0), Fresh);
+        let limited = RefreshPolicy { max_age_without_expiry: Some(Duration::from_secs(3600)), ..POLICY };
+        for (now, expected) in [(HOUR - 60_001, Fresh), (HOUR - 60_000, Due), (HOUR, Expired)] {
+            assert_eq!(times(None).freshness(&limited, UnixMilliseconds(now), || 0.0), expected, "{now}");
+            let expiring = times(Some(HOUR * 10)).freshness(&limited, UnixMilliseconds(now), || 0.0);
+            assert_eq!(expiring, Fresh, "the limit is for credentials without expiry only");
+        }
+    }
+
+    #[test]
+    fn the_upstreams_own_refresh_makes_an_entry_due() {
+        let next_refresh_at = Some(UnixMilliseconds(13 * 60_000));
+        for expires_at in [Some(HOUR), None] {
+            let times = Times { next_refresh_at, ..times(expires_at) };
+            assert_eq!(times.freshness(&POLICY, UnixMilliseconds(13 * 60_000 - 1), || 0.0), Fresh);
+            assert_eq!(times.freshness(&POLICY, UnixMilliseconds(13 * 60_000), || 0.0), Due);
+        }
+    }
+
+    #[test]
+    fn a_put_off_refresh_waits_but_an_expired_entry_does_not() {
+        let times = Times { retry_at: Some(UnixMilliseconds(HOUR + 1)), ..times(Some(HOUR)) };
+        assert_eq!(times.freshness(&POLICY, UnixMilliseconds(HOUR - 1), || 0.0), Fresh);
+        assert_eq!(times.freshness(&POLICY, UnixMilliseconds(HOUR), || 0.0), Expired);
+        let earlier = Times { retry_at: Some(UnixMilliseconds(HOUR - 10)), ..times };
+        assert_eq!(earlier.freshness(&POLICY, UnixMilliseconds(HOUR - 10), || 0.0), Due);
+    }
+
+    #[test]
+    fn an_entry_from_the_future_is_not_trusted_beyond_a_tolerance() {
+        assert_eq!(times(Some(HOUR)).freshness(&POLICY, UnixMilliseconds(-5000), || 0.0), Fresh);
+        assert_eq!(times(Some(HOUR)).freshness(&POLICY, UnixMilliseconds(-5001), || 0.0), FromTheFuture);
+        assert_eq!(times(None).freshness(&POLICY, UnixMilliseconds(-HOUR), || 0.0), FromTheFuture);
+    }
+
+    #[test]
+    fn entropy_is_not_asked_outside_the_window() {
+        let asked = || panic!("asked for jitter");
+        assert_eq!(times(Some(HOUR)).freshness(&POLICY, UnixMilliseconds(HOUR / 2), asked), Fresh);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_serves_at_or_after_its_expiry(
+            fetched_at: i64, expires_at: i64, next: Option<i64>, retry: Option<i64>, now: i64, jitter in 0.0..1.0
+        ) {
+            let times = Times {
+                fetched_at: UnixMilliseconds(fetched_at),
+                expires_at: Some(UnixMilliseconds(expires_at)),
+                next_refresh_at: next.map(UnixMilliseconds),
+                retry_at: retry.map(UnixMilliseconds),
+            };
+            let found = times.freshness(&POLICY, UnixMilliseconds(now), || jitter);
+            if now >= expires_at {
+                prop_assert!(matches!(found, Expired | FromTheFuture));
+            }
+        }
+
+        #[test]
+        fn three_quarters_of_a_life_are_used(life in 1_i64..10_000_000, jitter in 0.0..1.0) {
+            let now = UnixMilliseconds(life * 3 / 4 - 1);
+            prop_assume!(now.0 >= 0);
+            prop_assert_eq!(times(Some(life)).freshness(&POLICY, now, || jitter), Fresh);
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Credwell keeps the credentials of connected accounts fresh, cached and encrypted, for WebAssembly
+//! workloads.
+//!
+//! The credential logic is plain Rust. It does no I/O: it runs over the [ports], which a shell
+//! implements with the interfaces of its host. On `wasm32` the shell is WASI 0.2 (`src/wasi_p2`);
+//! the tests bring fakes.
+//!
+//! Read one call from top to bottom in [`get_credentials`](get_credentials()).
+
+pub mod account;
+pub mod account_id;
+pub mod base_url;
+pub mod cache;
+pub mod call;
+pub mod configuration;
+pub mod credentials;
+pub mod deadline;
+pub mod encryption_keys;
+pub mod entry;
+pub mod envelope;
+pub mod error;
+pub mod exchange;
+pub mod fetch;
+pub mod fields;
+pub mod freshness;
+pub mod get_credentials;
+pub mod oauth_token;
+pub mod ports;
+pub mod request;
+pub mod retry;
+pub mod secret;
+pub mod settings;
+pub mod slot;
+pub mod timestamp;
+
+pub use get_credentials::{forget_credentials, get_credentials, refresh_credentials};
+
+#[cfg(target_arch = "wasm32")]
+mod wasi_p2;

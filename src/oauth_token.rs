@@ -1,0 +1,144 @@
+//! The access token that an OAuth client's requests are authorized with. It is a credential like any
+//! other: cached, encrypted and refreshed.
+
+use crate::cache::Cache;
+use crate::configuration::Configuration;
+use crate::deadline::Deadline;
+use crate::entry::{Cause, Entry, Header, Kind, Setback};
+use crate::error::{Error, Malformed, Refused};
+use crate::exchange;
+use crate::fields::{self, Fields};
+use crate::freshness::Freshness;
+use crate::ports::Ports;
+use crate::request;
+use crate::retry;
+use crate::secret::{ExposeSecret, SecretString};
+use crate::slot::Slot;
+use core::time::Duration;
+
+/// A token, and whether it was in the cache.
+pub struct OAuthToken {
+    /// The token.
+    pub token: SecretString,
+    /// Whether it was in the cache. The upstream can have revoked it since then.
+    pub is_cached: bool,
+}
+
+/// The token from the cache while it is fresh, else a new one. A token that is due for a refresh serves on
+/// while the refresh fails.
+pub async fn get<P: Ports>(
+    ports: &P,
+    configuration: &Configuration,
+    cache: &mut Cache<'_, P>,
+    deadline: Deadline,
+    client: (&str, &SecretString),
+) -> Result<OAuthToken, Error> {
+    let slot = Slot::of_oauth_token(configuration);
+    let cached = cache.read(&slot).await.filter(|entry| entry.header.kind == Kind::Token);
+    let freshness = cached.as_ref().map(|entry| {
+        entry.header.times().freshness(&configuration.refresh, ports.wall_time(), || ports.fraction())
+    });
+    match (cached, freshness) {
+        (Some(entry), Some(Freshness::Fresh)) => Ok(OAuthToken { token: entry.content, is_cached: true }),
+        (Some(mut entry), Some(Freshness::Due)) => {
+            match fetch(ports, configuration, cache, deadline, client).await {
+                Ok(fetched) => Ok(fetched),
+                Err(_) => {
+                    let now = ports.wall_time();
+                    let setback =
+                        Setback::after(entry.header.setback, Cause::Failed, now, retry::after_failure);
+                    entry.header.setback = Some(setback);
+                    cache.write(&slot, &entry).await;
+                    Ok(OAuthToken { token: entry.content, is_cached: true })
+                }
+            }
+        }
+        _ => fetch(ports, configuration, cache, deadline, client).await,
+    }
+}
+
+/// A new token, which is cached if the upstream says how long it lives.
+pub async fn fetch<P: Ports>(
+    ports: &P,
+    configuration: &Configuration,
+    cache: &mut Cache<'_, P>,
+    deadline: Deadline,
+    (id, secret): (&str, &SecretString),
+) -> Result<OAuthToken, Error> {
+    let asked_at = ports.wall_time();
+    let request = request::for_oauth_token(configuration, id, secret);
+    let body = exchange::send(ports, configuration, deadline, &request, Refused::OAuthClient)
+        .await
+        .map_err(refusal)?;
+    let (token, expires_in) = parse(body.expose_secret()).map_err(Error::MalformedResponse)?;
+    if let Some(expires_in) = expires_in {
+        let header = Header {
+            kind: Kind::Token,
+            fetched_at: asked_at,
+            // Counted from the question: the answer can't have been made earlier.
+            expires_at: Some(asked_at.after(expires_in)),
+            next_refresh_at: None,
+            setback: None,
+        };
+        let entry = Entry { header, content: token.clone() };
+        cache.write(&Slot::of_oauth_token(configuration), &entry).await;
+    }
+    Ok(OAuthToken { token, is_cached: false })
+}
+
+/// A token endpoint refuses a client with 400 or 401 (RFC 6749, section 5.2), and some with 403. It knows
+/// no accounts, so a 404 is about the URL.
+fn refusal(error: Error) -> Error {
+    match error {
+        Error::UpstreamFailure(400) | Error::Forbidden => Error::Unauthorized(Refused::OAuthClient),
+        Error::NotFound => Error::UpstreamFailure(404),
+        other => other,
+    }
+}
+
+fn parse(body: &[u8]) -> Result<(SecretString, Option<Duration>), Malformed> {
+    let body = core::str::from_utf8(body).map_err(|_| Malformed::NotJson)?;
+    let answer = Fields::parse(body).ok_or(Malformed::NotJson)?;
+    let token = answer.get("access_token").and_then(fields::text);
+    let token = token.filter(|token| {
+        let token = token.expose_secret();
+        !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())
+    });
+    let expires_in = answer.get("expires_in").map(|seconds| {
+        let seconds = seconds.parse().map_err(|_| Malformed::Field("expires_in"))?;
+        Ok(Duration::from_secs(seconds))
+    });
+    Ok((token.ok_or(Malformed::Field("access_token"))?, expires_in.transpose()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_gives_the_token_and_its_life() {
+        let body =
+            br#"{"access_token": "pd-token", "token_type": "Bearer", "expires_in": 3600, "created_at": 1}"#;
+        let (token, expires_in) = parse(body).unwrap();
+        assert_eq!(token.expose_secret(), "pd-token");
+        assert_eq!(expires_in, Some(Duration::from_secs(3600)));
+        assert_eq!(parse(br#"{"access_token": "pd-token"}"#).unwrap().1, None);
+    }
+
+    #[test]
+    fn a_malformed_answer_is_told_by_its_field() {
+        for (body, expected) in [
+            ("", Malformed::NotJson),
+            ("[]", Malformed::NotJson),
+            ("{}", Malformed::Field("access_token")),
+            (r#"{"access_token": null}"#, Malformed::Field("access_token")),
+            (r#"{"access_token": ""}"#, Malformed::Field("access_token")),
+            (r#"{"access_token": "a\r\nb"}"#, Malformed::Field("access_token")),
+            (r#"{"access_token": "a", "expires_in": "3600"}"#, Malformed::Field("expires_in")),
+            (r#"{"access_token": "a", "expires_in": -1}"#, Malformed::Field("expires_in")),
+            (r#"{"access_token": "a", "expires_in": 1e99}"#, Malformed::Field("expires_in")),
+        ] {
+            assert_eq!(parse(body.as_bytes()).unwrap_err(), expected, "{body}");
+        }
+    }
+}

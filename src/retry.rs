@@ -1,0 +1,127 @@
+//! How long to wait before asking the upstream once more.
+
+use crate::ports::Response;
+use crate::timestamp::UnixMilliseconds;
+use core::time::Duration;
+
+/// The longest time that a call waits because the upstream asks it to.
+pub const MAXIMUM_RETRY_AFTER: Duration = Duration::from_secs(20);
+
+/// A `X-RateLimit-Reset` above this is a moment in Unix seconds and not a number of seconds from now. It is
+/// the year 2001; as a number of seconds it would be 31 years.
+const EARLIEST_RESET_MOMENT: u64 = 1_000_000_000;
+
+/// The wait that doubles each time: `first × 2ⁿ`, at most `longest`, n counting from 0.
+fn doubling(first: Duration, longest: Duration, n: u32) -> Duration {
+    2_u32
+        .checked_pow(n)
+        .and_then(|factor| first.checked_mul(factor))
+        .map_or(longest, |wait| wait.min(longest))
+}
+
+/// The wait before the retry number `n` of a request within a call, counting from 0: full jitter,
+/// `jitter × min(250 ms × 2ⁿ, 8 s)`, jitter from 0 up to 1.
+pub fn between_attempts(n: u32, jitter: f64) -> Duration {
+    doubling(Duration::from_millis(250), Duration::from_secs(8), n).mul_f64(jitter)
+}
+
+/// How long the upstream is left alone after `n` failed refreshes in a row of a token that is still valid:
+/// `min(1 s × 2ⁿ⁻¹, 30 s)`.
+pub fn after_failure(n: u32) -> Duration {
+    doubling(Duration::from_secs(1), Duration::from_secs(30), n.saturating_sub(1))
+}
+
+/// How long it is left alone after it gave the same token `n` times in a row: `min(5 s × 2ⁿ⁻¹, 5 min)`. It
+/// may need a moment for its own refresh.
+pub fn after_unchanged(n: u32) -> Duration {
+    doubling(Duration::from_secs(5), Duration::from_secs(300), n.saturating_sub(1))
+}
+
+/// How long the upstream asks to wait, if it does.
+pub fn asked_wait(response: &Response, now: UnixMilliseconds) -> Option<Duration> {
+    let retry_after = response.retry_after.as_deref().and_then(|value| retry_after(value.trim(), now));
+    let reset = response.rate_limit_reset.as_deref();
+    retry_after.or_else(|| reset.and_then(|value| rate_limit_reset(value.trim(), now)))
+}
+
+/// `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3).
+fn retry_after(value: &str, now: UnixMilliseconds) -> Option<Duration> {
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(value).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    Some(UnixMilliseconds(0).after(date).since(now))
+}
+
+fn rate_limit_reset(value: &str, now: UnixMilliseconds) -> Option<Duration> {
+    let seconds = value.parse().ok()?;
+    Some(if seconds < EARLIEST_RESET_MOMENT {
+        Duration::from_secs(seconds)
+    } else {
+        UnixMilliseconds(0).after(Duration::from_secs(seconds)).since(now)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const NOW: UnixMilliseconds = UnixMilliseconds(784_111_777_000);
+
+    fn response(retry_after: Option<&str>, rate_limit_reset: Option<&str>) -> Response {
+        Response {
+            status: 429,
+            retry_after: retry_after.map(str::to_owned),
+            rate_limit_reset: rate_limit_reset.map(str::to_owned),
+            body: Vec::new().into(),
+        }
+    }
+
+    #[test]
+    fn waits_double_up_to_a_bound() {
+        let seconds = |n: f64| Duration::from_secs_f64(n);
+        let waits = [0, 1, 2, 5, 6, 40].map(|n| between_attempts(n, 1.0));
+        assert_eq!(waits, [0.25, 0.5, 1.0, 8.0, 8.0, 8.0].map(seconds));
+        assert_eq!([1, 2, 6, u32::MAX].map(after_failure), [1.0, 2.0, 30.0, 30.0].map(seconds));
+        assert_eq!([1, 2, 3, 9].map(after_unchanged), [5.0, 10.0, 20.0, 300.0].map(seconds));
+    }
+
+    #[test]
+    fn the_jitter_is_full() {
+        assert_eq!(between_attempts(1, 0.0), Duration::ZERO);
+        assert_eq!(between_attempts(1, 0.5), Duration::from_millis(250));
+    }
+
+    #[test]
+    fn what_the_upstream_asks_for_is_read_in_every_form() {
+        for (retry_after, reset, expected) in [
+            (None, None, None),
+            (Some("3"), None, Some(3)),
+            (Some(" 3 "), Some("9"), Some(3)),
+            (Some("0"), None, Some(0)),
+            // The three date forms of RFC 9110, section 5.6.7; all are 1994-11-06 08:49:47.
+            (Some("Sun, 06 Nov 1994 08:49:47 GMT"), None, Some(10)),
+            (Some("Sunday, 06-Nov-94 08:49:47 GMT"), None, Some(10)),
+            (Some("Sun Nov  6 08:49:47 1994"), None, Some(10)),
+            (Some("Sun, 06 Nov 1994 08:00:00 GMT"), None, Some(0)),
+            (Some("soon"), None, None),
+            (Some("-1"), None, None),
+            (Some("soon"), Some("7"), Some(7)),
+            (None, Some("7"), Some(7)),
+            (None, Some("1000000007"), Some(1_000_000_007 - 784_111_777)),
+            (None, Some("later"), None),
+        ] {
+            let found = asked_wait(&response(retry_after, reset), NOW);
+            assert_eq!(found, expected.map(Duration::from_secs), "{retry_after:?} {reset:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_panics(one in ".{0,40}", other in "[0-9]{0,30}") {
+            let _ = asked_wait(&response(Some(&one), Some(&other)), NOW);
+            let _ = asked_wait(&response(Some(&other), Some(&one)), NOW);
+        }
+    }
+}

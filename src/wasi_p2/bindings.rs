@@ -1,0 +1,36 @@
+//! What the exported interface, and the two drafts that are imported, look like in Rust. The stable
+//! interfaces come from the `wasi` crate. This is the one place where the flavours differ.
+
+macro_rules! generate {
+    ($world:literal) => {
+        wit_bindgen::generate!({
+            path: "wit",
+            world: $world,
+            generate_all,
+            with: {
+                "wasi:io/error@0.2.12": ::wasi::io::error,
+                "wasi:io/poll@0.2.12": ::wasi::io::poll,
+                "wasi:io/streams@0.2.12": ::wasi::io::streams,
+                "wasi:clocks/monotonic-clock@0.2.12": ::wasi::clocks::monotonic_clock,
+                "wasi:clocks/wall-clock@0.2.12": ::wasi::clocks::wall_clock,
+                "wasi:random/random@0.2.12": ::wasi::random::random,
+                "wasi:http/types@0.2.12": ::wasi::http::types,
+                "wasi:http/outgoing-handler@0.2.12": ::wasi::http::outgoing_handler,
+            },
+        });
+    };
+}
+
+#[cfg(not(feature = "spin"))]
+generate!("credentials-provider");
+#[cfg(not(feature = "spin"))]
+pub use self::wasi::{config0_2_0_rc_1::store as config, keyvalue0_2_0_draft::store as keyvalue};
+
+#[cfg(feature = "spin")]
+generate!("credentials-provider-spin");
+#[cfg(feature = "spin")]
+pub use self::wasi::{
+    config0_2_0_draft_2024_09_27::store as config, keyvalue0_2_0_draft2::store as keyvalue,
+};
+
+pub use self::exports::credwell::credentials::credentials;

@@ -1,0 +1,27 @@
+//! `wasi:clocks`: the time of day, the monotonic clock, and waiting.
+
+use super::Wasi;
+use crate::ports::Clock;
+use crate::timestamp::UnixMilliseconds;
+use core::time::Duration;
+use wasi::clocks::{monotonic_clock, wall_clock};
+
+impl Clock for Wasi {
+    fn wall_time(&self) -> UnixMilliseconds {
+        let now = wall_clock::now();
+        UnixMilliseconds(0).after(Duration::new(now.seconds, now.nanoseconds))
+    }
+
+    fn monotonic_time(&self) -> Duration {
+        Duration::from_nanos(monotonic_clock::now())
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        monotonic_clock::subscribe_duration(nanoseconds(duration)).block();
+    }
+}
+
+/// The duration as the host's interfaces take it; the longest one there is where it is longer.
+pub fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

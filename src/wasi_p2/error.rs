@@ -1,0 +1,31 @@
+//! The errors of the calls, as the exported interface has them.
+
+use super::bindings::credentials as wit;
+use crate::error::{Error, whole_seconds};
+
+impl From<Error> for wit::Error {
+    fn from(error: Error) -> Self {
+        let message = error.to_string();
+        match error {
+            Error::InvalidAccountId => Self::InvalidAccountId(message),
+            Error::Configuration(_) => Self::Configuration(message),
+            Error::Unauthorized(_) => Self::Unauthorized(message),
+            Error::Forbidden => Self::Forbidden(message),
+            Error::NotFound => Self::NotFound(message),
+            Error::RateLimited { retry_after } => {
+                let retry_after_seconds = retry_after.map(whole_seconds);
+                Self::RateLimited(wit::RateLimit { retry_after_seconds, message })
+            }
+            Error::UpstreamFailure(status) => Self::UpstreamFailure(wit::UpstreamStatus { status, message }),
+            Error::Unreachable(_) => Self::Unreachable(message),
+            Error::TimedOut(_) => Self::TimedOut(message),
+            Error::MalformedResponse(_) => Self::MalformedResponse(message),
+            Error::NoCredentials => Self::NoCredentials(message),
+            Error::AccountDead { reason } => Self::AccountDead(wit::AccountState { reason, message }),
+            Error::AccountUnhealthy { reason } => {
+                Self::AccountUnhealthy(wit::AccountState { reason, message })
+            }
+            Error::StoreFailure(_) => Self::StoreFailure(message),
+        }
+    }
+}

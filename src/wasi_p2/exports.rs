@@ -1,0 +1,89 @@
+//! The exported interface `credwell:credentials/credentials`, over the calls.
+
+use super::Wasi;
+use super::bindings::credentials as wit;
+use crate::credentials::{Credentials, Source, Warning};
+use crate::fields::{Field, FieldValue};
+use crate::secret::{ExposeSecret, SecretString};
+use core::pin::pin;
+use core::task::{Context, Poll, Waker};
+
+struct Component;
+
+super::bindings::export!(Component with_types_in super::bindings);
+
+impl wit::Guest for Component {
+    fn get_credentials(account_id: String) -> Result<wit::Credentials, wit::Error> {
+        Ok(run(crate::get_credentials(&Wasi, &account_id))?.into())
+    }
+
+    fn refresh_credentials(
+        account_id: String,
+        rejected: Option<String>,
+    ) -> Result<wit::Credentials, wit::Error> {
+        let rejected = rejected.map(SecretString::from);
+        Ok(run(crate::refresh_credentials(&Wasi, &account_id, rejected))?.into())
+    }
+
+    fn forget_credentials(account_id: String) -> Result<(), wit::Error> {
+        Ok(run(crate::forget_credentials(&Wasi, &account_id))?)
+    }
+}
+
+/// Runs a call to its end. The ports of this shell block in the host instead of waiting, so the first poll
+/// ends it; the loop is for a port that waits all the same.
+fn run<T>(call: impl Future<Output = T>) -> T {
+    let mut call = pin!(call);
+    let mut context = Context::from_waker(Waker::noop());
+    loop {
+        if let Poll::Ready(answer) = call.as_mut().poll(&mut context) {
+            return answer;
+        }
+    }
+}
+
+impl From<Credentials> for wit::Credentials {
+    fn from(credentials: Credentials) -> Self {
+        Self {
+            account_id: credentials.account_id.as_str().to_owned(),
+            app_slug: credentials.app_slug,
+            account_name: credentials.account_name,
+            access_token: credentials.access_token.as_ref().map(expose),
+            fields: credentials.fields.into_iter().map(Into::into).collect(),
+            account_fields: credentials.account_fields.into_iter().map(Into::into).collect(),
+            expires_at: credentials.expires_at.map(|moment| moment.0),
+            fetched_at: credentials.fetched_at.0,
+            source: match credentials.source {
+                Source::Cache => wit::Source::Cache,
+                Source::Upstream => wit::Source::Upstream,
+            },
+            warnings: credentials.warnings.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<Field> for wit::Field {
+    fn from(field: Field) -> Self {
+        let value = match &field.value {
+            FieldValue::Text(text) => wit::FieldValue::Text(expose(text)),
+            FieldValue::Json(json) => wit::FieldValue::Json(expose(json)),
+        };
+        Self { name: field.name, value }
+    }
+}
+
+impl From<Warning> for wit::Warning {
+    fn from(warning: Warning) -> Self {
+        let text = warning.to_string();
+        match warning {
+            Warning::RefreshFailed(_) | Warning::RefreshPutOff(_) => Self::RefreshFailed(text),
+            Warning::TokenUnchanged(_) => Self::TokenUnchanged(text),
+            Warning::CacheDegraded(_) => Self::CacheDegraded(text),
+        }
+    }
+}
+
+/// Hands a secret to the caller, who asked for it. The copy is wiped by the allocator.
+fn expose(secret: &SecretString) -> String {
+    secret.expose_secret().to_owned()
+}

@@ -1,0 +1,225 @@
+//! `wasi:http/outgoing-handler`: requests to the upstream.
+
+use super::Wasi;
+use super::clocks::nanoseconds;
+use crate::ports::{Clock, Limits, MAXIMUM_BODY, Method, Phase, Request, Response, TransportError, Upstream};
+use crate::secret::{ExposeSecret, SecretSlice};
+use core::time::Duration;
+use wasi::clocks::monotonic_clock::subscribe_duration;
+use wasi::http::outgoing_handler::handle;
+use wasi::http::types::{
+    ErrorCode, Fields, IncomingResponse, OutgoingBody, OutgoingRequest, RequestOptions, Scheme,
+    http_error_code,
+};
+use wasi::io::poll::{Pollable, poll};
+use wasi::io::streams::{InputStream, OutputStream, StreamError};
+
+/// How much of a body is read at a time, in bytes.
+const CHUNK: u64 = 64 * 1024;
+
+/// How much may be written at a time without asking the host, in bytes (see `wasi:io/streams`).
+const WRITE_CHUNK: usize = 4096;
+
+impl Upstream for Wasi {
+    async fn send(&self, request: &Request, limits: Limits) -> Result<Response, TransportError> {
+        let total = subscribe_duration(nanoseconds(limits.total));
+        let outgoing = outgoing_request(request)?;
+        let body = request.body.is_some().then(|| outgoing.body()).transpose().map_err(|()| malformed())?;
+        let pending =
+            handle(outgoing, Some(request_options(limits))).map_err(|code| transport_error(&code))?;
+        if let (Some(body), Some(bytes)) = (body, &request.body) {
+            write_body(body, bytes)?;
+        }
+        wait(&pending.subscribe(), &total)?;
+        // Ready, taken for the first time, and without a trap: each is so once the host says so.
+        let answer = pending.get().and_then(Result::ok).ok_or_else(malformed)?;
+        read_response(&answer.map_err(|code| transport_error(&code))?, limits, &total)
+    }
+}
+
+fn outgoing_request(request: &Request) -> Result<OutgoingRequest, TransportError> {
+    let headers: Vec<_> = request
+        .headers
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.expose_secret().as_bytes().to_vec()))
+        .collect();
+    let headers = Fields::from_list(&headers).map_err(|_| malformed())?;
+    let outgoing = OutgoingRequest::new(headers);
+    let method = match request.method {
+        Method::Get => wasi::http::types::Method::Get,
+        Method::Post => wasi::http::types::Method::Post,
+    };
+    let scheme = if request.secure { Scheme::Https } else { Scheme::Http };
+    outgoing
+        .set_method(&method)
+        .and_then(|()| outgoing.set_scheme(Some(&scheme)))
+        .and_then(|()| outgoing.set_authority(Some(&request.authority)))
+        .and_then(|()| outgoing.set_path_with_query(Some(&request.path_with_query)))
+        .map_err(|()| malformed())?;
+    Ok(outgoing)
+}
+
+/// A host may not support one of the timeouts and refuse it; the limit on the total holds all the same.
+fn request_options(limits: Limits) -> RequestOptions {
+    let options = RequestOptions::new();
+    let duration = |limit: Duration| Some(nanoseconds(limit));
+    let _ = options.set_connect_timeout(duration(limits.connect));
+    let _ = options.set_first_byte_timeout(duration(limits.first_byte));
+    let _ = options.set_between_bytes_timeout(duration(limits.between_bytes));
+    options
+}
+
+fn write_body(body: OutgoingBody, bytes: &SecretSlice<u8>) -> Result<(), TransportError> {
+    let stream: OutputStream = body.write().map_err(|()| malformed())?;
+    for chunk in bytes.expose_secret().chunks(WRITE_CHUNK) {
+        if stream.blocking_write_and_flush(chunk).is_err() {
+            // The host has stopped reading: it says why when it is asked for the answer.
+            return Ok(());
+        }
+    }
+    drop(stream);
+    OutgoingBody::finish(body, None).map_err(|code| transport_error(&code))
+}
+
+fn read_response(
+    answer: &IncomingResponse,
+    limits: Limits,
+    total: &Pollable,
+) -> Result<Response, TransportError> {
+    let status = answer.status();
+    let headers = answer.headers();
+    let header = |name: &str| {
+        let value = headers.get(name).into_iter().next()?;
+        String::from_utf8(value).ok()
+    };
+    let body = if (200..=299).contains(&status) {
+        // A body that is announced as too large is not begun. RFC 9110, section 8.6.
+        if header("content-length").and_then(|text| text.parse::<u64>().ok()) > Some(MAXIMUM_BODY as u64) {
+            return Err(TransportError::BodyTooLarge);
+        }
+        read_body(answer, limits, total)?
+    } else {
+        SecretSlice::default()
+    };
+    Ok(Response {
+        status,
+        retry_after: header("retry-after"),
+        rate_limit_reset: header("x-ratelimit-reset"),
+        body,
+    })
+}
+
+fn read_body(
+    answer: &IncomingResponse,
+    limits: Limits,
+    total: &Pollable,
+) -> Result<SecretSlice<u8>, TransportError> {
+    let body = answer.consume().map_err(|()| malformed())?;
+    let stream: InputStream = body.stream().map_err(|()| malformed())?;
+    let readable = stream.subscribe();
+    let mut bytes = Vec::new();
+    loop {
+        let waiting_since = Wasi.monotonic_time();
+        wait(&readable, total)?;
+        match stream.read(CHUNK) {
+            Ok(chunk) if bytes.len() + chunk.len() > MAXIMUM_BODY => {
+                return Err(TransportError::BodyTooLarge);
+            }
+            Ok(chunk) => bytes.extend_from_slice(&chunk),
+            Err(StreamError::Closed) => return Ok(bytes.into()),
+            Err(StreamError::LastOperationFailed(error)) => {
+                let waited = Wasi.monotonic_time().saturating_sub(waiting_since);
+                return Err(match http_error_code(&error) {
+                    Some(ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout) => {
+                        TransportError::TimedOut(Phase::BetweenBytes)
+                    }
+                    Some(code) => transport_error(&code),
+                    // wasmtime 48 gives no code for what happens within a body.
+                    None if waited >= limits.between_bytes => TransportError::TimedOut(Phase::BetweenBytes),
+                    None => TransportError::Unreachable("the body broke off".to_owned()),
+                });
+            }
+        }
+    }
+}
+
+/// Waits until `ready`, or gives up once `total` is.
+fn wait(ready: &Pollable, total: &Pollable) -> Result<(), TransportError> {
+    if poll(&[ready, total]).contains(&0) { Ok(()) } else { Err(TransportError::TimedOut(Phase::Deadline)) }
+}
+
+/// The host doesn't take what it takes from everyone else; it gives no code for that.
+fn malformed() -> TransportError {
+    TransportError::Denied("the host refused the request".to_owned())
+}
+
+/// The code's name goes into the error. What some codes carry is left out: it comes from the other side.
+fn transport_error(code: &ErrorCode) -> TransportError {
+    let name = code_name(code).to_owned();
+    match code {
+        ErrorCode::DnsTimeout | ErrorCode::ConnectionTimeout => TransportError::TimedOut(Phase::Connect),
+        ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout => {
+            TransportError::TimedOut(Phase::FirstByte)
+        }
+        ErrorCode::HttpResponseBodySize(_) => TransportError::BodyTooLarge,
+        ErrorCode::DestinationIpProhibited
+        | ErrorCode::HttpRequestDenied
+        | ErrorCode::HttpRequestLengthRequired
+        | ErrorCode::HttpRequestBodySize(_)
+        | ErrorCode::HttpRequestMethodInvalid
+        | ErrorCode::HttpRequestUriInvalid
+        | ErrorCode::HttpRequestUriTooLong
+        | ErrorCode::HttpRequestHeaderSectionSize(_)
+        | ErrorCode::HttpRequestHeaderSize(_)
+        | ErrorCode::HttpRequestTrailerSectionSize(_)
+        | ErrorCode::HttpRequestTrailerSize(_)
+        | ErrorCode::LoopDetected
+        | ErrorCode::ConfigurationError => TransportError::Denied(name),
+        _ => TransportError::Unreachable(name),
+    }
+}
+
+/// The name of a code in `wasi:http/types`.
+fn code_name(code: &ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::DnsTimeout => "DNS-timeout",
+        ErrorCode::DnsError(_) => "DNS-error",
+        ErrorCode::DestinationNotFound => "destination-not-found",
+        ErrorCode::DestinationUnavailable => "destination-unavailable",
+        ErrorCode::DestinationIpProhibited => "destination-IP-prohibited",
+        ErrorCode::DestinationIpUnroutable => "destination-IP-unroutable",
+        ErrorCode::ConnectionRefused => "connection-refused",
+        ErrorCode::ConnectionTerminated => "connection-terminated",
+        ErrorCode::ConnectionTimeout => "connection-timeout",
+        ErrorCode::ConnectionReadTimeout => "connection-read-timeout",
+        ErrorCode::ConnectionWriteTimeout => "connection-write-timeout",
+        ErrorCode::ConnectionLimitReached => "connection-limit-reached",
+        ErrorCode::TlsProtocolError => "TLS-protocol-error",
+        ErrorCode::TlsCertificateError => "TLS-certificate-error",
+        ErrorCode::TlsAlertReceived(_) => "TLS-alert-received",
+        ErrorCode::HttpRequestDenied => "HTTP-request-denied",
+        ErrorCode::HttpRequestLengthRequired => "HTTP-request-length-required",
+        ErrorCode::HttpRequestBodySize(_) => "HTTP-request-body-size",
+        ErrorCode::HttpRequestMethodInvalid => "HTTP-request-method-invalid",
+        ErrorCode::HttpRequestUriInvalid => "HTTP-request-URI-invalid",
+        ErrorCode::HttpRequestUriTooLong => "HTTP-request-URI-too-long",
+        ErrorCode::HttpRequestHeaderSectionSize(_) => "HTTP-request-header-section-size",
+        ErrorCode::HttpRequestHeaderSize(_) => "HTTP-request-header-size",
+        ErrorCode::HttpRequestTrailerSectionSize(_) => "HTTP-request-trailer-section-size",
+        ErrorCode::HttpRequestTrailerSize(_) => "HTTP-request-trailer-size",
+        ErrorCode::HttpResponseIncomplete => "HTTP-response-incomplete",
+        ErrorCode::HttpResponseHeaderSectionSize(_) => "HTTP-response-header-section-size",
+        ErrorCode::HttpResponseHeaderSize(_) => "HTTP-response-header-size",
+        ErrorCode::HttpResponseBodySize(_) => "HTTP-response-body-size",
+        ErrorCode::HttpResponseTrailerSectionSize(_) => "HTTP-response-trailer-section-size",
+        ErrorCode::HttpResponseTrailerSize(_) => "HTTP-response-trailer-size",
+        ErrorCode::HttpResponseTransferCoding(_) => "HTTP-response-transfer-coding",
+        ErrorCode::HttpResponseContentCoding(_) => "HTTP-response-content-coding",
+        ErrorCode::HttpResponseTimeout => "HTTP-response-timeout",
+        ErrorCode::HttpUpgradeFailed => "HTTP-upgrade-failed",
+        ErrorCode::HttpProtocolError => "HTTP-protocol-error",
+        ErrorCode::LoopDetected => "loop-detected",
+        ErrorCode::ConfigurationError => "configuration-error",
+        ErrorCode::InternalError(_) => "internal-error",
+    }
+}
