@@ -43,8 +43,7 @@ impl<'a, P: Store + Entropy> Cache<'a, P> {
 
     /// Puts an entry into `slot`, over whatever is there.
     pub async fn write(&mut self, slot: &Slot, entry: &Entry) {
-        let sealed =
-            entry.to_text().and_then(|text| envelope::seal(self.protection, slot, &text, self.ports));
+        let sealed = envelope::seal(self.protection, slot, &entry.to_text(), self.ports);
         if let (Some(bucket), Some(sealed)) = (&self.bucket, sealed) {
             let written = bucket.set(&slot.store_key, &sealed).await;
             self.note("writing an entry", written);

@@ -87,22 +87,16 @@ impl<'a, P: Ports> Call<'a, P> {
 
     /// Answers with what the cache had.
     pub fn serve(&self, held: Held) -> Credentials {
-        let put_off = held.setback_wait(Cause::Failed, self.ports.wall_time());
+        let now = self.ports.wall_time();
+        let put_off = held.setback_wait(Cause::Failed, now).map(Warning::RefreshPutOff);
         let mut credentials = held.into_credentials(self.account_id.clone());
-        credentials.warnings.extend(put_off.map(Warning::RefreshPutOff));
+        credentials.warnings.extend(put_off);
         credentials
     }
 
-    /// Answers with what the cache had, if the upstream had nothing else a short time ago; else gives it back.
-    pub fn serve_unchanged(&self, held: Held) -> Result<Credentials, Held> {
-        match held.setback_wait(Cause::Unchanged, self.ports.wall_time()) {
-            Some(wait) => {
-                let mut credentials = held.into_credentials(self.account_id.clone());
-                credentials.warnings.push(Warning::TokenUnchanged(wait));
-                Ok(credentials)
-            }
-            None => Err(held),
-        }
+    /// For how long the upstream is left alone because it gave these credentials once more a short time ago.
+    pub fn unchanged_wait(&self, held: &Held) -> Option<Duration> {
+        held.setback_wait(Cause::Unchanged, self.ports.wall_time())
     }
 
     /// Asks the upstream, caches the answer, and answers with it. `previous` is what the cache had, `rejected`

@@ -1,12 +1,19 @@
 //! What is cached: a header of times, and the content that came from the upstream.
 //!
-//! As text it is the header's JSON, a line end, and the content as it came. The header has no line ends.
+//! As text it is one line of words for the header and then the content as it came:
+//!
+//! ```text
+//! account 1767225600000 1767229200000 - unchanged 1 1767225605000
+//! {"id": "apn_EOhwvQr", "credentials": {…}}
+//! ```
+//!
+//! The words are the kind, the times of fetching, of expiry and of the upstream's next refresh in Unix
+//! milliseconds, and the setback's cause, count and time. What there is none of is a `-`.
 
 use crate::freshness::Times;
 use crate::secret::{ExposeSecret, SecretSlice, SecretString};
 use crate::timestamp::UnixMilliseconds;
 use core::time::Duration;
-use serde::{Deserialize, Serialize};
 
 /// A cached answer of the upstream.
 #[derive(Debug)]
@@ -18,7 +25,7 @@ pub struct Entry {
 }
 
 /// What is known of an entry.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
     /// What the content is.
     pub kind: Kind,
@@ -33,8 +40,7 @@ pub struct Header {
 }
 
 /// What the content of an entry is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// The account object.
     Account,
@@ -49,7 +55,7 @@ pub enum Kind {
 }
 
 /// A refresh that brought nothing new, after which the upstream is left alone for a while.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setback {
     /// What happened.
     pub cause: Cause,
@@ -60,8 +66,7 @@ pub struct Setback {
 }
 
 /// How a refresh can bring nothing new.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// It failed.
     Failed,
@@ -97,16 +102,79 @@ impl Header {
 }
 
 impl Entry {
-    /// The entry as text. None if the header can't be written, which no header is known to cause.
-    pub fn to_text(&self) -> Option<SecretSlice<u8>> {
-        let header = serde_json::to_string(&self.header).ok()?;
-        Some([header.as_bytes(), b"\n", self.content.expose_secret().as_bytes()].concat().into())
+    /// The entry as text.
+    pub fn to_text(&self) -> SecretSlice<u8> {
+        let Header { kind, fetched_at, expires_at, next_refresh_at, setback } = &self.header;
+        let setback = setback.map(|Setback { cause, count, retry_at }| {
+            [cause.word(), &count.to_string(), &retry_at.0.to_string()].join(" ")
+        });
+        let header = [
+            kind.word(),
+            &fetched_at.0.to_string(),
+            &expires_at.map_or_else(none, |moment| moment.0.to_string()),
+            &next_refresh_at.map_or_else(none, |moment| moment.0.to_string()),
+            &setback.unwrap_or_else(none),
+        ];
+        [header.join(" ").as_bytes(), b"\n", self.content.expose_secret().as_bytes()].concat().into()
     }
 
     /// Reads an entry. None if `text` is anything else.
     pub fn from_text(text: &SecretSlice<u8>) -> Option<Self> {
         let (header, content) = core::str::from_utf8(text.expose_secret()).ok()?.split_once('\n')?;
-        Some(Self { header: serde_json::from_str(header).ok()?, content: content.into() })
+        let mut words = header.split(' ');
+        let header = Header {
+            kind: Kind::ALL.into_iter().find(|kind| Some(kind.word()) == words.clone().next())?,
+            fetched_at: moment(words.nth(1)?)??,
+            expires_at: moment(words.next()?)?,
+            next_refresh_at: moment(words.next()?)?,
+            setback: match words.next()? {
+                "-" => None,
+                word => Some(Setback {
+                    cause: [Cause::Failed, Cause::Unchanged]
+                        .into_iter()
+                        .find(|cause| cause.word() == word)?,
+                    count: words.next()?.parse().ok()?,
+                    retry_at: moment(words.next()?)??,
+                }),
+            },
+        };
+        words.next().is_none().then(|| Self { header, content: content.into() })
+    }
+}
+
+impl Kind {
+    const ALL: [Self; 5] = [Self::Account, Self::Token, Self::NotFound, Self::Forbidden, Self::Dead];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::Token => "token",
+            Self::NotFound => "not-found",
+            Self::Forbidden => "forbidden",
+            Self::Dead => "dead",
+        }
+    }
+}
+
+impl Cause {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Unchanged => "unchanged",
+        }
+    }
+}
+
+fn none() -> String {
+    "-".to_owned()
+}
+
+/// Reads a moment or the word for none. None outside if it is neither.
+#[expect(clippy::option_option, reason = "malformed, absent, and a moment are three things")]
+fn moment(word: &str) -> Option<Option<UnixMilliseconds>> {
+    match word {
+        "-" => Some(None),
+        number => number.parse().ok().map(|number| Some(UnixMilliseconds(number))),
     }
 }
 
@@ -132,7 +200,7 @@ mod tests {
                 }),
             };
             let entry = Entry { header: header.clone(), content: content.as_str().into() };
-            let read = Entry::from_text(&entry.to_text().unwrap()).unwrap();
+            let read = Entry::from_text(&entry.to_text()).unwrap();
             prop_assert_eq!(read.header, header);
             prop_assert_eq!(read.content.expose_secret(), content);
         }
@@ -145,7 +213,21 @@ mod tests {
 
     #[test]
     fn foreign_texts_are_no_entries() {
-        for text in ["", "{}\n", "null\ntext", "text", r#"{"kind":"other","fetched_at":0}"#] {
+        for text in [
+            "",
+            "\n",
+            "account 0 - - -",
+            "other 0 - - -\n",
+            "account - - - -\n",
+            "account 0 - -\n",
+            "account 0 - - - -\n",
+            "account 0 - - failed\n",
+            "account 0 - - failed 1\n",
+            "account 0 - - failed -1 0\n",
+            "account 0 - - failed 1 -\n",
+            "account 0 soon - -\n",
+            "account  0 - - -\n",
+        ] {
             assert!(Entry::from_text(&text.as_bytes().to_vec().into()).is_none(), "{text}");
         }
     }

@@ -3,7 +3,7 @@
 use crate::account_id::AccountId;
 use crate::call::{Cached, Call};
 use crate::configuration::Configuration;
-use crate::credentials::Credentials;
+use crate::credentials::{Credentials, Warning};
 use crate::error::Error;
 use crate::ports::Ports;
 use crate::secret::SecretString;
@@ -51,14 +51,15 @@ pub async fn refresh_credentials<P: Ports>(
     let mut call = Call::start(ports, &configuration, account_id).await;
     let held = match (call.look_up().await, &rejected) {
         (Cached::Fresh(held) | Cached::Due(held), Some(rejected)) => {
-            if !held.uses(rejected) {
-                let credentials = call.serve(held);
+            let unchanged_wait = call.unchanged_wait(&held);
+            let is_rejected = held.uses(rejected);
+            if !is_rejected || unchanged_wait.is_some() {
+                let mut credentials = call.serve(held);
+                let warning = unchanged_wait.filter(|_| is_rejected).map(Warning::TokenUnchanged);
+                credentials.warnings.extend(warning);
                 return Ok(call.finish(credentials));
             }
-            match call.serve_unchanged(held) {
-                Ok(credentials) => return Ok(call.finish(credentials)),
-                Err(held) => Some(held),
-            }
+            Some(held)
         }
         (Cached::Fresh(held) | Cached::Due(held) | Cached::Expired(held), _) => Some(held),
         (Cached::Negative(_) | Cached::Miss, _) => None,

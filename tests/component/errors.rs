@@ -1,0 +1,135 @@
+//! What the upstream's statuses and failures become.
+
+use crate::scenario::{Account, Scenario, assert_error, case, case_name};
+use host_test::{Error, Failure, Reply};
+use std::time::Duration;
+
+case! {
+    async fn each_status_has_its_case(scenario, builder => builder
+        .config("credwell_max_retries", "0")
+        .config("credwell_negative_cache_seconds", "0")
+    ) {
+        for (status, expected) in [
+            (301, "upstream-failure"),
+            (302, "upstream-failure"),
+            (304, "upstream-failure"),
+            (307, "upstream-failure"),
+            (400, "upstream-failure"),
+            (401, "unauthorized"),
+            (403, "forbidden"),
+            (404, "not-found"),
+            (405, "upstream-failure"),
+            (410, "upstream-failure"),
+            (418, "upstream-failure"),
+            (429, "rate-limited"),
+            (500, "upstream-failure"),
+            (502, "upstream-failure"),
+            (503, "upstream-failure"),
+            (504, "upstream-failure"),
+            (599, "upstream-failure"),
+        ] {
+            // Whatever stands in the body of an error stays there.
+            scenario.reply(Reply::status(status).body(r#"{"error": "s3cr3t-in-the-body", "code": 1}"#));
+            let answer = scenario.get().await;
+            assert_error(&answer, expected);
+            if let Err(Error::UpstreamFailure(failure)) = &answer {
+                assert_eq!(failure.status, status);
+                assert!(failure.message.contains(&status.to_string()));
+            }
+        }
+    }
+}
+
+case! {
+    async fn an_empty_or_odd_success_is_malformed(scenario) {
+        for reply in [
+            Reply::status(200),
+            Reply::status(204),
+            Reply::status(206).body("{"),
+            Reply::status(200).body("<html>s3cr3t-page</html>"),
+            Reply::status(200).body("null"),
+            Reply::status(200).body("[]"),
+            Reply::status(200).body(r#"{"data": "s3cr3t-text"}"#),
+            Reply::status(200).body(r#"{"data": {"credentials": "s3cr3t-text"}}"#),
+            Reply::status(200).body(vec![0xff, 0xfe]),
+        ] {
+            scenario.reply(reply);
+            assert_error(&scenario.get().await, "malformed-response");
+        }
+    }
+}
+
+case! {
+    async fn each_failure_of_the_connection_has_its_case_and_its_code(scenario, builder => builder
+        .config("credwell_max_retries", "0")
+    ) {
+        for failure in Failure::ALL {
+            scenario.reply(Reply::failure(failure));
+            let error = scenario.get().await.unwrap_err();
+            let (expected, code) = match failure {
+                Failure::Dns => ("unreachable", "DNS-error"),
+                Failure::DnsTimeout | Failure::ConnectTimeout => ("timed-out", "credwell_connect_timeout_ms"),
+                Failure::ReadTimeout | Failure::ResponseTimeout => ("timed-out", "credwell_first_byte_timeout_ms"),
+                Failure::ConnectionRefused => ("unreachable", "connection-refused"),
+                Failure::DestinationIpProhibited => ("unreachable", "destination-IP-prohibited"),
+                Failure::RequestDenied => ("unreachable", "HTTP-request-denied"),
+                Failure::TlsProtocol => ("unreachable", "TLS-protocol-error"),
+                Failure::TlsCertificate => ("unreachable", "TLS-certificate-error"),
+                Failure::ConnectionTerminated => ("unreachable", "connection-terminated"),
+                Failure::ResponseIncomplete => ("unreachable", "HTTP-response-incomplete"),
+                Failure::HttpProtocol => ("unreachable", "HTTP-protocol-error"),
+                Failure::NothingScripted => unreachable!("not in the list"),
+            };
+            assert_eq!(case_name(&error), expected, "{failure:?}: {error:?}");
+            assert!(format!("{error:?}").contains(code), "{failure:?}: {error:?}");
+        }
+    }
+}
+
+case! {
+    async fn a_body_that_breaks_off_is_an_error_and_nothing_is_cached(scenario, builder => builder
+        .config("credwell_max_retries", "0")
+    ) {
+        let whole = serde_json::json!({"data": Account::oauth("1").0}).to_string();
+        for failure in [Failure::ConnectionTerminated, Failure::ResponseIncomplete, Failure::HttpProtocol] {
+            for length in [0, 10, whole.len()] {
+                let chunks = [(Duration::ZERO, whole.as_bytes()[..length].to_vec())];
+                scenario.reply(Reply::status(200).chunks(chunks).breaking_with(failure));
+                assert_error(&scenario.get().await, "unreachable");
+            }
+        }
+        assert!(scenario.harness.key_value.entries().is_empty());
+    }
+}
+
+case! {
+    /// A redirect is an answer: the key goes nowhere else.
+    async fn redirects_are_not_followed(scenario) {
+        scenario.reply(Reply::status(307).header("location", "https://elsewhere.example/steal"));
+        let error = scenario.get().await.unwrap_err();
+        assert!(matches!(&error, Error::UpstreamFailure(failure) if failure.message.contains("redirects")));
+        assert_eq!(scenario.requests(), 1);
+    }
+}
+
+async fn retry_after(scenario: &Scenario, reply: Reply) -> Option<u64> {
+    scenario.reply(reply);
+    match scenario.get().await {
+        Err(Error::RateLimited(limit)) => limit.retry_after_seconds,
+        other => panic!("expected rate-limited, got {:?}", other.is_ok()),
+    }
+}
+
+case! {
+    async fn a_rate_limit_tells_how_long_to_wait(scenario, builder => builder.config("credwell_max_retries", "0")) {
+        let limited = || Reply::status(429);
+        assert_eq!(retry_after(&scenario, limited()).await, None);
+        assert_eq!(retry_after(&scenario, limited().header("retry-after", "7")).await, Some(7));
+        // The clock stands at 2026-01-01T00:00:00Z, a Thursday, and the calls take no time.
+        let date = "Thu, 01 Jan 2026 00:00:30 GMT";
+        assert_eq!(retry_after(&scenario, limited().header("retry-after", date)).await, Some(30));
+        assert_eq!(retry_after(&scenario, limited().header("x-ratelimit-reset", "9")).await, Some(9));
+        assert_eq!(retry_after(&scenario, limited().header("x-ratelimit-reset", "1767225640")).await, Some(40));
+        assert_eq!(retry_after(&scenario, limited().header("retry-after", "soon")).await, None);
+    }
+}

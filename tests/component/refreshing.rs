@@ -1,0 +1,223 @@
+//! Refreshing before the expiry.
+
+use crate::scenario::{Account, assert_error, assert_token, at, case};
+use host_test::{Failure, Reply, Source, Warning};
+
+case! {
+    /// The window is 60 s, and up to half of it more by the jitter.
+    async fn within_the_window_credentials_are_refreshed(scenario) {
+        scenario.reply(Account::oauth("1").expiring(3600));
+        scenario.reply(Account::oauth("2").expiring(7200));
+        scenario.get().await.unwrap();
+        scenario.pass(3600 - 91).await;
+        assert_token(&scenario.get().await, "1", Source::Cache);
+        scenario.pass(31).await;
+        assert_token(&scenario.get().await, "2", Source::Upstream);
+        assert_token(&scenario.get().await, "2", Source::Cache);
+    }
+}
+
+case! {
+    async fn the_window_is_configurable(scenario, builder => builder
+        .config("credwell_refresh_window_seconds", "600")
+    ) {
+        scenario.reply(Account::oauth("1").expiring(3600));
+        scenario.reply(Account::oauth("2").expiring(7200));
+        scenario.get().await.unwrap();
+        scenario.pass(3600 - 901).await;
+        assert_token(&scenario.get().await, "1", Source::Cache);
+        scenario.pass(301).await;
+        assert_token(&scenario.get().await, "2", Source::Upstream);
+    }
+}
+
+case! {
+    async fn a_window_of_zero_uses_a_token_to_its_end(scenario, builder => builder
+        .config("credwell_refresh_window_seconds", "0")
+    ) {
+        scenario.reply(Account::oauth("1").expiring(3600));
+        scenario.get().await.unwrap();
+        scenario.pass(3599).await;
+        assert_token(&scenario.get().await, "1", Source::Cache);
+    }
+}
+
+case! {
+    /// With a life of 40 s the window is a quarter of it.
+    async fn a_short_life_has_a_short_window(scenario) {
+        scenario.reply(Account::oauth("1").expiring(40));
+        scenario.reply(Account::oauth("2").expiring(80));
+        scenario.get().await.unwrap();
+        scenario.pass(29).await;
+        assert_token(&scenario.get().await, "1", Source::Cache);
+        scenario.pass(1).await;
+        assert_token(&scenario.get().await, "2", Source::Upstream);
+    }
+}
+
+case! {
+    /// Between 90 s and 60 s before the expiry some calls refresh and some do not.
+    async fn the_jitter_spreads_the_refreshes(scenario) {
+        scenario.harness.upstream.respond_with(|_| Account::oauth("1").expiring(3600).reply());
+        let mut refreshed = 0;
+        for _ in 0..40 {
+            scenario.forget().await.unwrap();
+            scenario.harness.clock.set_wall(host_test::START_UNIX_MS);
+            scenario.get().await.unwrap();
+            scenario.pass(3600 - 75).await;
+            refreshed += u32::from(scenario.get().await.unwrap().source == Source::Upstream);
+        }
+        assert!((5..=35).contains(&refreshed), "{refreshed} of 40 refreshed halfway through the jitter");
+    }
+}
+
+case! {
+    async fn a_failed_refresh_falls_back_on_the_valid_token_and_says_so(scenario) {
+        let failures = [
+            Reply::status(500),
+            Reply::status(503),
+            Reply::status(401),
+            Reply::status(429).header("retry-after", "3600"),
+            Reply::status(200).body("not json"),
+            Reply::failure(Failure::ConnectionRefused),
+            Reply::failure(Failure::Dns),
+            Account::oauth("1").without("credentials").reply(),
+            Account::oauth("1").with("healthy", false).reply(),
+        ];
+        scenario.configuration().set("credwell_max_retries", "0");
+        for failure in failures {
+            scenario.forget().await.unwrap();
+            scenario.harness.clock.set_wall(host_test::START_UNIX_MS);
+            scenario.reply(Account::oauth("1").expiring(3600));
+            scenario.get().await.unwrap();
+            scenario.pass(3550).await;
+            scenario.reply(failure);
+            let answer = scenario.get().await;
+            assert_token(&answer, "1", Source::Cache);
+            let warnings = answer.unwrap().warnings;
+            assert!(matches!(warnings.as_slice(), [Warning::RefreshFailed(_)]), "{warnings:?}");
+        }
+    }
+}
+
+case! {
+    /// After a failure the upstream is left alone for 1 s, then 2 s, and so on; the answer goes on saying so.
+    async fn failed_refreshes_back_off(scenario, builder => builder.config("credwell_max_retries", "0")) {
+        scenario.reply(Account::oauth("1").expiring(3600));
+        scenario.get().await.unwrap();
+        scenario.pass(3545).await;
+        for (wait, requests) in [(0, 2), (0, 2), (1, 3), (1, 3), (1, 4), (3, 4), (1, 5)] {
+            scenario.pass(wait).await;
+            scenario.reply(Reply::status(500));
+            let answer = scenario.get().await;
+            assert_token(&answer, "1", Source::Cache);
+            assert!(matches!(answer.unwrap().warnings[..], [Warning::RefreshFailed(_)]));
+            assert_eq!(scenario.requests(), requests);
+        }
+    }
+}
+
+case! {
+    async fn a_rate_limited_refresh_waits_as_long_as_it_is_asked_to(scenario, builder => builder
+        .config("credwell_refresh_window_seconds", "600")
+    ) {
+        scenario.reply(Account::oauth("1").expiring(3600));
+        scenario.reply(Reply::status(429).header("retry-after", "100"));
+        scenario.reply(Account::oauth("2").expiring(7200));
+        scenario.get().await.unwrap();
+        scenario.pass(3100).await;
+        assert_token(&scenario.get().await, "1", Source::Cache);
+        scenario.pass(99).await;
+        assert_token(&scenario.get().await, "1", Source::Cache);
+        scenario.pass(2).await;
+        assert_token(&scenario.get().await, "2", Source::Upstream);
+    }
+}
+
+case! {
+    /// What the upstream says of the account itself ends the use of the token at once.
+    async fn a_gone_account_is_not_served_from_the_cache(scenario) {
+        for (reply, error) in [
+            (Reply::status(404), "not-found"),
+            (Reply::status(403), "forbidden"),
+            (Account::oauth("1").with("dead", true).reply(), "account-dead"),
+        ] {
+            scenario.forget().await.unwrap();
+            scenario.harness.clock.set_wall(host_test::START_UNIX_MS);
+            scenario.reply(Account::oauth("1").expiring(3600));
+            scenario.get().await.unwrap();
+            scenario.pass(3550).await;
+            scenario.reply(reply);
+            assert_error(&scenario.get().await, error);
+            // And it stays so for as long as the answer is kept.
+            assert_error(&scenario.get().await, error);
+        }
+    }
+}
+
+case! {
+    /// The trap of the upstream: the token can die at `next_refresh_at`, long before `expires_at`.
+    async fn the_upstreams_own_refresh_is_followed(scenario) {
+        scenario.reply(Account::oauth("1").expiring(3600).with("next_refresh_at", at(780)));
+        scenario.reply(Account::oauth("2").expiring(4380).with("next_refresh_at", at(1560)));
+        scenario.get().await.unwrap();
+        scenario.pass(779).await;
+        assert_token(&scenario.get().await, "1", Source::Cache);
+        scenario.pass(1).await;
+        assert_token(&scenario.get().await, "2", Source::Upstream);
+        assert_token(&scenario.get().await, "2", Source::Cache);
+    }
+}
+
+case! {
+    async fn it_is_followed_without_an_expiry_too(scenario) {
+        scenario.reply(Account::oauth("1").without("expires_at").with("next_refresh_at", at(780)));
+        scenario.reply(Account::oauth("2").without("expires_at"));
+        scenario.get().await.unwrap();
+        scenario.pass(780).await;
+        assert_token(&scenario.get().await, "2", Source::Upstream);
+    }
+}
+
+case! {
+    /// The same token again: the upstream is asked after 5 s, 10 s, 20 s, and not at each call.
+    async fn an_unchanged_token_backs_off(scenario) {
+        let reply = Account::oauth("1").expiring(3600).with("next_refresh_at", at(780)).reply();
+        for _ in 0..4 {
+            scenario.reply(reply.clone());
+        }
+        scenario.get().await.unwrap();
+        scenario.pass(780).await;
+        for (wait, source, requests) in [
+            (0, Source::Upstream, 2),
+            (0, Source::Cache, 2),
+            (4, Source::Cache, 2),
+            (1, Source::Upstream, 3),
+            (9, Source::Cache, 3),
+            (1, Source::Upstream, 4),
+            (19, Source::Cache, 4),
+        ] {
+            scenario.pass(wait).await;
+            let answer = scenario.get().await;
+            assert_token(&answer, "1", source);
+            assert!(answer.unwrap().warnings.is_empty());
+            assert_eq!(scenario.requests(), requests);
+        }
+        scenario.reply(Account::oauth("2").expiring(7200));
+        scenario.pass(1).await;
+        assert_token(&scenario.get().await, "2", Source::Upstream);
+    }
+}
+
+case! {
+    /// Clients in the window share one entry: the first to refresh serves all.
+    async fn a_refresh_serves_every_host(scenario) {
+        scenario.reply(Account::oauth("1").expiring(3600));
+        scenario.reply(Account::oauth("2").expiring(7200));
+        scenario.get().await.unwrap();
+        scenario.pass(3550).await;
+        scenario.get().await.unwrap();
+        let other = scenario.beside(|builder| builder);
+        assert_token(&other.get().await, "2", Source::Cache);
+    }
+}

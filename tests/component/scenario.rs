@@ -1,0 +1,296 @@
+//! What the cases are written with.
+
+use host_test::{
+    Configuration, Credentials, Error, Field, FieldValue, Flavour, Harness, HarnessBuilder, Operation, Reply,
+    START_UNIX_MS, Source, TEST_API_KEY, TEST_ENCRYPTION_KEYS,
+};
+use serde_json::{Value, json};
+use std::sync::{Mutex, Once};
+use std::time::Duration;
+
+/// The account that most cases ask for.
+pub const ACCOUNT: &str = "apn_EOhwvQr";
+
+/// What every secret of the cases begins with.
+pub const SECRET: &str = "s3cr3t-";
+
+/// Defines a test for each flavour from one case.
+macro_rules! case {
+    ($(#[$attribute:meta])* async fn $name:ident($scenario:ident) $body:block) => {
+        $crate::scenario::case!($(#[$attribute])* async fn $name($scenario, builder => builder) $body);
+    };
+    ($(#[$attribute:meta])* async fn $name:ident($scenario:ident, $builder:ident => $build:expr) $body:block) => {
+        mod $name {
+            #[allow(unused_imports, reason = "not every case needs all that its module does")]
+            use super::*;
+
+            async fn case(flavour: host_test::Flavour) {
+                let $builder = host_test::Harness::builder(flavour);
+                let $scenario = $crate::scenario::Scenario::new(flavour, $build);
+                $body
+                $scenario.search_for_secrets();
+            }
+
+            $(#[$attribute])*
+            #[tokio::test(start_paused = true)]
+            async fn wasmtime() {
+                case(host_test::Flavour::Wasmtime).await;
+            }
+
+            $(#[$attribute])*
+            #[tokio::test(start_paused = true)]
+            async fn spin() {
+                case(host_test::Flavour::Spin).await;
+            }
+        }
+    };
+}
+pub(crate) use case;
+
+/// A harness, and a record of every text that the component gave.
+pub struct Scenario {
+    pub harness: Harness,
+    pub flavour: Flavour,
+    texts: Mutex<Vec<String>>,
+}
+
+impl Scenario {
+    pub fn new(flavour: Flavour, builder: HarnessBuilder) -> Self {
+        logs::capture();
+        Self { harness: builder.build(), flavour, texts: Mutex::default() }
+    }
+
+    /// Another host that shares the store and the clock with this one, as a second machine would.
+    pub fn beside(&self, change: impl FnOnce(HarnessBuilder) -> HarnessBuilder) -> Self {
+        let builder = Harness::builder(self.flavour)
+            .upstream(self.harness.upstream.clone())
+            .key_value(self.harness.key_value.clone())
+            .clock(self.harness.clock.clone());
+        Self::new(self.flavour, change(builder))
+    }
+
+    pub fn reply(&self, reply: impl Into<Reply>) {
+        self.harness.upstream.reply(reply.into());
+    }
+
+    pub fn requests(&self) -> usize {
+        self.harness.upstream.count()
+    }
+
+    pub fn configuration(&self) -> &Configuration {
+        &self.harness.configuration
+    }
+
+    pub async fn get(&self) -> Result<Credentials, Error> {
+        self.get_account(ACCOUNT).await
+    }
+
+    pub async fn get_account(&self, account_id: &str) -> Result<Credentials, Error> {
+        self.noted(self.harness.get(account_id).await)
+    }
+
+    pub async fn refresh(&self, rejected: Option<&str>) -> Result<Credentials, Error> {
+        self.noted(self.harness.refresh(ACCOUNT, rejected).await)
+    }
+
+    pub async fn forget(&self) -> Result<(), Error> {
+        self.harness.forget(ACCOUNT).await.inspect_err(|error| self.note(error))
+    }
+
+    /// Lets `seconds` pass.
+    pub async fn pass(&self, seconds: u64) {
+        self.harness.clock.advance(Duration::from_secs(seconds));
+    }
+
+    /// Waits in the case as long as the component would; with the clock paused it takes no time.
+    pub fn noted(&self, answer: Result<Credentials, Error>) -> Result<Credentials, Error> {
+        match &answer {
+            Ok(credentials) => credentials.warnings.iter().for_each(|warning| self.note(warning)),
+            Err(error) => self.note(error),
+        }
+        answer
+    }
+
+    fn note(&self, text: &impl std::fmt::Debug) {
+        self.texts.lock().unwrap().push(format!("{text:?}"));
+    }
+
+    /// Fails if any error, warning, log line, key or value of the store, or URL has a secret in it.
+    pub fn search_for_secrets(&self) {
+        let mut places: Vec<(String, Vec<u8>)> = Vec::new();
+        for text in self.texts.lock().unwrap().iter() {
+            places.push(("a text".to_owned(), text.clone().into_bytes()));
+        }
+        places.push(("the logs".to_owned(), logs::all()));
+        for (_, key, value) in self.harness.key_value.entries() {
+            places.push(("a store key".to_owned(), key.into_bytes()));
+            places.push(("a stored value".to_owned(), value));
+        }
+        for operation in self.harness.key_value.operations() {
+            places.push(("an operation of the store".to_owned(), format!("{operation:?}").into_bytes()));
+        }
+        for request in self.harness.upstream.requests() {
+            places.push(("a URL".to_owned(), request.uri.to_string().into_bytes()));
+        }
+        let encryption_key = TEST_ENCRYPTION_KEYS.split_once(':').unwrap().1;
+        for (place, bytes) in places {
+            for secret in [SECRET, TEST_API_KEY, encryption_key] {
+                let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+                assert!(!found, "{place} holds {secret}: {}", String::from_utf8_lossy(&bytes));
+            }
+            // Neither does the store tell which accounts there are.
+            let tells = place.starts_with("a store") && bytes.windows(4).any(|window| window == b"apn_");
+            assert!(!tells, "{place} holds an account id: {}", String::from_utf8_lossy(&bytes));
+        }
+    }
+
+    pub fn writes(&self) -> usize {
+        self.harness.key_value.count(Operation::Set)
+    }
+}
+
+/// The answer of the upstream for an OAuth account.
+#[derive(Clone)]
+pub struct Account(pub Value);
+
+impl Account {
+    /// One whose access token is `s3cr3t-` and `token`.
+    pub fn oauth(token: &str) -> Self {
+        Self(json!({
+            "id": ACCOUNT,
+            "name": "Work",
+            "app": {"id": "oauth_app", "name": "Slack", "name_slug": "slack", "auth_type": "oauth"},
+            "healthy": true,
+            "dead": null,
+            "credentials": {
+                "oauth_client_id": "client",
+                "oauth_access_token": secret(token),
+                "oauth_refresh_token": secret("refresh"),
+                "oauth_uid": "U123",
+            },
+            "expires_at": at(3600),
+            "error": null,
+        }))
+    }
+
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.0[name] = value.into();
+        self
+    }
+
+    pub fn without(mut self, name: &str) -> Self {
+        self.0.as_object_mut().unwrap().remove(name);
+        self
+    }
+
+    /// Expires so many seconds after the start of the case.
+    pub fn expiring(self, seconds: i64) -> Self {
+        self.with("expires_at", at(seconds))
+    }
+
+    /// In the form that the seed document describes.
+    pub fn reply(&self) -> Reply {
+        Reply::status(200).json(&json!({ "data": self.0 }))
+    }
+}
+
+impl From<Account> for Reply {
+    fn from(account: Account) -> Self {
+        account.reply()
+    }
+}
+
+/// A secret with the mark that the search looks for.
+pub fn secret(name: &str) -> String {
+    format!("{SECRET}{name}")
+}
+
+/// The moment so many seconds after the start of the case, as the upstream writes it.
+pub fn at(seconds: i64) -> String {
+    let moment = chrono::DateTime::from_timestamp_millis(START_UNIX_MS as i64 + seconds * 1000).unwrap();
+    moment.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+}
+
+/// The name of the error's case.
+pub fn case_name(error: &Error) -> &'static str {
+    match error {
+        Error::InvalidAccountId(_) => "invalid-account-id",
+        Error::Configuration(_) => "configuration",
+        Error::Unauthorized(_) => "unauthorized",
+        Error::Forbidden(_) => "forbidden",
+        Error::NotFound(_) => "not-found",
+        Error::RateLimited(_) => "rate-limited",
+        Error::UpstreamFailure(_) => "upstream-failure",
+        Error::Unreachable(_) => "unreachable",
+        Error::TimedOut(_) => "timed-out",
+        Error::MalformedResponse(_) => "malformed-response",
+        Error::NoCredentials(_) => "no-credentials",
+        Error::AccountDead(_) => "account-dead",
+        Error::AccountUnhealthy(_) => "account-unhealthy",
+        Error::StoreFailure(_) => "store-failure",
+    }
+}
+
+/// Fails unless these are credentials with this token from this source.
+#[track_caller]
+pub fn assert_token(answer: &Result<Credentials, Error>, token: &str, source: Source) {
+    match answer {
+        Ok(credentials) => {
+            let found = credentials.access_token.as_deref().map(|token| token.trim_start_matches(SECRET));
+            assert_eq!((found, credentials.source), (Some(token), source));
+        }
+        Err(error) => panic!("expected {token} from {source:?}, got {error:?}"),
+    }
+}
+
+/// Fails unless this is an error of the case called `name`.
+#[track_caller]
+pub fn assert_error(answer: &Result<Credentials, Error>, name: &str) {
+    match answer {
+        Err(error) => assert_eq!(case_name(error), name, "{error:?}"),
+        Ok(_) => panic!("expected {name}, got credentials"),
+    }
+}
+
+/// The value of a field, as JSON.
+pub fn field(fields: &[Field], name: &str) -> Option<Value> {
+    let field = fields.iter().find(|field| field.name == name)?;
+    Some(match &field.value {
+        FieldValue::Text(text) => Value::from(text.as_str()),
+        FieldValue::Json(json) => serde_json::from_str(json).unwrap(),
+    })
+}
+
+mod logs {
+    //! Whatever the host logs, in all cases together.
+
+    use super::{Mutex, Once};
+    use std::io;
+
+    static LINES: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+    static INSTALLED: Once = Once::new();
+
+    struct Lines;
+
+    impl io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            LINES.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    pub fn capture() {
+        INSTALLED.call_once(|| {
+            let level = tracing::Level::DEBUG;
+            tracing_subscriber::fmt().with_max_level(level).with_ansi(false).with_writer(|| Lines).init();
+        });
+    }
+
+    pub fn all() -> Vec<u8> {
+        LINES.lock().unwrap().clone()
+    }
+}

@@ -1,0 +1,150 @@
+//! The WebAssembly guests of this repository, and how one is built.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::process;
+use crate::toolchain::{TARGET, Toolchain};
+
+/// One component to build.
+#[derive(Debug, PartialEq)]
+pub struct Guest {
+    /// The package's manifest.
+    manifest: PathBuf,
+    /// The package's name.
+    package: String,
+    /// The flavour, which is the name of a Cargo feature and the end of the file's name.
+    flavour: Option<&'static str>,
+}
+
+/// Every component of the repository: the root package in its flavours, then the examples.
+pub fn all(root: &Path) -> Result<Vec<Guest>> {
+    let manifest = root.join("Cargo.toml");
+    let package = package_name(&manifest)?;
+    let mut guests = vec![
+        Guest { manifest: manifest.clone(), package: package.clone(), flavour: None },
+        Guest { manifest, package, flavour: Some("spin") },
+    ];
+    for manifest in example_manifests(root)? {
+        let package = package_name(&manifest)?;
+        guests.push(Guest { manifest, package, flavour: None });
+    }
+    Ok(guests)
+}
+
+/// The manifests of the example guests, in an order that doesn't depend on the file system.
+pub fn example_manifests(root: &Path) -> Result<Vec<PathBuf>> {
+    let folder = root.join("examples");
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let mut manifests = Vec::new();
+    for entry in fs::read_dir(&folder).with_context(|| format!("can't list {}", folder.display()))? {
+        let manifest = entry?.path().join("Cargo.toml");
+        if manifest.exists() {
+            manifests.push(manifest);
+        }
+    }
+    manifests.sort();
+    Ok(manifests)
+}
+
+/// Reads the package's name from a manifest.
+fn package_name(manifest: &Path) -> Result<String> {
+    let text = fs::read_to_string(manifest).with_context(|| format!("can't read {}", manifest.display()))?;
+    find_package_name(&text).with_context(|| format!("{} names no package", manifest.display()))
+}
+
+/// Finds the package's name in a manifest's text. A whole TOML parser for one line would be the tool's largest
+/// dependency.
+fn find_package_name(manifest: &str) -> Option<String> {
+    let mut lines = manifest.lines().map(str::trim);
+    lines.find(|line| *line == "[package]")?;
+    lines.take_while(|line| !line.starts_with('[')).find_map(|line| {
+        let (key, value) = line.split_once('=')?;
+        let (name, _) = value.trim().strip_prefix('"')?.split_once('"')?;
+        (key.trim() == "name").then(|| name.to_owned())
+    })
+}
+
+/// The folder in which the guests are compiled. It isn't the host's, because another compiler may write there, and
+/// all guests share it, because they share their dependencies and the standard library.
+fn target_directory(root: &Path) -> PathBuf {
+    root.join("target/guest")
+}
+
+impl Guest {
+    /// Adds the arguments that select this guest to a cargo command, right after the subcommand.
+    pub fn select(&self, command: &mut Command, toolchain: &Toolchain, root: &Path) {
+        if toolchain.builds_std {
+            command.args(["-Z", "build-std=std,panic_abort"]);
+        }
+        command.args(["--release", "--locked", "--target", TARGET]);
+        command.arg("--manifest-path").arg(&self.manifest);
+        command.arg("--target-dir").arg(target_directory(root));
+        if let Some(flavour) = self.flavour {
+            command.args(["--features", flavour]);
+        }
+    }
+
+    /// Builds the component and returns where it is.
+    pub fn build(&self, toolchain: &Toolchain, root: &Path) -> Result<PathBuf> {
+        let mut command = toolchain.command(process::cargo(), root)?;
+        command.arg("rustc");
+        self.select(&mut command, toolchain, root);
+        // The manifest may ask for a Rust library too, for the tests. As long as it does, nothing is optimized across
+        // crates.
+        process::run(command.args(["--lib", "--crate-type", "cdylib"]))?;
+
+        let artifact = format!("{TARGET}/release/{}.wasm", self.package.replace('-', "_"));
+        let component = root.join("target/components").join(self.file_name());
+        install(&target_directory(root).join(artifact), &component)?;
+        Ok(component)
+    }
+
+    /// The component's file name.
+    fn file_name(&self) -> String {
+        let Self { package, flavour, .. } = self;
+        flavour.map_or_else(|| format!("{package}.wasm"), |flavour| format!("{package}-{flavour}.wasm"))
+    }
+}
+
+/// Puts the built file in its place, unless the same is there already: whatever depends on it stays fresh.
+fn install(built: &Path, component: &Path) -> Result<()> {
+    let bytes = fs::read(built).with_context(|| format!("the build left no {}", built.display()))?;
+    if fs::read(component).is_ok_and(|present| present == bytes) {
+        return Ok(());
+    }
+    if let Some(folder) = component.parent() {
+        fs::create_dir_all(folder).with_context(|| format!("can't create {}", folder.display()))?;
+    }
+    // Renamed into place, so that a test that runs at the same time never reads half a file.
+    let unfinished = component.with_extension("wasm.new");
+    fs::write(&unfinished, bytes).with_context(|| format!("can't write {}", unfinished.display()))?;
+    fs::rename(&unfinished, component).with_context(|| format!("can't write {}", component.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_is_the_packages_and_no_others() {
+        let manifest = "[workspace]\nname = \"no\"\n\n[package]\nversion = \"1.0.0\"\nname = \"some-guest\" # so\n\n[lib]\nname = \"no\"\n";
+        assert_eq!(find_package_name(manifest).as_deref(), Some("some-guest"));
+        assert_eq!(find_package_name("[package]\nversion = \"1\"\n[lib]\nname = \"no\"\n"), None);
+        assert_eq!(find_package_name("[workspace]\nmembers = []\n"), None);
+    }
+
+    #[test]
+    fn the_file_is_named_after_the_package_and_its_flavour() {
+        let mut guest =
+            Guest { manifest: PathBuf::new(), package: String::from("some-guest"), flavour: None };
+        assert_eq!(guest.file_name(), "some-guest.wasm");
+        guest.flavour = Some("spin");
+        assert_eq!(guest.file_name(), "some-guest-spin.wasm");
+    }
+}

@@ -1,0 +1,60 @@
+//! The checks that need no test: formatting and clippy, for the host crates and for the components.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::toolchain::{self, Toolchain};
+use crate::{guest, probe, process};
+
+/// Debian's package with the clippy that belongs to its compiler.
+const DEBIAN_CLIPPY_PACKAGE: &str = "rust-web-clippy";
+
+/// Runs all checks, the cheapest first.
+pub fn run(root: &Path) -> Result<()> {
+    process::run(host(root).args(["fmt", "--all", "--check"]))?;
+    for manifest in guest::example_manifests(root)? {
+        process::run(host(root).args(["fmt", "--check", "--manifest-path"]).arg(manifest))?;
+    }
+    process::run(host(root).args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+
+    let toolchain = toolchain::find()?;
+    let debian_clippy = if toolchain.builds_std { Some(debian_clippy(&toolchain)?) } else { None };
+    for guest in guest::all(root)? {
+        let mut command = match &debian_clippy {
+            Some(program) => toolchain.command(program, root)?,
+            None => toolchain.command(process::cargo(), root)?,
+        };
+        command.arg("clippy");
+        guest.select(&mut command, &toolchain, root);
+        process::run(command.args(["--", "-D", "warnings"]))?;
+    }
+    Ok(())
+}
+
+/// A cargo command for the host, in the workspace's folder.
+fn host(root: &Path) -> Command {
+    let mut command = Command::new(process::cargo());
+    command.current_dir(root);
+    command
+}
+
+/// The clippy of Debian's compiler, which is installed if it is missing: a clippy works with its own compiler only.
+fn debian_clippy(toolchain: &Toolchain) -> Result<PathBuf> {
+    let program = toolchain.sysroot.join("bin/cargo-clippy");
+    let driver = toolchain.sysroot.join("bin/clippy-driver");
+    let installed = || program.exists() && driver.exists();
+    if !installed() && probe::packages_are_installable() {
+        toolchain::install_packages(&[DEBIAN_CLIPPY_PACKAGE])?;
+    }
+    if !installed() {
+        bail!(
+            "clippy for {} is missing. Install Debian's package {DEBIAN_CLIPPY_PACKAGE}, or the target for the \
+             default toolchain: rustup target add {}",
+            toolchain.rustc.display(),
+            toolchain::TARGET
+        );
+    }
+    Ok(program)
+}
