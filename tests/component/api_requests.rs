@@ -91,7 +91,7 @@ case! {
     ) {
         scenario.reply(Account::oauth("1"));
         scenario.get().await.unwrap();
-        let options = scenario.harness.upstream.last_request().unwrap().options.unwrap();
+        let options = scenario.harness.upstream.last_request().unwrap().options;
         let milliseconds = [options.connect_timeout, options.first_byte_timeout, options.between_bytes_timeout]
             .map(|timeout| timeout.unwrap().as_millis());
         assert_eq!(milliseconds, [1100, 1200, 1300]);
@@ -104,7 +104,7 @@ case! {
     ) {
         scenario.reply(Account::oauth("1"));
         scenario.get().await.unwrap();
-        let options = scenario.harness.upstream.last_request().unwrap().options.unwrap();
+        let options = scenario.harness.upstream.last_request().unwrap().options;
         for timeout in [options.connect_timeout, options.first_byte_timeout, options.between_bytes_timeout] {
             assert!(timeout.unwrap().as_millis() <= 900);
         }

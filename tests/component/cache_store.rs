@@ -1,16 +1,18 @@
 //! A key-value store that fails, is slow, or holds what nobody of us has written.
 
-use crate::scenario::{Account, assert_token, case};
+use crate::scenario::{Account, assert_token, case, secret};
 use host_test::{Error, KeyValueFailure, Operation, Source, Warning};
 use std::time::Duration;
 
-const FAILURES: [KeyValueFailure; 3] =
-    [KeyValueFailure::NoSuchStore, KeyValueFailure::AccessDenied, KeyValueFailure::Other];
+/// What the host says in its own words stays with the host.
+fn other() -> KeyValueFailure {
+    KeyValueFailure::Other(secret("words-of-the-host"))
+}
 
 case! {
     async fn a_failing_store_does_not_stop_the_job_and_the_answer_says_so(scenario) {
         for operation in [Operation::Open, Operation::Get, Operation::Set] {
-            for failure in FAILURES {
+            for failure in [KeyValueFailure::NoSuchStore, KeyValueFailure::AccessDenied, other()] {
                 scenario.harness.key_value.recover();
                 scenario.forget().await.unwrap();
                 scenario.harness.key_value.fail(operation, failure);
@@ -26,7 +28,7 @@ case! {
 
 case! {
     async fn a_store_that_recovers_caches_again(scenario) {
-        scenario.harness.key_value.fail(Operation::Set, KeyValueFailure::Other);
+        scenario.harness.key_value.fail(Operation::Set, other());
         for _ in 0..2 {
             scenario.reply(Account::oauth("1"));
             assert_token(&scenario.get().await, "1", Source::Upstream);
@@ -44,7 +46,7 @@ case! {
     async fn a_cached_token_serves_while_writing_fails(scenario) {
         scenario.reply(Account::oauth("1"));
         scenario.get().await.unwrap();
-        scenario.harness.key_value.fail(Operation::Set, KeyValueFailure::Other);
+        scenario.harness.key_value.fail(Operation::Set, other());
         assert_token(&scenario.get().await, "1", Source::Cache);
     }
 }
@@ -52,7 +54,7 @@ case! {
 case! {
     async fn forgetting_tells_when_it_could_not(scenario) {
         for operation in [Operation::Open, Operation::Delete] {
-            scenario.harness.key_value.fail(operation, KeyValueFailure::Other);
+            scenario.harness.key_value.fail(operation, other());
             let answer = scenario.forget().await;
             assert!(matches!(answer, Err(Error::StoreFailure(_))), "{answer:?}");
             scenario.harness.key_value.recover();
@@ -138,7 +140,7 @@ case! {
     async fn an_entry_that_the_store_refuses_is_served_all_the_same(scenario) {
         let large = Account::oauth("1").with("note", "x".repeat(1024 * 1024 - 700));
         assert!(serde_json::json!({"data": large.0}).to_string().len() < 1024 * 1024);
-        scenario.harness.key_value.fail(Operation::Set, KeyValueFailure::Other);
+        scenario.harness.key_value.fail(Operation::Set, other());
         scenario.reply(large);
         assert_token(&scenario.get().await, "1", Source::Upstream);
     }

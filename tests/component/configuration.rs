@@ -74,7 +74,8 @@ case! {
 
 case! {
     async fn a_host_that_cannot_read_its_configuration_is_told(scenario) {
-        for failure in [ConfigurationFailure::Upstream, ConfigurationFailure::Io] {
+        let words = || secret("words-of-the-host");
+        for failure in [ConfigurationFailure::Upstream(words()), ConfigurationFailure::Io(words())] {
             scenario.configuration().fail(failure);
             assert_names(&scenario.get().await, "wasi:config");
         }

@@ -1,0 +1,71 @@
+//! What the component is made of, as seen from outside.
+
+use host_test::Flavour;
+use std::collections::BTreeSet;
+use wasmtime::component::Component;
+use wasmtime::{Config, Engine};
+
+/// The most that a component may have, in bytes.
+const MAXIMUM_SIZE: usize = 200_000;
+
+fn interfaces(flavour: Flavour) -> (BTreeSet<String>, BTreeSet<String>) {
+    let mut config = Config::new();
+    config.wasm_component_model(true);
+    let engine = Engine::new(&config).unwrap();
+    let component = Component::new(&engine, flavour.load().unwrap()).unwrap();
+    let r#type = component.component_type();
+    let imports = r#type.imports(&engine).map(|(name, _)| name.to_owned()).collect();
+    let exports = r#type.exports(&engine).map(|(name, _)| name.to_owned()).collect();
+    (imports, exports)
+}
+
+fn assert_imports(flavour: Flavour, drafts: [&str; 2]) {
+    let common = [
+        "wasi:clocks/monotonic-clock@0.2.12",
+        "wasi:clocks/wall-clock@0.2.12",
+        "wasi:http/outgoing-handler@0.2.12",
+        "wasi:http/types@0.2.12",
+        "wasi:io/error@0.2.12",
+        "wasi:io/poll@0.2.12",
+        "wasi:io/streams@0.2.12",
+        "wasi:random/random@0.2.12",
+    ];
+    let expected: BTreeSet<String> = common.into_iter().chain(drafts).map(str::to_owned).collect();
+    let (imports, exports) = interfaces(flavour);
+    assert_eq!(imports, expected);
+    assert_eq!(exports, BTreeSet::from(["credwell:credentials/credentials@0.1.0".to_owned()]));
+}
+
+#[test]
+fn the_component_for_wasmtime_imports_this_and_nothing_else() {
+    assert_imports(Flavour::Wasmtime, ["wasi:keyvalue/store@0.2.0-draft", "wasi:config/store@0.2.0-rc.1"]);
+}
+
+#[test]
+fn the_component_for_spin_imports_this_and_nothing_else() {
+    assert_imports(
+        Flavour::Spin,
+        ["wasi:keyvalue/store@0.2.0-draft2", "wasi:config/store@0.2.0-draft-2024-09-27"],
+    );
+}
+
+#[test]
+fn the_components_are_small() {
+    for flavour in Flavour::ALL {
+        let size = flavour.load().unwrap().len();
+        assert!(size < MAXIMUM_SIZE, "{flavour:?}: {size} bytes");
+    }
+}
+
+#[test]
+fn the_components_tell_nothing_of_the_machine_that_built_them() {
+    let home = std::env::home_dir().unwrap();
+    let workspace = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    for flavour in Flavour::ALL {
+        let component = flavour.load().unwrap();
+        for folder in [home.as_path(), workspace] {
+            let folder = folder.as_os_str().as_encoded_bytes();
+            assert!(!component.windows(folder.len()).any(|window| window == folder), "{flavour:?}");
+        }
+    }
+}

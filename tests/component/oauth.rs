@@ -1,0 +1,143 @@
+//! The OAuth client's own token: fetched once, cached, encrypted, refreshed.
+
+use crate::scenario::{Account, Scenario, assert_error, assert_token, at, case, secret};
+use host_test::{Error, HarnessBuilder, Reply, Source};
+use serde_json::json;
+
+fn with_client(builder: HarnessBuilder) -> HarnessBuilder {
+    builder
+        .without_config("credwell_api_key")
+        .config("credwell_request_form", "account")
+        .config("credwell_oauth_client_id", "client")
+        .config("credwell_oauth_client_secret", secret("client"))
+}
+
+fn token(name: &str, expires_in: i64) -> Reply {
+    Reply::status(200).json(&json!({
+        "access_token": secret(name), "token_type": "Bearer", "expires_in": expires_in, "created_at": 1_767_225_600,
+    }))
+}
+
+/// The path of each request and the bearer that it was authorized with.
+fn sent(scenario: &Scenario) -> Vec<(String, String)> {
+    let requests = scenario.harness.upstream.requests();
+    let sent = requests.iter().map(|request| {
+        let bearer = request.header("authorization").unwrap_or_default();
+        let bearer = bearer.trim_start_matches("Bearer ").trim_start_matches("s3cr3t-");
+        (request.uri.path().to_owned(), bearer.to_owned())
+    });
+    sent.collect()
+}
+
+case! {
+    async fn one_token_serves_many_accounts(scenario, builder => with_client(builder)) {
+        scenario.reply(token("t1", 3600));
+        for id in ["apn_a", "apn_b", "apn_c"] {
+            scenario.reply(Account::oauth("1").with("id", id));
+        }
+        for id in ["apn_a", "apn_b", "apn_c", "apn_a"] {
+            scenario.get_account(id).await.unwrap();
+        }
+        let paths: Vec<_> = sent(&scenario).into_iter().map(|(path, _)| path).collect();
+        assert_eq!(paths, ["/v1/oauth/token", "/v1/accounts/apn_a", "/v1/accounts/apn_b", "/v1/accounts/apn_c"]);
+        // Three accounts and the token.
+        assert_eq!(scenario.harness.key_value.entries().len(), 4);
+    }
+}
+
+case! {
+    async fn it_is_refreshed_before_its_expiry(scenario, builder => with_client(builder)) {
+        scenario.reply(token("t1", 3600));
+        scenario.reply(Account::oauth("1").expiring(60));
+        scenario.get().await.unwrap();
+        scenario.pass(3600 - 91).await;
+        scenario.reply(Account::oauth("2").expiring(3560));
+        assert_token(&scenario.get().await, "2", Source::Upstream);
+        scenario.pass(51).await;
+        scenario.reply(token("t2", 3600));
+        scenario.reply(Account::oauth("3").expiring(7200));
+        assert_token(&scenario.get().await, "3", Source::Upstream);
+        let bearers: Vec<_> = sent(&scenario).into_iter().map(|(_, bearer)| bearer).collect();
+        assert_eq!(bearers, ["", "t1", "t1", "", "t2"]);
+    }
+}
+
+case! {
+    /// Revoked before its expiry: it is replaced and the question asked once more.
+    async fn a_revoked_token_is_replaced_once(scenario, builder => with_client(builder)) {
+        scenario.reply(token("t1", 3600));
+        scenario.reply(Account::oauth("1"));
+        scenario.get().await.unwrap();
+        scenario.reply(Reply::status(401));
+        scenario.reply(token("t2", 3600));
+        scenario.reply(Account::oauth("2"));
+        assert_token(&scenario.refresh(None).await, "2", Source::Upstream);
+        scenario.reply(Reply::status(401));
+        scenario.reply(token("t3", 3600));
+        scenario.reply(Reply::status(401));
+        assert_error(&scenario.refresh(None).await, "unauthorized");
+        assert_eq!(scenario.requests(), 8);
+    }
+}
+
+case! {
+    async fn a_new_token_that_is_refused_is_not_replaced(scenario, builder => with_client(builder)) {
+        scenario.reply(token("t1", 3600));
+        scenario.reply(Reply::status(401));
+        let Err(Error::Unauthorized(message)) = scenario.get().await else { panic!("not unauthorized") };
+        assert!(message.contains("OAuth client"), "{message}");
+        assert_eq!(scenario.requests(), 2);
+    }
+}
+
+case! {
+    async fn a_refused_client_is_told_apart(scenario, builder => with_client(builder)) {
+        for status in [400, 401, 403] {
+            scenario.reply(Reply::status(status).body(r#"{"error": "invalid_client"}"#));
+            let Err(Error::Unauthorized(message)) = scenario.get().await else { panic!("{status}") };
+            assert!(message.contains("credwell_oauth_client_secret"), "{message}");
+        }
+        scenario.reply(Reply::status(404));
+        assert_error(&scenario.get().await, "upstream-failure");
+        // It says nothing of the account, so nothing is cached.
+        assert!(scenario.harness.key_value.entries().is_empty());
+    }
+}
+
+case! {
+    async fn a_malformed_token_is_an_error(scenario, builder => with_client(builder)) {
+        for body in [json!({}), json!({"access_token": 5}), json!({"access_token": "a", "expires_in": "x"}), json!([])] {
+            scenario.reply(Reply::status(200).json(&body));
+            assert_error(&scenario.get().await, "malformed-response");
+        }
+    }
+}
+
+case! {
+    /// Without `expires_in` nobody knows how long it lives.
+    async fn a_token_without_expiry_is_used_and_not_cached(scenario, builder => with_client(builder)) {
+        for name in ["t1", "t2"] {
+            scenario.reply(Reply::status(200).json(&json!({"access_token": secret(name)})));
+            scenario.reply(Account::oauth(name));
+            assert_token(&scenario.refresh(None).await, name, Source::Upstream);
+        }
+    }
+}
+
+case! {
+    /// In its window a token serves on while its refresh fails, and the upstream is left alone in between.
+    async fn it_serves_on_while_its_refresh_fails(scenario, builder => with_client(builder)) {
+        scenario.configuration().set("credwell_max_retries", "0");
+        scenario.reply(token("t1", 3600));
+        scenario.reply(Account::oauth("1"));
+        scenario.get().await.unwrap();
+        scenario.pass(3550).await;
+        scenario.reply(Reply::status(500));
+        for name in ["2", "3"] {
+            scenario.reply(Account::oauth(name).with("expires_at", at(7200)));
+            assert_token(&scenario.refresh(None).await, name, Source::Upstream);
+        }
+        let bearers: Vec<_> = sent(&scenario).into_iter().map(|(_, bearer)| bearer).collect();
+        assert_eq!(bearers, ["", "t1", "", "t1", "t1"]);
+    }
+}

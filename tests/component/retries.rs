@@ -1,0 +1,168 @@
+//! Asking the upstream once more.
+
+use crate::scenario::{Account, Scenario, assert_error, assert_token, case};
+use host_test::{Failure, Reply, Source};
+use std::time::Duration;
+
+/// How long the component waited before each request but the first.
+fn waits(scenario: &Scenario) -> Vec<Duration> {
+    let requests = scenario.harness.upstream.requests();
+    requests.windows(2).map(|pair| pair[1].at - pair[0].at).collect()
+}
+
+case! {
+    async fn what_can_get_better_is_asked_again_at_most_twice(scenario) {
+        for reply in [
+            Reply::status(429),
+            Reply::status(502),
+            Reply::status(503),
+            Reply::status(504),
+            Reply::failure(Failure::Dns),
+            Reply::failure(Failure::ConnectionRefused),
+            Reply::failure(Failure::ConnectionTerminated),
+            Reply::failure(Failure::TlsProtocol),
+            Reply::failure(Failure::HttpProtocol),
+            Reply::failure(Failure::ReadTimeout),
+            Reply::failure(Failure::ConnectTimeout),
+        ] {
+            let before = scenario.requests();
+            for _ in 0..3 {
+                scenario.reply(reply.clone());
+            }
+            assert!(scenario.get().await.is_err());
+            assert_eq!(scenario.requests(), before + 3, "{reply:?}");
+        }
+    }
+}
+
+case! {
+    async fn the_first_good_answer_ends_it(scenario) {
+        for failures in 1..=2 {
+            for _ in 0..failures {
+                scenario.reply(Reply::status(503));
+            }
+            scenario.reply(Account::oauth("1"));
+            assert_token(&scenario.get().await, "1", Source::Upstream);
+            scenario.forget().await.unwrap();
+        }
+        assert_eq!(scenario.requests(), 5);
+    }
+}
+
+case! {
+    async fn what_does_not_get_better_is_not_asked_again(scenario, builder => builder
+        .config("credwell_negative_cache_seconds", "0")
+    ) {
+        for reply in [
+            Reply::status(400),
+            Reply::status(401),
+            Reply::status(403),
+            Reply::status(404),
+            Reply::status(500),
+            Reply::status(501),
+            Reply::status(302),
+            Reply::status(200).body("{"),
+            Reply::failure(Failure::RequestDenied),
+            Reply::failure(Failure::DestinationIpProhibited),
+        ] {
+            let before = scenario.requests();
+            scenario.reply(reply.clone());
+            assert!(scenario.get().await.is_err());
+            assert_eq!(scenario.requests(), before + 1, "{reply:?}");
+        }
+    }
+}
+
+case! {
+    async fn the_number_of_retries_is_configurable(scenario) {
+        for retries in [0, 1, 5] {
+            scenario.configuration().set("credwell_max_retries", retries.to_string());
+            let before = scenario.requests();
+            for _ in 0..=retries {
+                scenario.reply(Reply::status(503));
+            }
+            assert_error(&scenario.get().await, "upstream-failure");
+            assert_eq!(scenario.requests(), before + retries + 1);
+        }
+    }
+}
+
+case! {
+    /// Full jitter: each wait lies between zero and 250 ms, 500 ms, 1 s, and so on, and they differ.
+    async fn the_waits_grow_and_are_jittered(scenario, builder => builder
+        .config("credwell_max_retries", "5")
+        .config("credwell_deadline_ms", "600000")
+    ) {
+        for _ in 0..6 {
+            scenario.reply(Reply::status(503));
+        }
+        assert_error(&scenario.get().await, "upstream-failure");
+        let waits = waits(&scenario);
+        assert_eq!(waits.len(), 5);
+        for (n, wait) in waits.iter().enumerate() {
+            // The clock of the test ticks in milliseconds.
+            let longest = Duration::from_millis(250 << n) + Duration::from_millis(2);
+            assert!(*wait <= longest, "{waits:?}");
+        }
+        assert!(waits.iter().any(|wait| *wait > Duration::from_millis(250)), "{waits:?}");
+    }
+}
+
+case! {
+    async fn two_hosts_do_not_retry_in_step(scenario) {
+        let other = scenario.beside(|builder| builder.entropy(host_test::Entropy::seeded(1)).key_value(host_test::MemoryKeyValue::new()));
+        for _ in 0..6 {
+            scenario.reply(Reply::status(503));
+        }
+        assert!(scenario.get().await.is_err());
+        assert!(other.get().await.is_err());
+        let waits = waits(&scenario);
+        assert_ne!(waits[..2], waits[3..]);
+    }
+}
+
+case! {
+    /// In seconds and as a date; then exactly so long.
+    async fn the_upstreams_retry_after_is_honoured(scenario) {
+        for (header, value, seconds) in [
+            ("retry-after", "3", 3),
+            ("retry-after", "0", 0),
+            ("x-ratelimit-reset", "4", 4),
+        ] {
+            let before = scenario.requests();
+            scenario.reply(Reply::status(429).header(header, value));
+            scenario.reply(Account::oauth("1"));
+            assert_token(&scenario.get().await, "1", Source::Upstream);
+            let wait = waits(&scenario)[before];
+            let expected = Duration::from_secs(seconds);
+            assert!(wait >= expected && wait < expected + Duration::from_millis(50), "{header}: {wait:?}");
+            scenario.forget().await.unwrap();
+        }
+        scenario.harness.clock.set_wall(host_test::START_UNIX_MS);
+        let before = scenario.requests();
+        scenario.reply(Reply::status(503).header("retry-after", "Thu, 01 Jan 2026 00:00:05 GMT"));
+        scenario.reply(Account::oauth("1"));
+        assert_token(&scenario.get().await, "1", Source::Upstream);
+        let wait = waits(&scenario)[before];
+        assert!(wait > Duration::from_millis(4900) && wait < Duration::from_millis(5050), "{wait:?}");
+    }
+}
+
+case! {
+    /// Beyond 20 s the caller decides whether to wait.
+    async fn a_long_retry_after_is_not_waited_for(scenario) {
+        scenario.reply(Reply::status(429).header("retry-after", "21"));
+        assert_error(&scenario.get().await, "rate-limited");
+        assert_eq!(scenario.requests(), 1);
+    }
+}
+
+case! {
+    async fn no_wait_outlasts_the_deadline(scenario, builder => builder.config("credwell_deadline_ms", "2000")) {
+        let before = tokio::time::Instant::now();
+        scenario.reply(Reply::status(429).header("retry-after", "3"));
+        assert_error(&scenario.get().await, "rate-limited");
+        assert_eq!(scenario.requests(), 1);
+        assert!(before.elapsed() < Duration::from_millis(100));
+    }
+}
