@@ -102,7 +102,7 @@ case! {
         for _ in 0..ANSWERS {
             let damage = damage().new_tree(&mut runner).unwrap().current();
             let body = damaged(damage.clone());
-            scenario.reply(Reply::status(200).body(body));
+            scenario.harness.upstream.always(Reply::status(200).body(body));
             match scenario.harness.try_get(ACCOUNT).await {
                 Ok(answer) => match scenario.noted(answer) {
                     Ok(_) => answered += 1,
@@ -111,7 +111,7 @@ case! {
                 Err(trap) => panic!("{damage:?}: {trap}"),
             }
             // A second call meets what the first one cached.
-            scenario.reply(Reply::status(500));
+            scenario.harness.upstream.always(Reply::status(500));
             let cached = scenario.harness.try_get(ACCOUNT).await;
             assert!(cached.is_ok(), "{damage:?}: {}", cached.err().map(|trap| trap.to_string()).unwrap_or_default());
             scenario.forget().await.unwrap();
@@ -135,7 +135,7 @@ case! {
             let place = place.index(entry.len());
             let rest = if keep_rest { &entry[place..] } else { &[] };
             scenario.harness.key_value.put(&bucket, &key, [&entry[..place], &bytes, rest].concat());
-            scenario.reply(Account::oauth("1"));
+            scenario.harness.upstream.always(Account::oauth("1").reply());
             scenario.harness.try_get(ACCOUNT).await.unwrap_or_else(|trap| panic!("{trap}")).unwrap();
         }
     }
