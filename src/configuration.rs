@@ -1,13 +1,18 @@
 //! The configuration of the component: the settings of the host, checked.
 
+mod error;
+
+pub use error::ConfigurationError;
+
 use crate::account_id::is_identifier;
 use crate::base_url::{BaseUrl, BaseUrlError};
 use crate::encryption_keys::EncryptionKeys;
 use crate::freshness::RefreshPolicy;
-use crate::ports::{self, SettingsError};
+use crate::ports;
 use crate::secret::{ExposeSecret, SecretString};
 use crate::settings::Settings;
 use core::time::Duration;
+use error::ConfigurationError::{Malformed, Missing, Unused};
 
 /// Every setting's name.
 pub const NAMES: [&str; 20] = [
@@ -102,46 +107,6 @@ pub enum Protection {
     /// Not at all, as was explicitly allowed.
     Plaintext,
 }
-
-/// What is wrong with the configuration. It names the setting and never repeats its value.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ConfigurationError {
-    /// A setting is needed and not set.
-    #[error("{name} is not set: {expected}")]
-    Missing {
-        /// The setting.
-        name: &'static str,
-        /// What to set it to.
-        expected: &'static str,
-    },
-    /// A setting has a value that it can't have.
-    #[error("{name} is malformed: it takes {expected}")]
-    Malformed {
-        /// The setting.
-        name: &'static str,
-        /// What it takes.
-        expected: &'static str,
-    },
-    /// A setting is set that the others leave no use for.
-    #[error("{name} is set but not used: {expected}")]
-    Unused {
-        /// The setting.
-        name: &'static str,
-        /// What to do about it.
-        expected: &'static str,
-    },
-    /// There is no setting of this name.
-    #[error("{name} is no setting of this component: correct or remove it")]
-    Unknown {
-        /// The name that was set.
-        name: String,
-    },
-    /// The host could not read its configuration.
-    #[error(transparent)]
-    Unreadable(#[from] SettingsError),
-}
-
-use ConfigurationError::{Malformed, Missing, Unused};
 
 impl Configuration {
     /// Reads and checks the host's settings.

@@ -7,6 +7,13 @@
 //!
 //! Read one call from top to bottom in [`get_credentials`](get_credentials()).
 
+// What comes from outside may be anything: nothing of it is taken for granted.
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::todo)
+)]
+#![warn(missing_docs)]
+
 pub mod account;
 pub mod account_id;
 pub mod base_url;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::ports::SettingsError;
 use std::future::Future;
 
 struct Host(Vec<(&'static str, String)>);
