@@ -1,25 +1,24 @@
 //! The keys that protect cached entries.
 
-use zeroize::Zeroizing;
-
-/// The length of a key, in bytes.
-pub const KEY_LENGTH: usize = 32;
+use crate::secret::{ExposeSecret, SecretSlice};
+use chacha20poly1305::Key;
 
 /// Far more than a rotation needs.
 const MAXIMUM_KEYS: usize = 16;
 const MAXIMUM_ID_LENGTH: usize = 32;
 
 /// One key, and the id that entries name it by.
+#[derive(Debug)]
 pub struct EncryptionKey {
     /// Letters, digits, `-` and `_`.
     pub id: String,
-    /// The key itself.
-    pub key: Zeroizing<[u8; KEY_LENGTH]>,
+    key: SecretSlice<u8>,
 }
 
-impl core::fmt::Debug for EncryptionKey {
-    fn fmt(&self, formatter: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        formatter.debug_struct("EncryptionKey").field("id", &self.id).finish_non_exhaustive()
+impl EncryptionKey {
+    /// The key itself. None if it hasn't the right length, which is checked when it is read.
+    pub fn expose(&self) -> Option<&Key> {
+        self.key.expose_secret().try_into().ok()
     }
 }
 
@@ -58,9 +57,8 @@ fn parse_key(pair: &str) -> Option<EncryptionKey> {
     let (id, digits) = pair.split_once(':')?;
     let is_id = (1..=MAXIMUM_ID_LENGTH).contains(&id.len())
         && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-    let mut key = Zeroizing::new([0; KEY_LENGTH]);
-    let decoded = base16ct::mixed::decode(digits, key.as_mut_slice()).ok()?.len();
-    (is_id && decoded == KEY_LENGTH).then(|| EncryptionKey { id: id.to_owned(), key })
+    let key = EncryptionKey { id: id.to_owned(), key: base16ct::mixed::decode_vec(digits).ok()?.into() };
+    (is_id && key.expose().is_some()).then_some(key)
 }
 
 #[cfg(test)]
@@ -75,7 +73,7 @@ mod tests {
     fn the_first_key_encrypts_and_all_are_found() {
         let keys = EncryptionKeys::parse(&format!("new:{}, old:{}", digits("a"), digits("B"))).unwrap();
         assert_eq!(keys.current().unwrap().id, "new");
-        assert_eq!(*keys.find(b"old").unwrap().key, [0xbb; 32]);
+        assert_eq!(keys.find(b"old").unwrap().expose().unwrap().as_slice(), [0xbb; 32]);
         assert!(keys.find(b"other").is_none());
     }
 

@@ -71,7 +71,7 @@ fn encrypt(
     let mut envelope = [&header, nonce.as_slice(), text.expose_secret()].concat();
     let text_start = header.len() + NONCE_LENGTH;
     let associated_data = [&header, slot.associated_data.as_slice()].concat();
-    let cipher = XChaCha20Poly1305::new(key.key.as_slice().try_into().ok()?);
+    let cipher = XChaCha20Poly1305::new(key.expose()?);
     let in_place = envelope.get_mut(text_start..)?.into();
     let tag = cipher.encrypt_inout_detached(&XNonce::from(nonce), &associated_data, in_place).ok()?;
     envelope.extend_from_slice(&tag);
@@ -86,7 +86,7 @@ fn decrypt(keys: &EncryptionKeys, slot: &Slot, envelope: &[u8]) -> Option<Secret
     let (text, tag) = rest.split_last_chunk::<TAG_LENGTH>()?;
 
     let associated_data = [header, slot.associated_data.as_slice()].concat();
-    let cipher = XChaCha20Poly1305::new(keys.find(id)?.key.as_slice().try_into().ok()?);
+    let cipher = XChaCha20Poly1305::new(keys.find(id)?.expose()?);
     let mut text = text.to_vec();
     let in_place = text.as_mut_slice().into();
     cipher

@@ -161,7 +161,11 @@ impl HasData for Io {
 
 /// Links what the component may import and nothing else. The convenience functions of `wasmtime-wasi` also
 /// link files, sockets, environment and command line: a component that needs any of them must not start.
-fn linker(engine: &Engine, flavour: Flavour) -> wasmtime::Result<Linker<State>> {
+///
+/// # Errors
+///
+/// The engine isn't one for components.
+pub fn linker(engine: &Engine, flavour: Flavour) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     let linked = &mut linker;
 

@@ -79,7 +79,7 @@ pub use bindings::{
     AccountState, Credentials, Error, Field, FieldValue, RateLimit, Source, UpstreamStatus, Warning,
 };
 pub use clock::Clock;
-pub use component::{Flavour, MEMORY_LIMIT, Runtime, prepare};
+pub use component::{Flavour, MEMORY_LIMIT, Runtime, linker, prepare};
 pub use config::{Configuration, ConfigurationFailure};
 pub use entropy::Entropy;
 pub use harness::{Harness, HarnessBuilder, START_UNIX_MS, TEST_API_KEY, TEST_ENCRYPTION_KEYS};

@@ -12,6 +12,7 @@ mod errors;
 mod fuzzing;
 mod interface;
 mod limits;
+mod memory;
 mod oauth;
 mod refreshing;
 mod rejected_tokens;
