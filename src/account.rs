@@ -9,6 +9,9 @@ use crate::timestamp::UnixMilliseconds;
 /// The longest explanation of the upstream's that is passed on, in characters.
 const MAXIMUM_REASON: usize = 200;
 
+/// The shortest word of an explanation that is taken for a secret, in bytes.
+const SHORTEST_SECRET: usize = 16;
+
 /// An account with its credentials.
 #[derive(Debug)]
 pub struct Account {
@@ -46,9 +49,9 @@ impl Account {
             return Err(if is_json { not_an_account } else { Error::MalformedResponse(Malformed::NotJson) });
         };
         let json = match envelope.get("data") {
-            Some(data) => data,
-            None if envelope.get("id").or(envelope.get("credentials")).is_some() => body,
-            None => return Err(not_an_account),
+            Some(data) if data.starts_with('{') => data,
+            _ if envelope.get("id").or(envelope.get("credentials")).is_some() => body,
+            _ => return Err(not_an_account),
         };
         Self::from_json(json.into(), requested)
     }
@@ -97,16 +100,12 @@ impl Account {
         })
     }
 
-    /// Whether `rejected` is what a caller of this account would authorize its requests with: the access
-    /// token, or any text field where there is no access token.
+    /// Whether a caller of this account can have authorized a request with `rejected`: the access token, or the
+    /// value of any other field.
     pub fn uses(&self, rejected: &SecretString) -> bool {
-        match &self.access_token {
-            Some(token) => secret::same(token, rejected),
-            None => self.fields.iter().any(|field| match &field.value {
-                FieldValue::Text(text) => secret::same(text, rejected),
-                FieldValue::Json(_) => false,
-            }),
-        }
+        self.fields.iter().any(|field| match &field.value {
+            FieldValue::Text(value) | FieldValue::Json(value) => secret::same(value, rejected),
+        })
     }
 
     /// Whether a caller would authorize its requests with the same secret as with `other`.
@@ -147,25 +146,33 @@ fn plain(fields: &Fields<'_>, name: &str) -> Option<String> {
     fields.get(name).and_then(fields::text).map(|text| text.expose_secret().to_owned())
 }
 
-/// The upstream's explanation, shortened. It is left out if it repeats a value of the credentials, as the
-/// answer of an app that the upstream passes on might.
+/// The upstream's explanation, shortened: its text, or the message or code in it. Nothing says that it holds no
+/// secret, since it may pass on what an app has answered. So words that look like one are taken out, and it is left
+/// out whole if it repeats a value of the credentials.
 fn reason(account: &Fields<'_>, credentials: Option<&Fields<'_>>) -> Option<String> {
     let error = account.get("error")?;
-    let explained = fields::text(error).unwrap_or_else(|| error.into());
+    let explained = fields::text(error).or_else(|| {
+        let details = Fields::parse(error)?;
+        details.get("message").or(details.get("code")).and_then(fields::text)
+    })?;
+    let explained = explained.expose_secret();
     let credentials = credentials.and_then(|fields| fields.to_vec_without(None)).unwrap_or_default();
-    let leaks = credentials.iter().any(|field| match &field.value {
+    let repeats = credentials.iter().any(|field| match &field.value {
         // A shorter text is no secret, and could be part of any sentence.
-        FieldValue::Text(text) => {
-            let text = text.expose_secret();
-            text.len() >= 6 && explained.expose_secret().contains(text)
-        }
+        FieldValue::Text(text) => text.expose_secret().len() >= 6 && explained.contains(text.expose_secret()),
         FieldValue::Json(_) => false,
     });
-    if leaks {
+    if repeats {
         return None;
     }
-    let characters = explained.expose_secret().chars().filter(|character| !character.is_control());
-    Some(characters.take(MAXIMUM_REASON).collect())
+    let words = explained.split([' ', '\n', '\t']).filter(|word| !word.is_empty()).map(|word| if looks_secret(word) { "[…]" } else { word });
+    let words = words.collect::<Vec<_>>().join(" ");
+    Some(words.chars().filter(|character| !character.is_control()).take(MAXIMUM_REASON).collect())
+}
+
+/// Whether a word could be a key or a token: long, and with a digit in it.
+fn looks_secret(word: &str) -> bool {
+    word.len() >= SHORTEST_SECRET && word.bytes().any(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]

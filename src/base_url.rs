@@ -1,6 +1,7 @@
 //! Where the upstream is.
 
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv6Addr};
+use core::num::NonZeroU16;
 use http::Uri;
 
 /// The part of a URL in front of the API's paths.
@@ -34,11 +35,14 @@ impl BaseUrl {
             _ => return Err(BaseUrlError::Malformed),
         };
         let authority = uri.authority().ok_or(BaseUrlError::Malformed)?;
-        let has_user = authority.as_str().contains('@');
-        if has_user || authority.host().is_empty() || uri.query().is_some() || text.contains('#') {
+        let host = authority.host();
+        if !is_host(host) || !is_port(authority.as_str().strip_prefix(host)) {
             return Err(BaseUrlError::Malformed);
         }
-        if !secure && !allow_insecure && !is_loopback(authority.host()) {
+        if uri.query().is_some() || text.contains('#') {
+            return Err(BaseUrlError::Malformed);
+        }
+        if !secure && !allow_insecure && !is_loopback(host) {
             return Err(BaseUrlError::Insecure);
         }
         Ok(Self {
@@ -46,6 +50,24 @@ impl BaseUrl {
             authority: authority.as_str().to_ascii_lowercase(),
             path: uri.path().trim_end_matches('/').to_owned(),
         })
+    }
+}
+
+/// Whether it is a name, an IPv4 address, or an IPv6 address in brackets.
+fn is_host(host: &str) -> bool {
+    match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => !host.is_empty() && !host.contains(['[', ']']),
+    }
+}
+
+/// Whether what stands behind the host is nothing, or a colon and a port. A user in front of the host has left
+/// something else there.
+fn is_port(behind_host: Option<&str>) -> bool {
+    match behind_host {
+        Some("") => true,
+        Some(port) => port.strip_prefix(':').is_some_and(|port| port.parse::<NonZeroU16>().is_ok()),
+        None => false,
     }
 }
 
@@ -98,6 +120,14 @@ mod tests {
             "https://api.pipedream.com/?a=b",
             "https://api.pipedream.com/#a",
             "https://api pipedream.com",
+            "https://api.pipedream.com:",
+            "https://api.pipedream.com:0",
+            "https://api.pipedream.com:65536",
+            "https://api.pipedream.com:port",
+            "http://[::1].example.com",
+            "http://[127.0.0.1]",
+            "http://localhost:80.example.com",
+            "http://localhost@example.com",
         ] {
             assert_eq!(BaseUrl::parse(text, true), Err(BaseUrlError::Malformed), "{text}");
         }

@@ -2,9 +2,10 @@
 //! the answer says so.
 
 use crate::configuration::Protection;
-use crate::entry::Entry;
+use crate::entry::{Entry, Header};
 use crate::envelope;
-use crate::ports::{Bucket, Entropy, Store, StoreError};
+use crate::freshness::CLOCK_TOLERANCE;
+use crate::ports::{Bucket, Clock, Entropy, Store, StoreError};
 use crate::slot::Slot;
 
 /// An open cache, or one that could not be opened and is always empty.
@@ -25,7 +26,7 @@ pub struct CacheFailure {
     pub error: StoreError,
 }
 
-impl<'a, P: Store + Entropy> Cache<'a, P> {
+impl<'a, P: Store + Entropy + Clock> Cache<'a, P> {
     /// Opens the bucket called `bucket`.
     pub async fn open(ports: &'a P, bucket: &str, protection: &'a Protection) -> Self {
         let mut cache = Self { ports, protection, bucket: None, failure: None };
@@ -41,13 +42,34 @@ impl<'a, P: Store + Entropy> Cache<'a, P> {
         Entry::from_text(&envelope::open(self.protection, slot, &envelope)?)
     }
 
-    /// Puts an entry into `slot`, over whatever is there.
-    pub async fn write(&mut self, slot: &Slot, entry: &Entry) {
-        let sealed = envelope::seal(self.protection, slot, &entry.to_text(), self.ports);
-        if let (Some(bucket), Some(sealed)) = (&self.bucket, sealed) {
+    /// Puts an entry into `slot`, unless one that was fetched later has come there meanwhile: between reading a
+    /// slot and writing to it lies a request, and another caller's can have been faster. Gives that later entry.
+    pub async fn write(&mut self, slot: &Slot, entry: &Entry) -> Option<Entry> {
+        let later = self.read_later(slot, &entry.header).await;
+        if later.is_none()
+            && let Some(bucket) = &self.bucket
+            && let Some(sealed) = envelope::seal(self.protection, slot, &entry.to_text(), self.ports)
+        {
             let written = bucket.set(&slot.store_key, &sealed).await;
             self.note("writing an entry", written);
         }
+        later
+    }
+
+    /// Empties `slot`, unless an entry has come there that was fetched later than this one.
+    pub async fn remove_unless_later(&mut self, slot: &Slot, header: &Header) {
+        if self.read_later(slot, header).await.is_none() {
+            self.remove(slot).await;
+        }
+    }
+
+    async fn read_later(&mut self, slot: &Slot, header: &Header) -> Option<Entry> {
+        let now = self.ports.wall_time();
+        let is_later = |entry: &Entry| {
+            let fetched_at = entry.header.fetched_at;
+            fetched_at > header.fetched_at && fetched_at <= now.after(CLOCK_TOLERANCE)
+        };
+        self.read(slot).await.filter(is_later)
     }
 
     /// Empties `slot`.

@@ -6,13 +6,14 @@ use crate::cache::Cache;
 use crate::configuration::Configuration;
 use crate::credentials::{Credentials, Source, Warning};
 use crate::deadline::Deadline;
-use crate::entry::{Cause, Entry, Header, Kind, Setback};
+use crate::entry::{Cause, Entry, Header, Setback};
 use crate::error::Error;
 use crate::fetch;
 use crate::freshness::{CLOCK_TOLERANCE, Freshness};
+use crate::negative;
 use crate::ports::Ports;
 use crate::retry;
-use crate::secret::{ExposeSecret, SecretString};
+use crate::secret::SecretString;
 use crate::slot::Slot;
 use crate::timestamp::UnixMilliseconds;
 use core::time::Duration;
@@ -21,10 +22,11 @@ use core::time::Duration;
 pub struct Call<'a, P: Ports> {
     ports: &'a P,
     configuration: &'a Configuration,
-    deadline: Deadline,
     account_id: AccountId,
     slot: Slot,
     cache: Cache<'a, P>,
+    asked_at: UnixMilliseconds,
+    warnings: Vec<Warning>,
 }
 
 /// What the cache has.
@@ -48,137 +50,143 @@ pub struct Held {
 }
 
 impl<'a, P: Ports> Call<'a, P> {
-    /// Begins a call: from here on its deadline runs.
+    /// Begins a call.
     pub async fn start(ports: &'a P, configuration: &'a Configuration, account_id: AccountId) -> Self {
         Self {
             ports,
             configuration,
-            deadline: Deadline::start(ports, configuration.deadline),
             slot: Slot::of_account(configuration, &account_id),
             account_id,
             cache: Cache::open(ports, &configuration.bucket, &configuration.protection).await,
+            asked_at: ports.wall_time(),
+            warnings: Vec::new(),
         }
     }
 
-    /// What the cache has of the account. An expired entry is removed at once: a clock that steps back can't
-    /// bring it back to life.
+    /// What the cache has of the account.
     pub async fn look_up(&mut self) -> Cached {
-        let Some(Entry { header, content }) = self.cache.read(&self.slot).await else { return Cached::Miss };
+        let Some(entry) = self.cache.read(&self.slot).await else { return Cached::Miss };
         let now = self.ports.wall_time();
-        if let Some(error) = negative(header.kind, &content) {
-            let is_past = header.fetched_at <= now.after(CLOCK_TOLERANCE);
-            let is_kept = is_past && now < header.fetched_at.after(self.configuration.negative_age);
+        if let Some(error) = negative::error(&entry) {
+            let fetched_at = entry.header.fetched_at;
+            let is_past = fetched_at <= now.after(CLOCK_TOLERANCE);
+            let is_kept = is_past && now < fetched_at.after(self.configuration.negative_age);
             return if is_kept { Cached::Negative(error) } else { Cached::Miss };
         }
-        let Ok(account) = Account::from_json(content, &self.account_id) else { return Cached::Miss };
+        let Some(held) = self.hold(entry) else { return Cached::Miss };
         let policy = &self.configuration.refresh;
-        let freshness = header.times().freshness(policy, now, || self.ports.fraction());
-        let held = Held { account, header };
-        match freshness {
+        match held.header.times().freshness(policy, now, || self.ports.fraction()) {
             Freshness::Fresh => Cached::Fresh(held),
             Freshness::Due => Cached::Due(held),
-            Freshness::Expired => {
-                self.cache.remove(&self.slot).await;
-                Cached::Expired(held)
-            }
+            Freshness::Expired => Cached::Expired(held),
             Freshness::FromTheFuture => Cached::Miss,
         }
     }
 
+    fn hold(&self, Entry { header, content }: Entry) -> Option<Held> {
+        Some(Held { account: Account::from_json(content, &self.account_id).ok()?, header })
+    }
+
     /// Answers with what the cache had.
-    pub fn serve(&self, held: Held) -> Credentials {
-        let now = self.ports.wall_time();
-        let put_off = held.setback_wait(Cause::Failed, now).map(Warning::RefreshPutOff);
-        let mut credentials = held.into_credentials(self.account_id.clone());
-        credentials.warnings.extend(put_off);
-        credentials
+    pub fn serve(&mut self, held: Held) -> Credentials {
+        let wait = held.setback_wait(Cause::Failed, self.ports.wall_time());
+        self.warnings.extend(wait.map(Warning::RefreshPutOff));
+        held.into_credentials(self.account_id.clone())
     }
 
-    /// For how long the upstream is left alone because it gave these credentials once more a short time ago.
-    pub fn unchanged_wait(&self, held: &Held) -> Option<Duration> {
-        held.setback_wait(Cause::Unchanged, self.ports.wall_time())
+    /// Answers a caller that has rejected what the cache had. The credentials come back if it is time to ask
+    /// the upstream: if nobody did so a short time ago, for the same reason and in vain.
+    pub fn serve_rejected(&mut self, held: Held) -> Result<Credentials, Box<Held>> {
+        match held.setback_wait(Cause::Rejected, self.ports.wall_time()) {
+            Some(wait) => {
+                self.warnings.push(Warning::TokenUnchanged(wait));
+                Ok(held.into_credentials(self.account_id.clone()))
+            }
+            None => Err(Box::new(held)),
+        }
     }
 
-    /// Asks the upstream, caches the answer, and answers with it. `previous` is what the cache had, `rejected`
-    /// what the caller can't use.
-    ///
-    /// # Errors
-    /// Why there is no answer. One that is definitive has taken the entry's place by then.
+    /// Asks the upstream, for `allowed` at the longest, caches the answer, and answers with it. `previous` is
+    /// what the cache had, `rejected` what the caller can't use.
     pub async fn fetch(
         &mut self,
+        allowed: Duration,
         previous: Option<&Held>,
         rejected: Option<&SecretString>,
     ) -> Result<Credentials, Error> {
         // The time of the question: the answer can't be older.
-        let fetched_at = self.ports.wall_time();
-        let fetched =
-            fetch::account(self.ports, self.configuration, &mut self.cache, self.deadline, &self.account_id);
-        match fetched.await {
-            Ok(account) => Ok(self.keep(account, fetched_at, previous, rejected).await),
-            Err(error) => {
-                if let Some(entry) = negative_entry(&error, fetched_at) {
-                    self.cache.write(&self.slot, &entry).await;
-                }
-                Err(error)
-            }
-        }
+        self.asked_at = self.ports.wall_time();
+        let deadline = Deadline::start(self.ports, allowed);
+        let Self { ports, configuration, account_id, cache, warnings, .. } = self;
+        let account = fetch::account(*ports, configuration, cache, deadline, account_id, warnings).await?;
+        Ok(self.keep(account, previous, rejected).await)
     }
 
     async fn keep(
         &mut self,
         account: Account,
-        fetched_at: UnixMilliseconds,
         previous: Option<&Held>,
         rejected: Option<&SecretString>,
     ) -> Credentials {
-        let now = self.ports.wall_time();
-        let is_rejected = rejected.is_some_and(|rejected| account.uses(rejected));
-        let is_unchanged = is_rejected || previous.is_some_and(|held| held.account.is_as_good_as(&account));
-        let earlier = previous.and_then(|held| held.header.setback);
-        let setback =
-            is_unchanged.then(|| Setback::after(earlier, Cause::Unchanged, now, retry::after_unchanged));
-        let header = Header {
-            kind: Kind::Account,
-            fetched_at,
-            expires_at: account.expires_at,
-            next_refresh_at: account.next_refresh_at,
-            setback,
-        };
+        let (fetched_at, now) = (self.asked_at, self.ports.wall_time());
+        let (expires_at, next_refresh_at) = (account.expires_at, account.next_refresh_at);
+        let mut header = Header::of_account(fetched_at, expires_at, next_refresh_at);
+        let freshness = header.times().freshness(&self.configuration.refresh, now, || 1.0);
+        let same = previous.filter(|held| held.account.is_as_good_as(&account));
+        let earlier = same.and_then(|held| held.header.setback);
+        if rejected.is_some_and(|rejected| account.uses(rejected)) {
+            let setback = Setback::after(earlier, Cause::Rejected, now, retry::after_rejected);
+            self.warnings.push(Warning::TokenUnchanged(setback.retry_at.since(now)));
+            header.setback = Some(setback);
+        } else if freshness == Freshness::Due {
+            header.setback = Some(Setback::after(earlier, Cause::Unchanged, now, retry::after_unchanged));
+        } else if freshness == Freshness::Expired {
+            self.warnings.push(Warning::AlreadyExpired);
+        }
         let entry = Entry { header, content: account.json.clone() };
         self.cache.write(&self.slot, &entry).await;
-
-        let id = self.account_id.clone();
-        let mut credentials = Credentials::new(id, account, Source::Upstream, fetched_at);
-        let wait = setback.filter(|_| is_rejected).map(|setback| setback.retry_at.since(now));
-        credentials.warnings.extend(wait.map(Warning::TokenUnchanged));
-        credentials
+        Credentials::new(self.account_id.clone(), account, Source::Upstream, fetched_at)
     }
 
     /// Answers with credentials that are still valid although refreshing them failed, and puts the next
-    /// refresh off.
+    /// refresh off. If another caller's refresh has succeeded meanwhile, it answers with what that brought.
     pub async fn fall_back(&mut self, mut held: Held, error: Error) -> Credentials {
-        let asked = match error {
-            Error::RateLimited { retry_after } => retry_after,
-            _ => None,
-        };
-        let wait = |count| retry::after_failure(count).max(asked.unwrap_or_default());
         let now = self.ports.wall_time();
+        let wait = |count| retry::after_failure(count, error.retry_after());
         held.header.setback = Some(Setback::after(held.header.setback, Cause::Failed, now, wait));
         let entry = Entry { header: held.header.clone(), content: held.account.json.clone() };
-        self.cache.write(&self.slot, &entry).await;
-
-        let mut credentials = held.into_credentials(self.account_id.clone());
-        credentials.warnings.push(Warning::RefreshFailed(error));
-        credentials
+        let later = self.cache.write(&self.slot, &entry).await;
+        match later.and_then(|entry| self.hold(entry)) {
+            Some(later) => later.into_credentials(self.account_id.clone()),
+            None => {
+                self.warnings.push(Warning::RefreshFailed(error));
+                held.into_credentials(self.account_id.clone())
+            }
+        }
     }
 
-    /// Removes the account's entry.
+    /// Keeps what the upstream has said of the account instead of giving credentials.
+    pub async fn refuse(&mut self, error: &Error) {
+        if !self.configuration.negative_age.is_zero()
+            && let Some(entry) = negative::entry(error, self.asked_at)
+        {
+            self.cache.write(&self.slot, &entry).await;
+        }
+    }
+
+    /// Removes credentials that never serve again. A clock that steps back can't bring them back to life then.
+    pub async fn discard(&mut self, held: &Held) {
+        self.cache.remove_unless_later(&self.slot, &held.header).await;
+    }
+
+    /// Removes the account's entry, whatever it is.
     pub async fn remove(&mut self) {
         self.cache.remove(&self.slot).await;
     }
 
-    /// Adds to an answer what went wrong with the cache.
+    /// Adds to an answer what the caller should know of it.
     pub fn finish(self, mut credentials: Credentials) -> Credentials {
+        credentials.warnings = self.warnings;
         credentials.warnings.extend(self.cache.failure().map(Warning::CacheDegraded));
         credentials
     }
@@ -196,40 +204,17 @@ impl<'a, P: Ports> Call<'a, P> {
 }
 
 impl Held {
-    /// Whether the caller's rejected secret is the one that these credentials have.
+    /// Whether the caller's rejected secret is one of these credentials.
     pub fn uses(&self, rejected: &SecretString) -> bool {
         self.account.uses(rejected)
     }
 
     fn setback_wait(&self, cause: Cause, now: UnixMilliseconds) -> Option<Duration> {
-        let setback = self.header.setback.filter(|setback| setback.cause == cause && now < setback.retry_at);
+        let setback = self.header.setback.filter(|setback| setback.cause == cause && setback.is_on(now));
         setback.map(|setback| setback.retry_at.since(now))
     }
 
     fn into_credentials(self, account_id: AccountId) -> Credentials {
         Credentials::new(account_id, self.account, Source::Cache, self.header.fetched_at)
     }
-}
-
-/// The error that an entry stands for; none if it holds credentials.
-fn negative(kind: Kind, content: &SecretString) -> Option<Error> {
-    let reason = Some(content.expose_secret()).filter(|reason| !reason.is_empty());
-    match kind {
-        Kind::Account | Kind::Token => None,
-        Kind::NotFound => Some(Error::NotFound),
-        Kind::Forbidden => Some(Error::Forbidden),
-        Kind::Dead => Some(Error::AccountDead { reason: reason.map(str::to_owned) }),
-    }
-}
-
-/// The entry that stands for an error; none if it isn't definitive.
-fn negative_entry(error: &Error, fetched_at: UnixMilliseconds) -> Option<Entry> {
-    let (kind, reason) = match error {
-        Error::NotFound => (Kind::NotFound, ""),
-        Error::Forbidden => (Kind::Forbidden, ""),
-        Error::AccountDead { reason } => (Kind::Dead, reason.as_deref().unwrap_or_default()),
-        _ => return None,
-    };
-    let header = Header { kind, fetched_at, expires_at: None, next_refresh_at: None, setback: None };
-    Some(Entry { header, content: reason.into() })
 }

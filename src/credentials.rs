@@ -3,7 +3,7 @@
 use crate::account::Account;
 use crate::account_id::AccountId;
 use crate::cache::CacheFailure;
-use crate::error::Error;
+use crate::error::{Error, whole_seconds};
 use crate::fields::Field;
 use crate::secret::SecretString;
 use crate::timestamp::UnixMilliseconds;
@@ -50,10 +50,18 @@ pub enum Warning {
     #[error("the credentials are still valid, but refreshing them failed: {0}")]
     RefreshFailed(Error),
     /// A refresh that was due failed a short time ago and was not tried again.
-    #[error("the credentials are still valid, but the last refresh of them failed; the next follows in {} s", .0.as_secs())]
+    #[error("the credentials are still valid, but the last refresh of them failed; the next follows in {} s", whole_seconds(*.0))]
     RefreshPutOff(Duration),
+    /// The token of the OAuth client was due for a refresh, and that failed.
+    #[error("the OAuth client's token is still valid, but refreshing it failed: {0}")]
+    TokenRefreshFailed(Error),
+    /// The upstream's credentials had expired when they came.
+    #[error(
+        "the credentials had expired when the upstream gave them: connect the account anew if this goes on, and check the host's clock"
+    )]
+    AlreadyExpired,
     /// The upstream has nothing better than what the caller rejected.
-    #[error("the upstream still gives the access token that was rejected; it is asked again in {} s at the earliest", .0.as_secs())]
+    #[error("the upstream still gives the access token that was rejected; it is asked again in {} s at the earliest", whole_seconds(*.0))]
     TokenUnchanged(Duration),
     /// The cache did not work.
     #[error("the cache did not work, {0}")]

@@ -13,6 +13,12 @@ impl Deadline {
         Self(clock.monotonic_time().saturating_add(allowed))
     }
 
+    /// The moment halfway from now: for work that the call can do without.
+    #[must_use]
+    pub fn halfway(&self, clock: &impl Clock) -> Self {
+        Self::start(clock, self.remaining(clock) / 2)
+    }
+
     /// How much time is left; zero once it has passed.
     pub fn remaining(&self, clock: &impl Clock) -> Duration {
         self.0.saturating_sub(clock.monotonic_time())

@@ -10,7 +10,7 @@
 //! The words are the kind, the times of fetching, of expiry and of the upstream's next refresh in Unix
 //! milliseconds, and the setback's cause, count and time. What there is none of is a `-`.
 
-use crate::freshness::Times;
+use crate::freshness::{LONGEST_PUT_OFF, Times};
 use crate::secret::{ExposeSecret, SecretSlice, SecretString};
 use crate::timestamp::UnixMilliseconds;
 use core::time::Duration;
@@ -70,8 +70,10 @@ pub struct Setback {
 pub enum Cause {
     /// It failed.
     Failed,
-    /// It brought the same token.
+    /// It brought a token that was due for a refresh when it came.
     Unchanged,
+    /// It brought the token that a caller had rejected.
+    Rejected,
 }
 
 impl Setback {
@@ -87,16 +89,31 @@ impl Setback {
         let count = earlier.map_or(0, |setback| setback.count).saturating_add(1);
         Self { cause, count, retry_at: now.after(wait(count)) }
     }
+
+    /// Whether the wait goes on at `now`. A wait that is longer than any that is ever set doesn't: the clock has
+    /// stepped back since.
+    pub fn is_on(&self, now: UnixMilliseconds) -> bool {
+        now < self.retry_at && self.retry_at <= now.after(LONGEST_PUT_OFF)
+    }
 }
 
 impl Header {
+    /// The header of an account that was just fetched.
+    pub fn of_account(
+        fetched_at: UnixMilliseconds,
+        expires_at: Option<UnixMilliseconds>,
+        next_refresh_at: Option<UnixMilliseconds>,
+    ) -> Self {
+        Self { kind: Kind::Account, fetched_at, expires_at, next_refresh_at, setback: None }
+    }
+
     /// The times that decide on its freshness.
     pub fn times(&self) -> Times {
         Times {
             fetched_at: self.fetched_at,
             expires_at: self.expires_at,
             next_refresh_at: self.next_refresh_at,
-            retry_at: self.setback.map(|setback| setback.retry_at),
+            put_off: self.setback,
         }
     }
 }
@@ -130,9 +147,7 @@ impl Entry {
             setback: match words.next()? {
                 "-" => None,
                 word => Some(Setback {
-                    cause: [Cause::Failed, Cause::Unchanged]
-                        .into_iter()
-                        .find(|cause| cause.word() == word)?,
+                    cause: Cause::ALL.into_iter().find(|cause| cause.word() == word)?,
                     count: words.next()?.parse().ok()?,
                     retry_at: moment(words.next()?)??,
                 }),
@@ -157,10 +172,13 @@ impl Kind {
 }
 
 impl Cause {
+    const ALL: [Self; 3] = [Self::Failed, Self::Unchanged, Self::Rejected];
+
     fn word(self) -> &'static str {
         match self {
             Self::Failed => "failed",
             Self::Unchanged => "unchanged",
+            Self::Rejected => "rejected",
         }
     }
 }

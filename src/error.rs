@@ -20,12 +20,12 @@ pub enum Error {
     Unauthorized(Refused),
     /// The upstream answered 403.
     #[error(
-        "the API key may not read this account: share the account with the key's owner, or use another key"
+        "the key or OAuth client may not read this account: share the account with its owner, or use another"
     )]
     Forbidden,
     /// The upstream answered 404.
     #[error(
-        "the upstream knows no account of this id: check the id, and that the key belongs to its workspace"
+        "the upstream knows no account of this id: check the id, and that the key or OAuth client belongs to its workspace"
     )]
     NotFound,
     /// The upstream answered 429.
@@ -35,8 +35,13 @@ pub enum Error {
         retry_after: Option<Duration>,
     },
     /// The upstream answered with any other status.
-    #[error("the upstream answered with status {0}{hint}", hint = status_hint(*.0))]
-    UpstreamFailure(u16),
+    #[error("the upstream answered with status {status}{hint}", hint = status_hint(*.status))]
+    UpstreamFailure {
+        /// The status.
+        status: u16,
+        /// How long it asks to wait.
+        retry_after: Option<Duration>,
+    },
     /// There was no connection, or it broke. The text is the host's error code.
     #[error(
         "the upstream can't be reached ({0}): check credwell_base_url and that the host allows the request"
@@ -73,10 +78,12 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether the upstream has said something lasting of the account itself, so that a cached token is of
-    /// no more use and the answer may be cached for a short time.
-    pub fn is_definitive(&self) -> bool {
-        matches!(self, Self::Forbidden | Self::NotFound | Self::AccountDead { .. })
+    /// How long the upstream asks to wait.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after } | Self::UpstreamFailure { retry_after, .. } => *retry_after,
+            _ => None,
+        }
     }
 }
 
@@ -100,7 +107,7 @@ pub enum Refused {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
     /// The body is larger than the limit.
-    #[error("its body is larger than 1 MiB")]
+    #[error("its body is larger than 1 MiB, or than the host allows")]
     TooLarge,
     /// The body is not JSON.
     #[error("its body is not JSON")]
@@ -145,25 +152,13 @@ mod tests {
     fn messages_say_what_to_change() {
         for (error, expected) in [
             (Error::Unauthorized(Refused::ApiKey), "credwell_api_key"),
-            (Error::UpstreamFailure(302), "redirects are not followed"),
-            (Error::UpstreamFailure(503), "try again later"),
+            (Error::UpstreamFailure { status: 302, retry_after: None }, "redirects are not followed"),
+            (Error::UpstreamFailure { status: 503, retry_after: None }, "try again later"),
             (Error::TimedOut(Phase::Connect), "credwell_connect_timeout_ms"),
             (Error::NoCredentials, "OAuth client of your own"),
             (Error::RateLimited { retry_after: Some(Duration::from_millis(1200)) }, "before 2 s"),
         ] {
             assert!(error.to_string().contains(expected), "{error}");
         }
-    }
-
-    #[test]
-    fn only_answers_about_the_account_itself_are_definitive() {
-        assert!(Error::NotFound.is_definitive());
-        assert!(Error::Forbidden.is_definitive());
-        assert!(Error::AccountDead { reason: None }.is_definitive());
-        assert!(!Error::AccountUnhealthy { reason: None }.is_definitive());
-        assert!(!Error::Unauthorized(Refused::ApiKey).is_definitive());
-        assert!(!Error::RateLimited { retry_after: None }.is_definitive());
-        assert!(!Error::Unreachable(String::new()).is_definitive());
-        assert!(!Error::NoCredentials.is_definitive());
     }
 }

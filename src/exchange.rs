@@ -11,8 +11,9 @@ use core::time::Duration;
 /// Sends `request` and gives the body of a 2xx answer.
 ///
 /// It is sent once more, at most `max_retries` times, when the upstream can be expected to answer better:
-/// after 429, 502, 503, 504 and when the connection failed. Before each retry it waits as
-/// [`retry::between_attempts`] says, or as long as the upstream asks, if that is no more than
+/// after 429, 502, 503, 504 and when the connection failed. Every request of this component can be sent twice:
+/// they read, and the one that posts asks for a token. Before each retry it waits as
+/// [`retry::between_attempts`] says, or as long as the upstream asks if that is longer, up to
 /// [`retry::MAXIMUM_RETRY_AFTER`]. A wait that would outlast the deadline is not begun.
 ///
 /// # Errors
@@ -46,17 +47,30 @@ pub async fn send(
                 }
                 (error, asked)
             }
-            Err(error @ (TransportError::TimedOut(_) | TransportError::Unreachable(_))) => {
-                (transport_error(error), None)
-            }
+            Err(TransportError::TimedOut(phase)) => (Error::TimedOut(limits.named(phase)), None),
+            Err(error @ TransportError::Unreachable(_)) => (transport_error(error), None),
             Err(error) => return Err(transport_error(error)),
         };
-        let wait = asked.unwrap_or_else(|| retry::between_attempts(attempt, ports.fraction()));
+        // Even where the upstream asks for no wait at all, many instances must not come back in step.
+        let wait = retry::between_attempts(attempt, ports.fraction()).max(asked.unwrap_or_default());
         if attempt == configuration.max_retries || !is_worth_waiting(wait, deadline.remaining(ports)) {
             return Err(error);
         }
         ports.sleep(wait).await;
         attempt += 1;
+    }
+}
+
+impl Limits {
+    /// The phase that a caller is told of. Where the deadline had cut a phase's limit, it was the deadline.
+    fn named(&self, phase: Phase) -> Phase {
+        let limit = match phase {
+            Phase::Connect => self.connect,
+            Phase::FirstByte => self.first_byte,
+            Phase::BetweenBytes => self.between_bytes,
+            Phase::Deadline => self.total,
+        };
+        if limit == self.total { Phase::Deadline } else { phase }
     }
 }
 
@@ -70,7 +84,7 @@ fn status_error(response: &Response, refused: Refused, asked: Option<Duration>) 
         403 => Error::Forbidden,
         404 => Error::NotFound,
         429 => Error::RateLimited { retry_after: asked },
-        status => Error::UpstreamFailure(status),
+        status => Error::UpstreamFailure { status, retry_after: asked },
     }
 }
 

@@ -4,6 +4,7 @@ use crate::account::Account;
 use crate::account_id::AccountId;
 use crate::cache::Cache;
 use crate::configuration::{Authorization, Configuration};
+use crate::credentials::Warning;
 use crate::deadline::Deadline;
 use crate::error::{Error, Refused};
 use crate::exchange;
@@ -15,13 +16,15 @@ use crate::secret::{ExposeSecret, SecretString};
 /// The account as the upstream knows it now.
 ///
 /// A cached OAuth token that the upstream refuses is replaced and the question asked once more: it can
-/// have been revoked before its expiry.
+/// have been revoked before its expiry. What goes wrong with the token on the way to an answer is added to
+/// `warnings`.
 pub async fn account<P: Ports>(
     ports: &P,
     configuration: &Configuration,
     cache: &mut Cache<'_, P>,
     deadline: Deadline,
     account_id: &AccountId,
+    warnings: &mut Vec<Warning>,
 ) -> Result<Account, Error> {
     let ask = async |bearer: &SecretString, refused| {
         let request = request::for_account(configuration, account_id, bearer);
@@ -32,7 +35,7 @@ pub async fn account<P: Ports>(
         Authorization::ApiKey(key) => return ask(key, Refused::ApiKey).await,
         Authorization::OAuthClient { id, secret } => (id, secret),
     };
-    let bearer = oauth_token::get(ports, configuration, cache, deadline, (id, secret)).await?;
+    let bearer = oauth_token::get(ports, configuration, cache, deadline, (id, secret), warnings).await?;
     match ask(&bearer.token, Refused::OAuthToken).await {
         Err(Error::Unauthorized(_)) if bearer.is_cached => {
             let bearer = oauth_token::fetch(ports, configuration, cache, deadline, (id, secret)).await?;

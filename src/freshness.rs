@@ -4,19 +4,23 @@
 //! |---|---|
 //! | expiry | `expires_at`, else `fetched_at + max_age_without_expiry` if that is set, else never |
 //! | life | `expiry − fetched_at` |
-//! | lead | `min(window × (1 + jitter / 2), life / 4)`, jitter from 0 up to 1, drawn for each call |
+//! | lead | `min(window, life / 6) × (1 + jitter / 2)`, jitter from 0 up to 1, drawn for each call |
 //! | soft deadline | the earlier of `expiry − lead` and `next_refresh_at` |
 //!
 //! Before the soft deadline an entry is fresh; from there on it is due, and still serves if the refresh
 //! fails; at its expiry it has expired and never serves again. The jitter lets the instances that share
-//! an entry reach its soft deadline one after the other. A token that lives for less than four windows is
-//! still used for three quarters of its life.
+//! an entry reach its soft deadline one after the other. However short its life, a token is used for three
+//! quarters of it.
 
+use crate::entry::Setback;
 use crate::timestamp::UnixMilliseconds;
 use core::time::Duration;
 
 /// How far an entry may come from the future: the clocks of machines that share a bucket differ a little.
 pub const CLOCK_TOLERANCE: Duration = Duration::from_secs(5);
+
+/// The longest time that a refresh is put off.
+pub const LONGEST_PUT_OFF: Duration = Duration::from_secs(300);
 
 /// The settings that decide when to refresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +40,8 @@ pub struct Times {
     pub expires_at: Option<UnixMilliseconds>,
     /// When the upstream means to replace it.
     pub next_refresh_at: Option<UnixMilliseconds>,
-    /// Before this moment the upstream is not asked again, unless the entry has expired.
-    pub retry_at: Option<UnixMilliseconds>,
+    /// While this is on the upstream is not asked again, unless the entry has expired.
+    pub put_off: Option<Setback>,
 }
 
 /// What an entry is good for.
@@ -69,7 +73,7 @@ impl Times {
         if expiry.is_some_and(|expiry| now >= expiry) {
             return Freshness::Expired;
         }
-        let is_put_off = self.retry_at.is_some_and(|retry_at| now < retry_at);
+        let is_put_off = self.put_off.is_some_and(|setback| setback.is_on(now));
         if !is_put_off && (self.is_replaced_at(now) || self.is_in_window(expiry, policy, now, jitter)) {
             return Freshness::Due;
         }
@@ -94,7 +98,7 @@ impl Times {
     ) -> bool {
         let Some(expiry) = expiry else { return false };
         let life = expiry.since(self.fetched_at);
-        let lead = |jitter: f64| policy.window.mul_f64(1.0 + jitter / 2.0).min(life / 4);
+        let lead = |jitter: f64| policy.window.min(life / 6).mul_f64(1.0 + jitter / 2.0);
         now >= expiry.before(lead(1.0)) && now >= expiry.before(lead(jitter()))
     }
 }
@@ -103,18 +107,23 @@ impl Times {
 mod tests {
     use super::Freshness::{Due, Expired, Fresh, FromTheFuture};
     use super::*;
+    use crate::entry::Cause;
     use proptest::prelude::*;
 
     const HOUR: i64 = 3_600_000;
     const POLICY: RefreshPolicy =
         RefreshPolicy { window: Duration::from_secs(60), max_age_without_expiry: None };
 
+    fn put_off(retry_at: i64) -> Option<Setback> {
+        Some(Setback { cause: Cause::Failed, count: 1, retry_at: UnixMilliseconds(retry_at) })
+    }
+
     fn times(expires_at: Option<i64>) -> Times {
         Times {
             fetched_at: UnixMilliseconds(0),
             expires_at: expires_at.map(UnixMilliseconds),
             next_refresh_at: None,
-            retry_at: None,
+            put_off: None,
         }
     }
 
@@ -131,10 +140,12 @@ mod tests {
             (HOUR, HOUR - 1, 0.0, Due),
             (HOUR, HOUR, 0.0, Expired),
             (HOUR, HOUR + 1, 0.0, Expired),
-            // A life of 40 s: the window is a quarter of it, whatever the jitter.
-            (40_000, 29_999, 0.9, Fresh),
-            (40_000, 30_000, 0.0, Due),
-            (40_000, 40_000, 0.0, Expired),
+            // A life of 60 s: the window is a sixth of it, and with all of the jitter a quarter.
+            (60_000, 44_999, 1.0, Fresh),
+            (60_000, 45_000, 1.0, Due),
+            (60_000, 49_999, 0.0, Fresh),
+            (60_000, 50_000, 0.0, Due),
+            (60_000, 60_000, 0.0, Expired),
             // Expired when it came.
             (-1, 0, 0.0, Expired),
             (0, 0, 0.0, Expired),
@@ -168,11 +179,20 @@ mod tests {
 
     #[test]
     fn a_put_off_refresh_waits_but_an_expired_entry_does_not() {
-        let times = Times { retry_at: Some(UnixMilliseconds(HOUR + 1)), ..times(Some(HOUR)) };
+        let times = Times { put_off: put_off(HOUR + 10), ..times(Some(HOUR)) };
         assert_eq!(times.freshness(&POLICY, UnixMilliseconds(HOUR - 1), || 0.0), Fresh);
         assert_eq!(times.freshness(&POLICY, UnixMilliseconds(HOUR), || 0.0), Expired);
-        let earlier = Times { retry_at: Some(UnixMilliseconds(HOUR - 10)), ..times };
+        let earlier = Times { put_off: put_off(HOUR - 10), ..times };
         assert_eq!(earlier.freshness(&POLICY, UnixMilliseconds(HOUR - 10), || 0.0), Due);
+    }
+
+    #[test]
+    fn a_refresh_is_not_put_off_for_long_by_a_clock_that_stepped_back() {
+        let put_off = put_off(HOUR - 1);
+        let times = Times { put_off, next_refresh_at: Some(UnixMilliseconds(0)), ..times(Some(HOUR)) };
+        let longest = LONGEST_PUT_OFF.as_millis() as i64;
+        assert_eq!(times.freshness(&POLICY, UnixMilliseconds(HOUR - 1 - longest), || 0.0), Fresh);
+        assert_eq!(times.freshness(&POLICY, UnixMilliseconds(HOUR - 2 - longest), || 0.0), Due);
     }
 
     #[test]
@@ -197,7 +217,7 @@ mod tests {
                 fetched_at: UnixMilliseconds(fetched_at),
                 expires_at: Some(UnixMilliseconds(expires_at)),
                 next_refresh_at: next.map(UnixMilliseconds),
-                retry_at: retry.map(UnixMilliseconds),
+                put_off: retry.and_then(put_off),
             };
             let found = times.freshness(&POLICY, UnixMilliseconds(now), || jitter);
             if now >= expires_at {

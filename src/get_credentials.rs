@@ -3,15 +3,16 @@
 use crate::account_id::AccountId;
 use crate::call::{Cached, Call};
 use crate::configuration::Configuration;
-use crate::credentials::{Credentials, Warning};
+use crate::credentials::Credentials;
 use crate::error::Error;
 use crate::ports::Ports;
 use crate::secret::SecretString;
 
 /// The account's credentials: from the cache while they are fresh, else from the upstream.
 ///
-/// Credentials that are due for a refresh serve on if it fails, with a warning, unless the upstream says of
-/// the account itself that it is gone, forbidden or dead. After their expiry they never serve.
+/// Credentials that are due for a refresh serve on if it fails, with a warning; so that the caller doesn't wait
+/// long for something that it can do without, that refresh gets half of the time. After their expiry they never
+/// serve.
 ///
 /// # Errors
 /// Why there are none, and what to change.
@@ -19,25 +20,38 @@ pub async fn get_credentials<P: Ports>(ports: &P, account_id: &str) -> Result<Cr
     let account_id = AccountId::parse(account_id)?;
     let configuration = Configuration::load(ports).await?;
     let mut call = Call::start(ports, &configuration, account_id).await;
-    let credentials = match call.look_up().await {
-        Cached::Fresh(held) => call.serve(held),
+    let allowed = configuration.deadline;
+    let answer = match call.look_up().await {
+        Cached::Fresh(held) => Ok(call.serve(held)),
         Cached::Negative(error) => return Err(error),
-        Cached::Due(held) => match call.fetch(Some(&held), None).await {
-            Ok(credentials) => credentials,
-            Err(error) if error.is_definitive() => return Err(error),
-            Err(error) => call.fall_back(held, error).await,
+        Cached::Due(held) => match call.fetch(allowed / 2, Some(&held), None).await {
+            Err(error) => Ok(call.fall_back(held, error).await),
+            answer => answer,
         },
-        Cached::Expired(held) => call.fetch(Some(&held), None).await?,
-        Cached::Miss => call.fetch(None, None).await?,
+        Cached::Expired(held) => {
+            let answer = call.fetch(allowed, Some(&held), None).await;
+            if answer.is_err() {
+                call.discard(&held).await;
+            }
+            answer
+        }
+        Cached::Miss => call.fetch(allowed, None, None).await,
     };
-    Ok(call.finish(credentials))
+    match answer {
+        Ok(credentials) => Ok(call.finish(credentials)),
+        Err(error) => {
+            call.refuse(&error).await;
+            Err(error)
+        }
+    }
 }
 
 /// The account's credentials after a caller's request met an auth error.
 ///
 /// `rejected` is what that request was authorized with. If the cache has something else by now, or asked the
-/// upstream a moment ago and got nothing else, then what it has is the answer and the upstream is left alone.
-/// Otherwise the upstream is asked; if that fails, so does the call, since the rejected secret is of no use.
+/// upstream for the same reason a moment ago and got nothing else, then what it has is the answer and the
+/// upstream is left alone. Otherwise the upstream is asked; if that fails, so does the call, since the rejected
+/// secret is of no use.
 ///
 /// # Errors
 /// Why there are none, and what to change.
@@ -49,23 +63,27 @@ pub async fn refresh_credentials<P: Ports>(
     let account_id = AccountId::parse(account_id)?;
     let configuration = Configuration::load(ports).await?;
     let mut call = Call::start(ports, &configuration, account_id).await;
-    let held = match (call.look_up().await, &rejected) {
-        (Cached::Fresh(held) | Cached::Due(held), Some(rejected)) => {
-            let unchanged_wait = call.unchanged_wait(&held);
-            let is_rejected = held.uses(rejected);
-            if !is_rejected || unchanged_wait.is_some() {
-                let mut credentials = call.serve(held);
-                let warning = unchanged_wait.filter(|_| is_rejected).map(Warning::TokenUnchanged);
-                credentials.warnings.extend(warning);
-                return Ok(call.finish(credentials));
-            }
-            Some(held)
+    let cached = call.look_up().await;
+    let held = match (cached, &rejected) {
+        (Cached::Negative(error), Some(_)) => return Err(error),
+        (Cached::Fresh(held) | Cached::Due(held), Some(rejected)) if !held.uses(rejected) => {
+            let credentials = call.serve(held);
+            return Ok(call.finish(credentials));
         }
+        (Cached::Fresh(held) | Cached::Due(held), Some(_)) => match call.serve_rejected(held) {
+            Ok(credentials) => return Ok(call.finish(credentials)),
+            Err(held) => Some(*held),
+        },
         (Cached::Fresh(held) | Cached::Due(held) | Cached::Expired(held), _) => Some(held),
         (Cached::Negative(_) | Cached::Miss, _) => None,
     };
-    let credentials = call.fetch(held.as_ref(), rejected.as_ref()).await?;
-    Ok(call.finish(credentials))
+    match call.fetch(configuration.deadline, held.as_ref(), rejected.as_ref()).await {
+        Ok(credentials) => Ok(call.finish(credentials)),
+        Err(error) => {
+            call.refuse(&error).await;
+            Err(error)
+        }
+    }
 }
 
 /// Removes what the cache has of the account.

@@ -10,7 +10,14 @@
 // What comes from outside may be anything: nothing of it is taken for granted.
 #![cfg_attr(
     not(test),
-    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::todo)
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::unreachable,
+        clippy::todo
+    )
 )]
 #![warn(missing_docs)]
 
@@ -31,6 +38,7 @@ pub mod fetch;
 pub mod fields;
 pub mod freshness;
 pub mod get_credentials;
+pub mod negative;
 pub mod oauth_token;
 pub mod ports;
 pub mod request;

@@ -3,6 +3,7 @@
 
 use crate::cache::Cache;
 use crate::configuration::Configuration;
+use crate::credentials::Warning;
 use crate::deadline::Deadline;
 use crate::entry::{Cause, Entry, Header, Kind, Setback};
 use crate::error::{Error, Malformed, Refused};
@@ -16,7 +17,7 @@ use crate::secret::{ExposeSecret, SecretString};
 use crate::slot::Slot;
 use core::time::Duration;
 
-/// A token, and whether it was in the cache.
+/// A token.
 pub struct OAuthToken {
     /// The token.
     pub token: SecretString,
@@ -25,35 +26,39 @@ pub struct OAuthToken {
 }
 
 /// The token from the cache while it is fresh, else a new one. A token that is due for a refresh serves on
-/// while the refresh fails.
+/// while the refresh fails; that refresh gets half of the time, since the account is yet to be asked for.
 pub async fn get<P: Ports>(
     ports: &P,
     configuration: &Configuration,
     cache: &mut Cache<'_, P>,
     deadline: Deadline,
     client: (&str, &SecretString),
+    warnings: &mut Vec<Warning>,
 ) -> Result<OAuthToken, Error> {
     let slot = Slot::of_oauth_token(configuration);
     let cached = cache.read(&slot).await.filter(|entry| entry.header.kind == Kind::Token);
     let freshness = cached.as_ref().map(|entry| {
         entry.header.times().freshness(&configuration.refresh, ports.wall_time(), || ports.fraction())
     });
-    match (cached, freshness) {
-        (Some(entry), Some(Freshness::Fresh)) => Ok(OAuthToken { token: entry.content, is_cached: true }),
-        (Some(mut entry), Some(Freshness::Due)) => {
-            match fetch(ports, configuration, cache, deadline, client).await {
-                Ok(fetched) => Ok(fetched),
-                Err(_) => {
-                    let now = ports.wall_time();
-                    let setback =
-                        Setback::after(entry.header.setback, Cause::Failed, now, retry::after_failure);
-                    entry.header.setback = Some(setback);
-                    cache.write(&slot, &entry).await;
-                    Ok(OAuthToken { token: entry.content, is_cached: true })
-                }
-            }
+    let mut entry = match (cached, freshness) {
+        (Some(entry), Some(Freshness::Fresh)) => {
+            return Ok(OAuthToken { token: entry.content, is_cached: true });
         }
-        _ => fetch(ports, configuration, cache, deadline, client).await,
+        (Some(entry), Some(Freshness::Due)) => entry,
+        _ => return fetch(ports, configuration, cache, deadline, client).await,
+    };
+    match fetch(ports, configuration, cache, deadline.halfway(ports), client).await {
+        Ok(fetched) => Ok(fetched),
+        Err(error) => {
+            let now = ports.wall_time();
+            let wait = |count| retry::after_failure(count, error.retry_after());
+            entry.header.setback = Some(Setback::after(entry.header.setback, Cause::Failed, now, wait));
+            let later = cache.write(&slot, &entry).await.filter(|entry| entry.header.kind == Kind::Token);
+            if later.is_none() {
+                warnings.push(Warning::TokenRefreshFailed(error));
+            }
+            Ok(OAuthToken { token: later.unwrap_or(entry).content, is_cached: true })
+        }
     }
 }
 
@@ -90,8 +95,10 @@ pub async fn fetch<P: Ports>(
 /// no accounts, so a 404 is about the URL.
 fn refusal(error: Error) -> Error {
     match error {
-        Error::UpstreamFailure(400) | Error::Forbidden => Error::Unauthorized(Refused::OAuthClient),
-        Error::NotFound => Error::UpstreamFailure(404),
+        Error::UpstreamFailure { status: 400, .. } | Error::Forbidden => {
+            Error::Unauthorized(Refused::OAuthClient)
+        }
+        Error::NotFound => Error::UpstreamFailure { status: 404, retry_after: None },
         other => other,
     }
 }
@@ -105,6 +112,8 @@ fn parse(body: &[u8]) -> Result<(SecretString, Option<Duration>), Malformed> {
         !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())
     });
     let expires_in = answer.get("expires_in").map(|seconds| {
+        // Some servers write a whole number with a fraction of zero.
+        let seconds = seconds.strip_suffix(".0").unwrap_or(seconds);
         let seconds = seconds.parse().map_err(|_| Malformed::Field("expires_in"))?;
         Ok(Duration::from_secs(seconds))
     });
@@ -123,6 +132,8 @@ mod tests {
         assert_eq!(token.expose_secret(), "pd-token");
         assert_eq!(expires_in, Some(Duration::from_secs(3600)));
         assert_eq!(parse(br#"{"access_token": "pd-token"}"#).unwrap().1, None);
+        let body = br#"{"access_token": "pd-token", "expires_in": 60.0}"#;
+        assert_eq!(parse(body).unwrap().1, Some(Duration::from_secs(60)));
     }
 
     #[test]

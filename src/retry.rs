@@ -1,5 +1,6 @@
 //! How long to wait before asking the upstream once more.
 
+use crate::freshness::LONGEST_PUT_OFF;
 use crate::ports::Response;
 use crate::timestamp::UnixMilliseconds;
 use core::time::Duration;
@@ -7,9 +8,12 @@ use core::time::Duration;
 /// The longest time that a call waits because the upstream asks it to.
 pub const MAXIMUM_RETRY_AFTER: Duration = Duration::from_secs(20);
 
-/// A `X-RateLimit-Reset` above this is a moment in Unix seconds and not a number of seconds from now. It is
+/// A `X-RateLimit-Reset` from this on is a moment in Unix seconds and not a number of seconds from now. It is
 /// the year 2001; as a number of seconds it would be 31 years.
-const EARLIEST_RESET_MOMENT: u64 = 1_000_000_000;
+const EARLIEST_RESET_SECONDS: u64 = 1_000_000_000;
+
+/// And from this on it is in Unix milliseconds. It is the year 1973; as seconds it would be the year 5138.
+const EARLIEST_RESET_MILLISECONDS: u64 = 100_000_000_000;
 
 /// The wait that doubles each time: `first × 2ⁿ`, at most `longest`, n counting from 0.
 fn doubling(first: Duration, longest: Duration, n: u32) -> Duration {
@@ -26,22 +30,29 @@ pub fn between_attempts(n: u32, jitter: f64) -> Duration {
 }
 
 /// How long the upstream is left alone after `n` failed refreshes in a row of a token that is still valid:
-/// `min(1 s × 2ⁿ⁻¹, 30 s)`.
-pub fn after_failure(n: u32) -> Duration {
-    doubling(Duration::from_secs(1), Duration::from_secs(30), n.saturating_sub(1))
+/// `min(1 s × 2ⁿ⁻¹, 30 s)`, or as long as it asks, up to [`LONGEST_PUT_OFF`].
+pub fn after_failure(n: u32, asked: Option<Duration>) -> Duration {
+    let wait = doubling(Duration::from_secs(1), Duration::from_secs(30), n.saturating_sub(1));
+    wait.max(asked.unwrap_or_default()).min(LONGEST_PUT_OFF)
 }
 
-/// How long it is left alone after it gave the same token `n` times in a row: `min(5 s × 2ⁿ⁻¹, 5 min)`. It
-/// may need a moment for its own refresh.
+/// How long it is left alone after it gave, `n` times in a row, a token that was due for a refresh when it
+/// came: `min(5 s × 2ⁿ⁻¹, 5 min)`. It may need a moment for its own refresh.
 pub fn after_unchanged(n: u32) -> Duration {
-    doubling(Duration::from_secs(5), Duration::from_secs(300), n.saturating_sub(1))
+    doubling(Duration::from_secs(5), LONGEST_PUT_OFF, n.saturating_sub(1))
+}
+
+/// How long it is left alone after it gave, `n` times in a row, the very token that a caller had rejected:
+/// `min(5 s × 2ⁿ⁻¹, 30 s)`. The caller can do nothing meanwhile.
+pub fn after_rejected(n: u32) -> Duration {
+    doubling(Duration::from_secs(5), Duration::from_secs(30), n.saturating_sub(1))
 }
 
 /// How long the upstream asks to wait, if it does.
 pub fn asked_wait(response: &Response, now: UnixMilliseconds) -> Option<Duration> {
-    let retry_after = response.retry_after.as_deref().and_then(|value| retry_after(value.trim(), now));
+    let retry_after = response.retry_after.as_deref().and_then(|value| retry_after(value.trim_ascii(), now));
     let reset = response.rate_limit_reset.as_deref();
-    retry_after.or_else(|| reset.and_then(|value| rate_limit_reset(value.trim(), now)))
+    retry_after.or_else(|| reset.and_then(|value| rate_limit_reset(value.trim_ascii(), now)))
 }
 
 /// `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3).
@@ -54,12 +65,13 @@ fn retry_after(value: &str, now: UnixMilliseconds) -> Option<Duration> {
 }
 
 fn rate_limit_reset(value: &str, now: UnixMilliseconds) -> Option<Duration> {
-    let seconds = value.parse().ok()?;
-    Some(if seconds < EARLIEST_RESET_MOMENT {
-        Duration::from_secs(seconds)
-    } else {
-        UnixMilliseconds(0).after(Duration::from_secs(seconds)).since(now)
-    })
+    let number: u64 = value.parse().ok()?;
+    let moment = match number {
+        0..EARLIEST_RESET_SECONDS => return Some(Duration::from_secs(number)),
+        EARLIEST_RESET_SECONDS..EARLIEST_RESET_MILLISECONDS => Duration::from_secs(number),
+        EARLIEST_RESET_MILLISECONDS.. => Duration::from_millis(number),
+    };
+    Some(UnixMilliseconds(0).after(moment).since(now))
 }
 
 #[cfg(test)]
@@ -83,7 +95,12 @@ mod tests {
         let seconds = |n: f64| Duration::from_secs_f64(n);
         let waits = [0, 1, 2, 5, 6, 40].map(|n| between_attempts(n, 1.0));
         assert_eq!(waits, [0.25, 0.5, 1.0, 8.0, 8.0, 8.0].map(seconds));
-        assert_eq!([1, 2, 6, u32::MAX].map(after_failure), [1.0, 2.0, 30.0, 30.0].map(seconds));
+        assert_eq!([1, 2, 6, u32::MAX].map(|n| after_failure(n, None)), [1.0, 2.0, 30.0, 30.0].map(seconds));
+        assert_eq!(
+            [0, 7, 100_000].map(|asked| after_failure(1, Some(seconds(f64::from(asked))))),
+            [1.0, 7.0, 300.0].map(seconds)
+        );
+        assert_eq!([1, 2, 3, 9].map(after_rejected), [5.0, 10.0, 20.0, 30.0].map(seconds));
         assert_eq!([1, 2, 3, 9].map(after_unchanged), [5.0, 10.0, 20.0, 300.0].map(seconds));
     }
 
@@ -110,6 +127,7 @@ mod tests {
             (Some("soon"), Some("7"), Some(7)),
             (None, Some("7"), Some(7)),
             (None, Some("1000000007"), Some(1_000_000_007 - 784_111_777)),
+            (None, Some("1000000007000"), Some(1_000_000_007 - 784_111_777)),
             (None, Some("later"), None),
         ] {
             let found = asked_wait(&response(retry_after, reset), NOW);

@@ -8,6 +8,9 @@ import { instantiate } from "./transpiled/credwell.js";
  * Starts the component. All that it remembers is in `buckets`, so an instance can be thrown away at any time; give the
  * next one the same buckets.
  *
+ * preview2-shim waits for the first byte of an answer only as long as for a connection. So the setting
+ * `credwell_connect_timeout_ms` must be as long as an answer may take.
+ *
  * Its functions are synchronous: they block this thread while a request to the upstream is under way. A server calls
  * them in a worker thread, so that it can answer others in the meantime.
  *
@@ -21,7 +24,7 @@ export async function startCredwell(settings, buckets = new Map()) {
     "wasi:clocks/wall-clock": clocks.wallClock,
     "wasi:config/store": { getAll: () => Object.entries(settings) },
     "wasi:http/outgoing-handler": http.outgoingHandler,
-    "wasi:http/types": http.types,
+    "wasi:http/types": { ...http.types, httpErrorCode },
     "wasi:io/error": io.error,
     "wasi:io/poll": io.poll,
     "wasi:io/streams": io.streams,
@@ -34,6 +37,16 @@ export async function startCredwell(settings, buckets = new Map()) {
 
 async function loadCoreModule(name) {
   return WebAssembly.compile(await readFile(new URL(`transpiled/${name}`, import.meta.url)));
+}
+
+/**
+ * Why a response's body broke off. preview2-shim 0.26.1 gives an error of Node.js there, which is no WIT value: jco
+ * would throw a TypeError in the middle of the call. Without a code the component tells a timeout from a break by the
+ * clock.
+ */
+function httpErrorCode(error) {
+  const code = http.types.httpErrorCode(error);
+  return typeof code.tag === "string" ? code : undefined;
 }
 
 /**

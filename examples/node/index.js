@@ -63,5 +63,5 @@ function redacted(token) {
     return null;
   }
   // Of a short one, the beginning would be too much.
-  return `${token.length < 16 ? "" : token.slice(0, 4)}… (${token.length} characters)`;
+  return `${token.length < 16 ? "" : token.slice(0, 4)}... (${token.length} characters)`;
 }

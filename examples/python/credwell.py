@@ -1,21 +1,6 @@
-"""Uses the credwell component from Python.
+"""The credwell component in Python: what it is given, and how a caller uses it."""
 
-Asks twice for the credentials of an account: the first answer comes from the upstream, the second from the cache. Each
-is printed as a line of JSON, without the secrets in it. With a URL, a GET request is then sent there with the access
-token, and the status of the answer is printed.
-
-    python -m venv .venv && .venv/bin/pip install --requirement requirements.txt
-    CREDWELL_API_KEY=… CREDWELL_ENCRYPTION_KEYS=k1:<64 hexadecimal digits> \\
-        .venv/bin/python credwell.py ../../target/components/credwell.wasm apn_EOhwvQr [URL]
-
-Each environment variable that begins with CREDWELL_ is a setting of the component, for example CREDWELL_BASE_URL.
-"""
-
-import json
-import os
-import sys
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
+from collections.abc import Callable
 
 from wasmtime import Engine, Store, WasiConfig
 from wasmtime.component import Component, Linker, LinkerInstance, ResourceHost, ResourceType, Variant
@@ -71,7 +56,6 @@ class Credwell:
         export = self._instance.get_export_index(self._store, name, self._interface)
         function = self._instance.get_func(self._store, export)
         result = function(self._store, *arguments)
-        function.post_return(self._store)
         if isinstance(result, Variant):
             raise CredwellError(result)
         # The names have hyphens, so they are no attributes that could be written in Python.
@@ -80,23 +64,44 @@ class Credwell:
 
 def add_key_value_store(instance: LinkerInstance, buckets: dict[str, dict[str, bytes]]) -> None:
     """`wasi:keyvalue/store` in memory, which lasts as long as the process."""
-    # wasmtime hands out resources as numbers: the position here of the bucket that was opened.
-    opened: list[dict[str, bytes]] = []
+    # To wasmtime a resource is a number: here it is the bucket's place in this list. A bucket is opened by name and
+    # keeps its place, so the list grows with the names and not with the calls.
+    names: list[str] = []
 
-    def open_bucket(_, name):
-        opened.append(buckets.setdefault(name, {}))
-        return ResourceHost.own(len(opened) - 1, BUCKET)
+    def entries(store, bucket) -> dict[str, bytes]:
+        return buckets[names[bucket.to_host(store).rep]]
 
-    def entries(store, bucket):
-        with bucket.to_host(store) as host:
-            return opened[host.rep]
+    def open_bucket(_store, name: str) -> ResourceHost:
+        buckets.setdefault(name, {})
+        if name not in names:
+            names.append(name)
+        return ResourceHost.own(names.index(name), BUCKET)
 
-    instance.add_resource("bucket", ResourceType.host(BUCKET), lambda store, position: None)
+    def get_value(store, bucket, key: str) -> bytes | None:
+        return entries(store, bucket).get(key)
+
+    def set_value(store, bucket, key: str, value: bytes) -> None:
+        entries(store, bucket)[key] = value
+
+    def delete_value(store, bucket, key: str) -> None:
+        entries(store, bucket).pop(key, None)
+
+    instance.add_resource("bucket", ResourceType.host(BUCKET), lambda _store, _place: None)
     instance.add_func("open", open_bucket)
-    instance.add_func("[method]bucket.get", lambda store, bucket, key: entries(store, bucket).get(key))
-    instance.add_func("[method]bucket.set", lambda store, bucket, key, value: entries(store, bucket).update({key: value}))
-    instance.add_func("[method]bucket.delete", lambda store, bucket, key: entries(store, bucket).pop(key, None) and None)
+    instance.add_func("[method]bucket.get", get_value)
+    instance.add_func("[method]bucket.set", set_value)
+    instance.add_func("[method]bucket.delete", delete_value)
 
 
-def main() -> None:
-    pass
+def with_access_token(credwell: Credwell, account_id: str, send: Callable[[str | None], int]) -> int:
+    """Sends a request with the account's access token; `send` does so and returns the status of the answer.
+
+    If that is 401, the token was revoked before it expired: then sends once more with a fresh one, if there is one.
+    """
+    token = credwell.get(account_id)["access-token"]
+    status = send(token)
+    if status != 401:
+        return status
+    # Saying which token was rejected lets many callers that meet the same dead token share one fetch.
+    refreshed = credwell.refresh(account_id, token)["access-token"]
+    return status if refreshed == token else send(refreshed)

@@ -16,7 +16,9 @@ impl From<Error> for wit::Error {
                 let retry_after_seconds = retry_after.map(whole_seconds);
                 Self::RateLimited(wit::RateLimit { retry_after_seconds, message })
             }
-            Error::UpstreamFailure(status) => Self::UpstreamFailure(wit::UpstreamStatus { status, message }),
+            Error::UpstreamFailure { status, .. } => {
+                Self::UpstreamFailure(wit::UpstreamStatus { status, message })
+            }
             Error::Unreachable(_) => Self::Unreachable(message),
             Error::TimedOut(_) => Self::TimedOut(message),
             Error::MalformedResponse(_) => Self::MalformedResponse(message),

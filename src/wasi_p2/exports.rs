@@ -42,8 +42,8 @@ fn run<T>(call: impl Future<Output = T>) -> T {
     answer
 }
 
-/// The ports of this shell block in the host instead of waiting, so the first poll ends a call; the loop is for
-/// a port that waits all the same. It has a frame of its own, below which everything is wiped.
+/// The ports of this shell block in the host and never wait, so the first poll ends a call; the loop only has to
+/// satisfy the types. It has a frame of its own, below which everything is wiped.
 #[inline(never)]
 fn poll_to_end<T>(call: impl Future<Output = T>) -> T {
     let mut call = pin!(call);
@@ -89,7 +89,10 @@ impl From<Warning> for wit::Warning {
     fn from(warning: Warning) -> Self {
         let text = warning.to_string();
         match warning {
-            Warning::RefreshFailed(_) | Warning::RefreshPutOff(_) => Self::RefreshFailed(text),
+            Warning::RefreshFailed(_) | Warning::RefreshPutOff(_) | Warning::TokenRefreshFailed(_) => {
+                Self::RefreshFailed(text)
+            }
+            Warning::AlreadyExpired => Self::AlreadyExpired(text),
             Warning::TokenUnchanged(_) => Self::TokenUnchanged(text),
             Warning::CacheDegraded(_) => Self::CacheDegraded(text),
         }

@@ -30,9 +30,12 @@ impl Upstream for Wasi {
         if let (Some(body), Some(bytes)) = (body, &request.body) {
             write_body(body, bytes)?;
         }
-        wait(&pending.subscribe(), &total)?;
+        // Not every host ends a connection that stalls before the request is sent, as in a TLS handshake.
+        let head = limits.connect.saturating_add(limits.first_byte).min(limits.total);
+        let head_phase = if head == limits.total { Phase::Deadline } else { Phase::FirstByte };
+        wait(&pending.subscribe(), &subscribe_duration(nanoseconds(head)), head_phase)?;
         // Ready, taken for the first time, and without a trap: each is so once the host says so.
-        let answer = pending.get().and_then(Result::ok).ok_or_else(malformed)?;
+        let answer = pending.get().and_then(Result::ok).ok_or_else(broken)?;
         read_response(&answer.map_err(|code| transport_error(&code))?, limits, &total)
     }
 }
@@ -114,13 +117,13 @@ fn read_body(
     limits: Limits,
     total: &Pollable,
 ) -> Result<SecretSlice<u8>, TransportError> {
-    let body = answer.consume().map_err(|()| malformed())?;
-    let stream: InputStream = body.stream().map_err(|()| malformed())?;
+    let body = answer.consume().map_err(|()| broken())?;
+    let stream: InputStream = body.stream().map_err(|()| broken())?;
     let readable = stream.subscribe();
     let mut bytes = Vec::new();
     loop {
         let waiting_since = Wasi.monotonic_time();
-        wait(&readable, total)?;
+        wait(&readable, total, Phase::Deadline)?;
         match stream.read(CHUNK) {
             Ok(chunk) if bytes.len() + chunk.len() > MAXIMUM_BODY => {
                 return Err(TransportError::BodyTooLarge);
@@ -143,14 +146,19 @@ fn read_body(
     }
 }
 
-/// Waits until `ready`, or gives up once `total` is.
-fn wait(ready: &Pollable, total: &Pollable) -> Result<(), TransportError> {
-    if poll(&[ready, total]).contains(&0) { Ok(()) } else { Err(TransportError::TimedOut(Phase::Deadline)) }
+/// Waits until `ready`, or gives up once `limit` is, which a body that never stops coming must reach too.
+fn wait(ready: &Pollable, limit: &Pollable, phase: Phase) -> Result<(), TransportError> {
+    if poll(&[limit, ready]).contains(&0) { Err(TransportError::TimedOut(phase)) } else { Ok(()) }
 }
 
 /// The host doesn't take what it takes from everyone else; it gives no code for that.
 fn malformed() -> TransportError {
     TransportError::Denied("the host refused the request".to_owned())
+}
+
+/// The host gave an answer and then not what belongs to it; it gives no code for that.
+fn broken() -> TransportError {
+    TransportError::Unreachable("the host lost the answer".to_owned())
 }
 
 /// The code's name goes into the error. What some codes carry is left out: it comes from the other side.

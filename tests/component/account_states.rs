@@ -103,6 +103,7 @@ case! {
     ) {
         scenario.reply(Reply::status(404));
         assert_error(&scenario.get().await, "not-found");
+        assert!(scenario.harness.key_value.entries().is_empty());
         scenario.reply(Account::oauth("1"));
         assert_token(&scenario.get().await, "1", Source::Upstream);
     }

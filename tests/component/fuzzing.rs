@@ -18,6 +18,7 @@ enum Damage {
     Repeat(usize),
     Nest(usize, bool),
     Splice(usize, Vec<u8>),
+    Crowd(usize),
 }
 
 fn damage() -> impl Strategy<Value = Damage> {
@@ -45,6 +46,7 @@ fn damage() -> impl Strategy<Value = Damage> {
         (1_usize..200_000, any::<bool>()).prop_map(|(depth, closed)| Damage::Nest(depth, closed)),
         (any::<usize>(), prop::collection::vec(any::<u8>(), 1..20))
             .prop_map(|(place, bytes)| Damage::Splice(place, bytes)),
+        (1_usize..80_000).prop_map(Damage::Crowd),
     ]
 }
 
@@ -84,6 +86,11 @@ fn damaged(damage: Damage) -> Vec<u8> {
                 secret("1")
             )
             .into_bytes()
+        }
+        Damage::Crowd(count) => {
+            let names = (0..count).map(|n| format!(r#""{n:x}":{n}"#)).collect::<Vec<_>>().join(",");
+            format!(r#"{{"data":{{"credentials":{{"oauth_access_token":"{}"}},{names}}}}}"#, secret("1"))
+                .into_bytes()
         }
         Damage::Splice(place, bytes) => {
             let mut body = good;

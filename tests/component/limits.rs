@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 const MIB: usize = 1024 * 1024;
+const SPACES: &[u8] = &[b' '; 64 * 1024];
 
 /// A body of an account that has `length` bytes.
 fn body_of(length: usize) -> String {
@@ -100,7 +101,7 @@ case! {
     /// An announced length is believed without reading on; an endless body is left as soon as it is too much.
     async fn a_body_that_is_too_large_is_not_read_to_its_end(scenario) {
         let before = Instant::now();
-        let endless = (0..100_000).map(|_| (Duration::from_millis(1), vec![b' '; 64 * 1024]));
+        let endless = (0..1000).map(|_| (Duration::from_millis(1), SPACES));
         scenario.reply(Reply::status(200).chunks(endless.collect::<Vec<_>>()));
         assert_error(&scenario.get().await, "malformed-response");
         assert!(before.elapsed() < Duration::from_millis(500), "{:?}", before.elapsed());
@@ -117,7 +118,7 @@ case! {
     /// The body of an error is of no interest, however large or slow.
     async fn the_body_of_an_error_is_not_read(scenario) {
         let before = Instant::now();
-        let slow = (0..100).map(|_| (Duration::from_secs(4), vec![b' '; MIB]));
+        let slow = (0..100).map(|_| (Duration::from_secs(4), SPACES));
         scenario.reply(Reply::status(404).chunks(slow.collect::<Vec<_>>()));
         assert_error(&scenario.get().await, "not-found");
         assert!(before.elapsed() < Duration::from_millis(100));
@@ -130,5 +131,30 @@ case! {
         let chunks = whole.chunks(7).map(|chunk| (Duration::ZERO, chunk.to_vec()));
         scenario.reply(Reply::status(200).chunks(chunks.collect::<Vec<_>>()));
         assert_token(&scenario.get().await, "1", Source::Upstream);
+    }
+}
+
+case! {
+    /// Empty chunks without end, each in time.
+    async fn a_body_that_never_gets_anywhere_is_left_at_the_deadline(scenario) {
+        let nothing = (0..4000).map(|_| (Duration::from_millis(10), Vec::new()));
+        scenario.reply(Reply::status(200).chunks(nothing.collect::<Vec<_>>()));
+        let before = Instant::now();
+        assert_error(&scenario.get().await, "timed-out");
+        assert!(before.elapsed() < Duration::from_millis(30_100), "{:?}", before.elapsed());
+    }
+}
+
+case! {
+    /// Not every host ends a connection that stalls before the request is sent. The mock's connection takes as
+    /// long as the timeout allows, and the answer never begins.
+    async fn connecting_and_answering_together_have_a_limit(scenario, builder => builder
+        .config("credwell_max_retries", "0")
+    ) {
+        let stalling = Account::oauth("1").reply().connect_after(Duration::from_millis(4900));
+        scenario.reply(stalling.head_after(Duration::from_secs(3600)));
+        let before = Instant::now();
+        assert_error(&scenario.get().await, "timed-out");
+        assert!(before.elapsed() < Duration::from_millis(15_100), "{:?}", before.elapsed());
     }
 }

@@ -132,12 +132,30 @@ case! {
         scenario.reply(Account::oauth("1"));
         scenario.get().await.unwrap();
         scenario.pass(3550).await;
-        scenario.reply(Reply::status(500));
-        for name in ["2", "3"] {
+        scenario.reply(Reply::status(429).header("retry-after", "20"));
+        for (name, warnings) in [("2", 1), ("3", 0)] {
             scenario.reply(Account::oauth(name).with("expires_at", at(7200)));
-            assert_token(&scenario.refresh(None).await, name, Source::Upstream);
+            let answer = scenario.refresh(None).await;
+            assert_token(&answer, name, Source::Upstream);
+            assert_eq!(answer.unwrap().warnings.len(), warnings);
+            scenario.pass(19).await;
         }
         let bearers: Vec<_> = sent(&scenario).into_iter().map(|(_, bearer)| bearer).collect();
         assert_eq!(bearers, ["", "t1", "", "t1", "t1"]);
+    }
+}
+
+case! {
+    /// A token endpoint that hangs leaves time for the account.
+    async fn a_token_that_cannot_be_refreshed_in_time_still_serves(scenario, builder => with_client(builder)) {
+        scenario.reply(token("t1", 3600));
+        scenario.reply(Account::oauth("1"));
+        scenario.get().await.unwrap();
+        scenario.pass(3550).await;
+        let hanging = || Reply::status(200).head_after(std::time::Duration::from_secs(60));
+        scenario.harness.upstream.respond_with(move |request| {
+            if request.uri.path() == "/v1/oauth/token" { hanging() } else { Account::oauth("2").expiring(7200).reply() }
+        });
+        assert_token(&scenario.refresh(None).await, "2", Source::Upstream);
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::scenario::{Account, assert_error, assert_token, at, case};
 use host_test::{Failure, Reply, Source, Warning};
+use std::time::Duration;
 
 case! {
     /// The window is 60 s, and up to half of it more by the jitter.
@@ -43,14 +44,14 @@ case! {
 }
 
 case! {
-    /// With a life of 40 s the window is a quarter of it.
+    /// With a life of 60 s the window is a sixth of it, and with the jitter at most a quarter.
     async fn a_short_life_has_a_short_window(scenario) {
-        scenario.reply(Account::oauth("1").expiring(40));
-        scenario.reply(Account::oauth("2").expiring(80));
+        scenario.reply(Account::oauth("1").expiring(60));
+        scenario.reply(Account::oauth("2").expiring(120));
         scenario.get().await.unwrap();
-        scenario.pass(29).await;
+        scenario.pass(44).await;
         assert_token(&scenario.get().await, "1", Source::Cache);
-        scenario.pass(1).await;
+        scenario.pass(6).await;
         assert_token(&scenario.get().await, "2", Source::Upstream);
     }
 }
@@ -135,8 +136,9 @@ case! {
 }
 
 case! {
-    /// What the upstream says of the account itself ends the use of the token at once.
-    async fn a_gone_account_is_not_served_from_the_cache(scenario) {
+    /// A valid token is never evicted by a failed refresh, whatever the failure; once it has expired, what the
+    /// upstream says of the account is what counts.
+    async fn even_a_no_does_not_evict_a_valid_token(scenario) {
         for (reply, error) in [
             (Reply::status(404), "not-found"),
             (Reply::status(403), "forbidden"),
@@ -147,11 +149,117 @@ case! {
             scenario.reply(Account::oauth("1").expiring(3600));
             scenario.get().await.unwrap();
             scenario.pass(3550).await;
+            scenario.reply(reply.clone());
+            for _ in 0..2 {
+                let answer = scenario.get().await;
+                assert_token(&answer, "1", Source::Cache);
+                assert!(matches!(answer.unwrap().warnings[..], [Warning::RefreshFailed(_)]));
+            }
+            scenario.pass(50).await;
             scenario.reply(reply);
             assert_error(&scenario.get().await, error);
-            // And it stays so for as long as the answer is kept.
             assert_error(&scenario.get().await, error);
         }
+    }
+}
+
+case! {
+    /// The upstream asks to be left alone until the year 2050: it is, for five minutes.
+    async fn no_refresh_is_put_off_for_more_than_five_minutes(scenario) {
+        scenario.reply(Account::oauth("1").without("expires_at").with("next_refresh_at", at(780)));
+        scenario.reply(Reply::status(429).header("x-ratelimit-reset", "2524608000000"));
+        scenario.reply(Account::oauth("2").without("expires_at"));
+        scenario.get().await.unwrap();
+        scenario.pass(780).await;
+        assert_token(&scenario.get().await, "1", Source::Cache);
+        scenario.pass(299).await;
+        assert_token(&scenario.get().await, "1", Source::Cache);
+        scenario.pass(1).await;
+        assert_token(&scenario.get().await, "2", Source::Upstream);
+    }
+}
+
+case! {
+    /// A stable token whose `next_refresh_at` moves on was refreshed: it doesn't count as unchanged.
+    async fn a_token_that_is_extended_does_not_back_off(scenario) {
+        for cycle in 0..6 {
+            let next = at(780 * (cycle + 1));
+            scenario.reply(Account::oauth("1").without("expires_at").with("next_refresh_at", next));
+            assert_token(&scenario.get().await, "1", Source::Upstream);
+            assert_token(&scenario.get().await, "1", Source::Cache);
+            scenario.pass(780).await;
+        }
+        assert_eq!(scenario.requests(), 6);
+    }
+}
+
+case! {
+    /// The caller has a valid token in hand, so it waits for half of the deadline only.
+    async fn a_slow_refresh_does_not_use_up_the_whole_call(scenario, builder => builder
+        .config("credwell_deadline_ms", "8000")
+    ) {
+        scenario.reply(Account::oauth("1").expiring(3600));
+        scenario.get().await.unwrap();
+        scenario.pass(3550).await;
+        scenario.reply(Account::oauth("2").reply().head_after(Duration::from_secs(60)));
+        let before = tokio::time::Instant::now();
+        assert_token(&scenario.get().await, "1", Source::Cache);
+        let took = before.elapsed().as_millis();
+        assert!((4000..4100).contains(&took), "{took} ms");
+    }
+}
+
+case! {
+    /// A slow refresh fails after another host's has succeeded: what that brought stays, and is the answer.
+    async fn a_late_failure_does_not_undo_another_hosts_refresh(scenario) {
+        scenario.configuration().set("credwell_max_retries", "0");
+        scenario.reply(Account::oauth("1").expiring(3600));
+        scenario.get().await.unwrap();
+        scenario.pass(3550).await;
+        scenario.reply(Reply::status(500).head_after(Duration::from_secs(5)));
+        let slow = scenario.get();
+        let other = scenario.beside(|builder| builder);
+        let fast = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            scenario.reply(Account::oauth("2").expiring(7200));
+            assert_token(&other.get().await, "2", Source::Upstream);
+        };
+        let (slow, ()) = tokio::join!(slow, fast);
+        assert_token(&slow, "2", Source::Cache);
+        assert!(slow.unwrap().warnings.is_empty());
+        assert_token(&scenario.get().await, "2", Source::Cache);
+    }
+}
+
+case! {
+    /// The same for an answer that took its time, be it a good one or a no.
+    async fn a_late_answer_does_not_undo_another_hosts_refresh(scenario) {
+        for late in [Account::oauth("1").expiring(3700).reply(), Reply::status(404)] {
+            scenario.forget().await.unwrap();
+            scenario.harness.clock.set_wall(host_test::START_UNIX_MS);
+            scenario.reply(late.head_after(Duration::from_secs(5)));
+            let slow = scenario.get();
+            let other = scenario.beside(|builder| builder);
+            let fast = async {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                scenario.reply(Account::oauth("2").expiring(7200));
+                assert_token(&other.get().await, "2", Source::Upstream);
+            };
+            let _ = tokio::join!(slow, fast);
+            assert_token(&scenario.get().await, "2", Source::Cache);
+        }
+    }
+}
+
+case! {
+    /// The upstream can't renew it either: the caller gets what there is, and is told.
+    async fn credentials_that_had_expired_when_they_came_are_marked(scenario) {
+        scenario.reply(Account::oauth("1").expiring(-10));
+        scenario.reply(Account::oauth("2").expiring(3600));
+        let answer = scenario.get().await;
+        assert_token(&answer, "1", Source::Upstream);
+        assert!(matches!(answer.unwrap().warnings[..], [Warning::AlreadyExpired(_)]));
+        assert_token(&scenario.get().await, "2", Source::Upstream);
     }
 }
 

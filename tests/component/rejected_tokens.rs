@@ -100,11 +100,42 @@ case! {
 }
 
 case! {
-    async fn a_refresh_asks_past_a_cached_no(scenario) {
+    /// Thousands of callers of an account that is gone ask the upstream once, unless one insists.
+    async fn a_cached_no_is_the_answer_unless_the_caller_insists(scenario) {
         scenario.reply(Reply::status(404));
         assert_error(&scenario.get().await, "not-found");
+        assert_error(&scenario.refresh(Some(&secret("0"))).await, "not-found");
+        assert_eq!(scenario.requests(), 1);
         scenario.reply(Account::oauth("1"));
-        assert_token(&scenario.refresh(Some(&secret("0"))).await, "1", Source::Upstream);
+        assert_token(&scenario.refresh(None).await, "1", Source::Upstream);
+    }
+}
+
+case! {
+    /// What the upstream says when it is asked anew takes the place of the rejected token.
+    async fn a_no_takes_the_place_of_a_rejected_token(scenario) {
+        scenario.reply(Account::oauth("1"));
+        scenario.get().await.unwrap();
+        scenario.reply(Reply::status(404));
+        assert_error(&scenario.refresh(Some(&secret("1"))).await, "not-found");
+        assert_error(&scenario.get().await, "not-found");
+        assert_eq!(scenario.requests(), 2);
+    }
+}
+
+case! {
+    /// The upstream was late with its own refresh, so the cache waits before it asks again. A caller that then
+    /// meets an auth error doesn't wait: nobody has asked since.
+    async fn a_rejection_is_not_put_off_by_a_refresh_that_brought_nothing(scenario) {
+        let lagging = Account::oauth("1").with("next_refresh_at", crate::scenario::at(780)).reply();
+        scenario.reply(lagging.clone());
+        scenario.reply(lagging);
+        scenario.get().await.unwrap();
+        scenario.pass(780).await;
+        assert_token(&scenario.get().await, "1", Source::Upstream);
+        assert_token(&scenario.get().await, "1", Source::Cache);
+        scenario.reply(Account::oauth("2"));
+        assert_token(&scenario.refresh(Some(&secret("1"))).await, "2", Source::Upstream);
     }
 }
 

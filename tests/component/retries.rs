@@ -122,7 +122,7 @@ case! {
 }
 
 case! {
-    /// In seconds and as a date; then exactly so long.
+    /// In seconds and as a date.
     async fn the_upstreams_retry_after_is_honoured(scenario) {
         for (header, value, seconds) in [
             ("retry-after", "3", 3),
@@ -135,7 +135,9 @@ case! {
             assert_token(&scenario.get().await, "1", Source::Upstream);
             let wait = waits(&scenario)[before];
             let expected = Duration::from_secs(seconds);
-            assert!(wait >= expected && wait < expected + Duration::from_millis(50), "{header}: {wait:?}");
+            // The jitter of the first retry is less than 250 ms; it counts where the upstream asks for less.
+            let longest = expected.max(Duration::from_millis(250)) + Duration::from_millis(5);
+            assert!(wait >= expected && wait <= longest, "{header}: {wait:?}");
             scenario.forget().await.unwrap();
         }
         scenario.harness.clock.set_wall(host_test::START_UNIX_MS);

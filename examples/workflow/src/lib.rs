@@ -114,6 +114,6 @@ fn no_credentials(error: Error) -> WorkflowError {
 fn token_unchanged(warnings: Vec<Warning>) -> Option<String> {
     warnings.into_iter().find_map(|warning| match warning {
         Warning::TokenUnchanged(message) => Some(message),
-        Warning::RefreshFailed(_) | Warning::CacheDegraded(_) => None,
+        _ => None,
     })
 }

@@ -1,0 +1,105 @@
+//! The examples in other languages, each run as a program of its own, with the built component and an upstream on
+//! this machine.
+//!
+//! What they depend on is installed into `target/languages`, once. Where that isn't possible, for want of the language
+//! or of a network, the tests say `skipped` and pass, except in continuous integration.
+
+mod example;
+mod install;
+mod server;
+
+use example::examples;
+use host_test::LocalUpstream;
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+
+const WRONG_KEY: &str = "pd_wrong_api_key_5f0c7e913b";
+
+/// An account whose token is `xoxp-` and 32 hexadecimal digits.
+const ACCOUNT: &str = LocalUpstream::ACCOUNT_IDS[0];
+
+/// An account that has keys and no token.
+const ACCOUNT_WITH_KEYS: &str = LocalUpstream::ACCOUNT_IDS[1];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_second_answer_comes_from_the_cache() {
+    for example in examples() {
+        let upstream = LocalUpstream::start().await.expect("a free port");
+        let outcome = example.run(&upstream.base_url(), LocalUpstream::API_KEY, &[ACCOUNT]);
+        assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
+
+        let [first, second] = &outcome.lines()[..] else { panic!("{outcome:?}") };
+        let expected = |source: &str, expires_at: &Value| {
+            json!({
+                "account-id": ACCOUNT,
+                "app-slug": "slack",
+                "source": source,
+                "expires-at": expires_at,
+                "access-token": "xoxp... (37 characters)",
+            })
+        };
+        let expires_at = &first["expires-at"];
+        assert!(expires_at.is_u64(), "{expires_at}");
+        assert_eq!(*first, expected("upstream", expires_at));
+        assert_eq!(*second, expected("cache", expires_at));
+        assert_eq!(upstream.count(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_account_does_not_have_is_null() {
+    for example in examples() {
+        let upstream = LocalUpstream::start().await.expect("a free port");
+        let outcome = example.run(&upstream.base_url(), LocalUpstream::API_KEY, &[ACCOUNT_WITH_KEYS]);
+        assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
+        for line in outcome.lines() {
+            assert_eq!(line["app-slug"], "stripe");
+            assert_eq!([&line["expires-at"], &line["access-token"]], [&Value::Null; 2]);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_is_refused_is_sent_again_with_a_fresh_token() {
+    for example in examples() {
+        let tokens = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&tokens);
+        // Refuses the first token that it is sent.
+        let app = server::serve(move |head| {
+            let mut tokens = seen.lock().expect("no other test panicked here");
+            tokens.push(server::header(head, "authorization").map(str::to_owned));
+            let status = if tokens.len() == 1 { "401 Unauthorized" } else { "200 OK" };
+            format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        });
+        let upstream = LocalUpstream::start().await.expect("a free port");
+        let outcome = example.run(&upstream.base_url(), LocalUpstream::API_KEY, &[ACCOUNT, &app]);
+        assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
+
+        assert_eq!(outcome.lines().last(), Some(&json!({"status": 200})));
+        assert_eq!(upstream.count(), 2);
+        let tokens = tokens.lock().expect("the app didn't panic");
+        assert_eq!(*tokens, [1, 2].map(|issued| Some(format!("Bearer xoxp-{issued:032x}"))));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_key_is_told_and_not_shown() {
+    for example in examples() {
+        let upstream = LocalUpstream::start().await.expect("a free port");
+        let outcome = example.run(&upstream.base_url(), WRONG_KEY, &[ACCOUNT]);
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(1), ""));
+        assert!(outcome.stderr.starts_with("unauthorized: "), "{}", outcome.stderr);
+        assert_eq!(outcome.stderr.lines().count(), 1, "{}", outcome.stderr);
+        assert_eq!(upstream.count(), 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_breaks_off_is_an_error_of_the_component() {
+    for example in examples() {
+        let upstream = server::serve(|_| "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{".to_owned());
+        let outcome = example.run(&upstream, LocalUpstream::API_KEY, &[ACCOUNT]);
+        assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(1), ""));
+        assert!(outcome.stderr.starts_with("unreachable: "), "{}", outcome.stderr);
+    }
+}
