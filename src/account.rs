@@ -165,7 +165,10 @@ fn reason(account: &Fields<'_>, credentials: Option<&Fields<'_>>) -> Option<Stri
     if repeats {
         return None;
     }
-    let words = explained.split([' ', '\n', '\t']).filter(|word| !word.is_empty()).map(|word| if looks_secret(word) { "[…]" } else { word });
+    let words = explained
+        .split([' ', '\n', '\t'])
+        .filter(|word| !word.is_empty())
+        .map(|word| if looks_secret(word) { "[…]" } else { word });
     let words = words.collect::<Vec<_>>().join(" ");
     Some(words.chars().filter(|character| !character.is_control()).take(MAXIMUM_REASON).collect())
 }

@@ -77,6 +77,7 @@ impl Row {
             let (case, message) = match warning {
                 Warning::RefreshFailed(message) => ("refresh failed", message),
                 Warning::TokenUnchanged(message) => ("token unchanged", message),
+                Warning::AlreadyExpired(message) => ("already expired", message),
                 Warning::CacheDegraded(message) => ("cache degraded", message),
             };
             eprintln!("{}: warning, {case}: {}", self.0[0], printable(message));
