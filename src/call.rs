@@ -75,7 +75,7 @@ impl<'a, P: Ports> Call<'a, P> {
         }
         let Some(held) = self.hold(entry) else { return Cached::Miss };
         let policy = &self.configuration.refresh;
-        match held.header.times().freshness(policy, now, || self.ports.fraction()) {
+        match held.header.times().freshness(policy, now, &|| self.ports.fraction()) {
             Freshness::Fresh => Cached::Fresh(held),
             Freshness::Due => Cached::Due(held),
             Freshness::Expired => Cached::Expired(held),
@@ -131,15 +131,15 @@ impl<'a, P: Ports> Call<'a, P> {
         let (fetched_at, now) = (self.asked_at, self.ports.wall_time());
         let (expires_at, next_refresh_at) = (account.expires_at, account.next_refresh_at);
         let mut header = Header::of_account(fetched_at, expires_at, next_refresh_at);
-        let freshness = header.times().freshness(&self.configuration.refresh, now, || 1.0);
+        let freshness = header.times().freshness(&self.configuration.refresh, now, &|| 1.0);
         let same = previous.filter(|held| held.account.is_as_good_as(&account));
         let earlier = same.and_then(|held| held.header.setback);
         if rejected.is_some_and(|rejected| account.uses(rejected)) {
-            let setback = Setback::after(earlier, Cause::Rejected, now, retry::after_rejected);
+            let setback = Setback::after(earlier, Cause::Rejected, now, &retry::after_rejected);
             self.warnings.push(Warning::TokenUnchanged(setback.retry_at.since(now)));
             header.setback = Some(setback);
         } else if freshness == Freshness::Due {
-            header.setback = Some(Setback::after(earlier, Cause::Unchanged, now, retry::after_unchanged));
+            header.setback = Some(Setback::after(earlier, Cause::Unchanged, now, &retry::after_unchanged));
         } else if freshness == Freshness::Expired {
             self.warnings.push(Warning::AlreadyExpired);
         }
@@ -153,7 +153,7 @@ impl<'a, P: Ports> Call<'a, P> {
     pub async fn fall_back(&mut self, mut held: Held, error: Error) -> Credentials {
         let now = self.ports.wall_time();
         let wait = |count| retry::after_failure(count, error.retry_after());
-        held.header.setback = Some(Setback::after(held.header.setback, Cause::Failed, now, wait));
+        held.header.setback = Some(Setback::after(held.header.setback, Cause::Failed, now, &wait));
         let entry = Entry { header: held.header.clone(), content: held.account.json.clone() };
         let later = self.cache.write(&self.slot, &entry).await;
         match later.and_then(|entry| self.hold(entry)) {

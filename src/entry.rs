@@ -83,7 +83,7 @@ impl Setback {
         earlier: Option<Self>,
         cause: Cause,
         now: UnixMilliseconds,
-        wait: impl FnOnce(u32) -> Duration,
+        wait: &dyn Fn(u32) -> Duration,
     ) -> Self {
         let earlier = earlier.filter(|setback| setback.cause == cause);
         let count = earlier.map_or(0, |setback| setback.count).saturating_add(1);

@@ -64,7 +64,7 @@ impl Times {
         &self,
         policy: &RefreshPolicy,
         now: UnixMilliseconds,
-        jitter: impl FnOnce() -> f64,
+        jitter: &dyn Fn() -> f64,
     ) -> Freshness {
         if self.fetched_at > now.after(CLOCK_TOLERANCE) {
             return Freshness::FromTheFuture;
@@ -94,7 +94,7 @@ impl Times {
         expiry: Option<UnixMilliseconds>,
         policy: &RefreshPolicy,
         now: UnixMilliseconds,
-        jitter: impl FnOnce() -> f64,
+        jitter: &dyn Fn() -> f64,
     ) -> bool {
         let Some(expiry) = expiry else { return false };
         let life = expiry.since(self.fetched_at);
@@ -150,7 +150,7 @@ mod tests {
             (-1, 0, 0.0, Expired),
             (0, 0, 0.0, Expired),
         ] {
-            let found = times(Some(life)).freshness(&POLICY, UnixMilliseconds(now), || jitter);
+            let found = times(Some(life)).freshness(&POLICY, UnixMilliseconds(now), &|| jitter);
             assert_eq!(found, expected, "life {life}, now {now}, jitter {jitter}");
         }
     }
@@ -158,11 +158,11 @@ mod tests {
     #[test]
     fn credentials_without_expiry_stay_fresh_unless_their_age_is_limited() {
         let now = UnixMilliseconds(HOUR * 24 * 365 * 50);
-        assert_eq!(times(None).freshness(&POLICY, now, || 0.0), Fresh);
+        assert_eq!(times(None).freshness(&POLICY, now, &|| 0.0), Fresh);
         let limited = RefreshPolicy { max_age_without_expiry: Some(Duration::from_secs(3600)), ..POLICY };
         for (now, expected) in [(HOUR - 60_001, Fresh), (HOUR - 60_000, Due), (HOUR, Expired)] {
-            assert_eq!(times(None).freshness(&limited, UnixMilliseconds(now), || 0.0), expected, "{now}");
-            let expiring = times(Some(HOUR * 10)).freshness(&limited, UnixMilliseconds(now), || 0.0);
+            assert_eq!(times(None).freshness(&limited, UnixMilliseconds(now), &|| 0.0), expected, "{now}");
+            let expiring = times(Some(HOUR * 10)).freshness(&limited, UnixMilliseconds(now), &|| 0.0);
             assert_eq!(expiring, Fresh, "the limit is for credentials without expiry only");
         }
     }
@@ -172,18 +172,18 @@ mod tests {
         let next_refresh_at = Some(UnixMilliseconds(13 * 60_000));
         for expires_at in [Some(HOUR), None] {
             let times = Times { next_refresh_at, ..times(expires_at) };
-            assert_eq!(times.freshness(&POLICY, UnixMilliseconds(13 * 60_000 - 1), || 0.0), Fresh);
-            assert_eq!(times.freshness(&POLICY, UnixMilliseconds(13 * 60_000), || 0.0), Due);
+            assert_eq!(times.freshness(&POLICY, UnixMilliseconds(13 * 60_000 - 1), &|| 0.0), Fresh);
+            assert_eq!(times.freshness(&POLICY, UnixMilliseconds(13 * 60_000), &|| 0.0), Due);
         }
     }
 
     #[test]
     fn a_put_off_refresh_waits_but_an_expired_entry_does_not() {
         let times = Times { put_off: put_off(HOUR + 10), ..times(Some(HOUR)) };
-        assert_eq!(times.freshness(&POLICY, UnixMilliseconds(HOUR - 1), || 0.0), Fresh);
-        assert_eq!(times.freshness(&POLICY, UnixMilliseconds(HOUR), || 0.0), Expired);
+        assert_eq!(times.freshness(&POLICY, UnixMilliseconds(HOUR - 1), &|| 0.0), Fresh);
+        assert_eq!(times.freshness(&POLICY, UnixMilliseconds(HOUR), &|| 0.0), Expired);
         let earlier = Times { put_off: put_off(HOUR - 10), ..times };
-        assert_eq!(earlier.freshness(&POLICY, UnixMilliseconds(HOUR - 10), || 0.0), Due);
+        assert_eq!(earlier.freshness(&POLICY, UnixMilliseconds(HOUR - 10), &|| 0.0), Due);
     }
 
     #[test]
@@ -191,20 +191,20 @@ mod tests {
         let put_off = put_off(HOUR - 1);
         let times = Times { put_off, next_refresh_at: Some(UnixMilliseconds(0)), ..times(Some(HOUR)) };
         let longest = LONGEST_PUT_OFF.as_millis() as i64;
-        assert_eq!(times.freshness(&POLICY, UnixMilliseconds(HOUR - 1 - longest), || 0.0), Fresh);
-        assert_eq!(times.freshness(&POLICY, UnixMilliseconds(HOUR - 2 - longest), || 0.0), Due);
+        assert_eq!(times.freshness(&POLICY, UnixMilliseconds(HOUR - 1 - longest), &|| 0.0), Fresh);
+        assert_eq!(times.freshness(&POLICY, UnixMilliseconds(HOUR - 2 - longest), &|| 0.0), Due);
     }
 
     #[test]
     fn an_entry_from_the_future_is_not_trusted_beyond_a_tolerance() {
-        assert_eq!(times(Some(HOUR)).freshness(&POLICY, UnixMilliseconds(-5000), || 0.0), Fresh);
-        assert_eq!(times(Some(HOUR)).freshness(&POLICY, UnixMilliseconds(-5001), || 0.0), FromTheFuture);
-        assert_eq!(times(None).freshness(&POLICY, UnixMilliseconds(-HOUR), || 0.0), FromTheFuture);
+        assert_eq!(times(Some(HOUR)).freshness(&POLICY, UnixMilliseconds(-5000), &|| 0.0), Fresh);
+        assert_eq!(times(Some(HOUR)).freshness(&POLICY, UnixMilliseconds(-5001), &|| 0.0), FromTheFuture);
+        assert_eq!(times(None).freshness(&POLICY, UnixMilliseconds(-HOUR), &|| 0.0), FromTheFuture);
     }
 
     #[test]
     fn entropy_is_not_asked_outside_the_window() {
-        let asked = || panic!("asked for jitter");
+        let asked = &|| panic!("asked for jitter");
         assert_eq!(times(Some(HOUR)).freshness(&POLICY, UnixMilliseconds(HOUR / 2), asked), Fresh);
     }
 
@@ -219,7 +219,7 @@ mod tests {
                 next_refresh_at: next.map(UnixMilliseconds),
                 put_off: retry.and_then(put_off),
             };
-            let found = times.freshness(&POLICY, UnixMilliseconds(now), || jitter);
+            let found = times.freshness(&POLICY, UnixMilliseconds(now), &|| jitter);
             if now >= expires_at {
                 prop_assert!(matches!(found, Expired | FromTheFuture));
             }
@@ -229,7 +229,7 @@ mod tests {
         fn three_quarters_of_a_life_are_used(life in 1_i64..10_000_000, jitter in 0.0..1.0) {
             let now = UnixMilliseconds(life * 3 / 4 - 1);
             prop_assume!(now.0 >= 0);
-            prop_assert_eq!(times(Some(life)).freshness(&POLICY, now, || jitter), Fresh);
+            prop_assert_eq!(times(Some(life)).freshness(&POLICY, now, &|| jitter), Fresh);
         }
     }
 }

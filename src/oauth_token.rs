@@ -38,7 +38,7 @@ pub async fn get<P: Ports>(
     let slot = Slot::of_oauth_token(configuration);
     let cached = cache.read(&slot).await.filter(|entry| entry.header.kind == Kind::Token);
     let freshness = cached.as_ref().map(|entry| {
-        entry.header.times().freshness(&configuration.refresh, ports.wall_time(), || ports.fraction())
+        entry.header.times().freshness(&configuration.refresh, ports.wall_time(), &|| ports.fraction())
     });
     let mut entry = match (cached, freshness) {
         (Some(entry), Some(Freshness::Fresh)) => {
@@ -52,7 +52,7 @@ pub async fn get<P: Ports>(
         Err(error) => {
             let now = ports.wall_time();
             let wait = |count| retry::after_failure(count, error.retry_after());
-            entry.header.setback = Some(Setback::after(entry.header.setback, Cause::Failed, now, wait));
+            entry.header.setback = Some(Setback::after(entry.header.setback, Cause::Failed, now, &wait));
             let later = cache.write(&slot, &entry).await.filter(|entry| entry.header.kind == Kind::Token);
             if later.is_none() {
                 warnings.push(Warning::TokenRefreshFailed(error));
