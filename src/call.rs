@@ -118,8 +118,17 @@ impl<'a, P: Ports> Call<'a, P> {
         self.asked_at = self.ports.wall_time();
         let deadline = Deadline::start(self.ports, allowed);
         let Self { ports, configuration, account_id, cache, warnings, .. } = self;
-        let account = fetch::account(*ports, configuration, cache, deadline, account_id, warnings).await?;
-        Ok(self.keep(account, previous, rejected).await)
+        let fetched = fetch::account(*ports, configuration, cache, deadline, account_id, warnings).await;
+        match fetched {
+            Ok(account) => Ok(self.keep(account, previous, rejected).await),
+            Err(error) => {
+                if let Some(held) = previous.filter(|held| self.has_expired(held)) {
+                    // A clock that steps back can't bring it back to life then.
+                    self.cache.remove_unless_later(&self.slot, &held.header).await;
+                }
+                Err(error)
+            }
+        }
     }
 
     async fn keep(
@@ -174,9 +183,10 @@ impl<'a, P: Ports> Call<'a, P> {
         }
     }
 
-    /// Removes credentials that never serve again. A clock that steps back can't bring them back to life then.
-    pub async fn discard(&mut self, held: &Held) {
-        self.cache.remove_unless_later(&self.slot, &held.header).await;
+    /// Whether credentials have expired by now: time has passed since they were looked up.
+    pub fn has_expired(&self, held: &Held) -> bool {
+        let now = self.ports.wall_time();
+        held.header.times().freshness(&self.configuration.refresh, now, &|| 1.0) == Freshness::Expired
     }
 
     /// Removes the account's entry, whatever it is.

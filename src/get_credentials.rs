@@ -25,16 +25,10 @@ pub async fn get_credentials<P: Ports>(ports: &P, account_id: &str) -> Result<Cr
         Cached::Fresh(held) => Ok(call.serve(held)),
         Cached::Negative(error) => return Err(error),
         Cached::Due(held) => match call.fetch(allowed / 2, Some(&held), None).await {
-            Err(error) => Ok(call.fall_back(held, error).await),
+            Err(error) if !call.has_expired(&held) => Ok(call.fall_back(held, error).await),
             answer => answer,
         },
-        Cached::Expired(held) => {
-            let answer = call.fetch(allowed, Some(&held), None).await;
-            if answer.is_err() {
-                call.discard(&held).await;
-            }
-            answer
-        }
+        Cached::Expired(held) => call.fetch(allowed, Some(&held), None).await,
         Cached::Miss => call.fetch(allowed, None, None).await,
     };
     match answer {

@@ -37,9 +37,10 @@ pub async fn get<P: Ports>(
 ) -> Result<OAuthToken, Error> {
     let slot = Slot::of_oauth_token(configuration);
     let cached = cache.read(&slot).await.filter(|entry| entry.header.kind == Kind::Token);
-    let freshness = cached.as_ref().map(|entry| {
+    let freshness_of = |entry: &Entry| {
         entry.header.times().freshness(&configuration.refresh, ports.wall_time(), &|| ports.fraction())
-    });
+    };
+    let freshness = cached.as_ref().map(freshness_of);
     let mut entry = match (cached, freshness) {
         (Some(entry), Some(Freshness::Fresh)) => {
             return Ok(OAuthToken { token: entry.content, is_cached: true });
@@ -49,6 +50,8 @@ pub async fn get<P: Ports>(
     };
     match fetch(ports, configuration, cache, deadline.halfway(ports), client).await {
         Ok(fetched) => Ok(fetched),
+        // It has expired meanwhile.
+        Err(error) if freshness_of(&entry) == Freshness::Expired => Err(error),
         Err(error) => {
             let now = ports.wall_time();
             let wait = |count| retry::after_failure(count, error.retry_after());

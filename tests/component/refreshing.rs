@@ -210,6 +210,24 @@ case! {
 }
 
 case! {
+    /// It was valid when the refresh began.
+    async fn a_token_that_expires_during_a_failing_refresh_is_not_served(scenario) {
+        scenario.configuration().set("credwell_max_retries", "0");
+        for refresh in [false, true] {
+            scenario.forget().await.unwrap();
+            scenario.harness.clock.set_wall(host_test::START_UNIX_MS);
+            scenario.reply(Account::oauth("1").expiring(3600));
+            scenario.get().await.unwrap();
+            scenario.pass(3598).await;
+            scenario.reply(Reply::status(500).head_after(Duration::from_secs(5)));
+            let answer = if refresh { scenario.refresh(None).await } else { scenario.get().await };
+            assert_error(&answer, "upstream-failure");
+            assert!(scenario.harness.key_value.entries().is_empty());
+        }
+    }
+}
+
+case! {
     /// A slow refresh fails after another host's has succeeded: what that brought stays, and is the answer.
     async fn a_late_failure_does_not_undo_another_hosts_refresh(scenario) {
         scenario.configuration().set("credwell_max_retries", "0");
