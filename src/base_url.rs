@@ -2,7 +2,6 @@
 
 use core::net::{IpAddr, Ipv6Addr};
 use core::num::NonZeroU16;
-use http::Uri;
 
 /// The part of a URL in front of the API's paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,19 +26,19 @@ pub enum BaseUrlError {
 impl BaseUrl {
     /// Takes `https://host[:port][/path]`, and `http` where the host is a loopback one or `allow_insecure`
     /// is set: the API key goes with every request.
+    ///
+    /// It takes less than RFC 3986 allows: no user, no query, no fragment, no escapes, no other alphabet than ASCII's.
+    /// So there is nothing that two programs could read in two ways.
     pub fn parse(text: &str, allow_insecure: bool) -> Result<Self, BaseUrlError> {
-        let uri: Uri = text.parse().map_err(|_| BaseUrlError::Malformed)?;
-        let secure = match uri.scheme_str() {
-            Some("https") => true,
-            Some("http") => false,
+        let (scheme, rest) = text.split_once("://").ok_or(BaseUrlError::Malformed)?;
+        let secure = match scheme {
+            "https" => true,
+            "http" => false,
             _ => return Err(BaseUrlError::Malformed),
         };
-        let authority = uri.authority().ok_or(BaseUrlError::Malformed)?;
-        let host = authority.host();
-        if !is_host(host) || !is_port(authority.as_str().strip_prefix(host)) {
-            return Err(BaseUrlError::Malformed);
-        }
-        if uri.query().is_some() || text.contains('#') {
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let (host, port) = authority.split_at(end_of_host(authority));
+        if !is_host(host) || !is_port(port) || !is_path(path) {
             return Err(BaseUrlError::Malformed);
         }
         if !secure && !allow_insecure && !is_loopback(host) {
@@ -47,28 +46,42 @@ impl BaseUrl {
         }
         Ok(Self {
             secure,
-            authority: authority.as_str().to_ascii_lowercase(),
-            path: uri.path().trim_end_matches('/').to_owned(),
+            authority: authority.to_ascii_lowercase(),
+            path: path.trim_end_matches('/').to_owned(),
         })
     }
+}
+
+/// Where the host ends: behind the bracket of an IPv6 address, else at the first colon.
+fn end_of_host(authority: &str) -> usize {
+    let end = match authority.strip_prefix('[') {
+        Some(_) => authority.find(']').map(|bracket| bracket + 1),
+        None => authority.find(':'),
+    };
+    end.unwrap_or(authority.len())
 }
 
 /// Whether it is a name, an IPv4 address, or an IPv6 address in brackets.
 fn is_host(host: &str) -> bool {
     match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         Some(address) => address.parse::<Ipv6Addr>().is_ok(),
-        None => !host.is_empty() && !host.contains(['[', ']']),
+        None => {
+            !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte))
+        }
     }
 }
 
-/// Whether what stands behind the host is nothing, or a colon and a port. A user in front of the host has left
-/// something else there.
-fn is_port(behind_host: Option<&str>) -> bool {
-    match behind_host {
-        Some("") => true,
-        Some(port) => port.strip_prefix(':').is_some_and(|port| port.parse::<NonZeroU16>().is_ok()),
-        None => false,
+/// Whether it is nothing, or a colon and a port.
+fn is_port(behind_host: &str) -> bool {
+    match behind_host.strip_prefix(':') {
+        Some(port) => port.parse::<NonZeroU16>().is_ok() && !port.starts_with('+'),
+        None => behind_host.is_empty(),
     }
+}
+
+/// Whether it has only what stands for itself in a path (RFC 3986, section 2.3), and slashes.
+fn is_path(path: &str) -> bool {
+    path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte))
 }
 
 /// Whether `host`, as it stands in a URL, is this machine itself whatever a resolver says. RFC 6761, section
@@ -108,6 +121,16 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_text_panics_and_what_is_taken_is_plain(text in "(https?://)?.{0,40}") {
+            if let Ok(url) = BaseUrl::parse(&text, true) {
+                let taken = [url.authority.as_str(), &url.path].concat();
+                assert!(taken.bytes().all(|byte| byte.is_ascii_graphic() && !b"@?#\\%".contains(&byte)), "{text:?}");
+            }
+        }
+    }
+
     #[test]
     fn anything_else_is_refused() {
         for text in [
@@ -128,6 +151,15 @@ mod tests {
             "http://[127.0.0.1]",
             "http://localhost:80.example.com",
             "http://localhost@example.com",
+            "https://api.pipedream.com:+443",
+            "https://api.pipedream.com/a b",
+            "https://api.pipedream.com/%2e",
+            "https://api.pipedream.com\\@example.com",
+            "https://api.pipedreâm.com",
+            "https://[::1",
+            "https://::1",
+            "https:///path",
+            "HTTPS://api.pipedream.com",
         ] {
             assert_eq!(BaseUrl::parse(text, true), Err(BaseUrlError::Malformed), "{text}");
         }

@@ -7,6 +7,7 @@ use crate::envelope;
 use crate::freshness::CLOCK_TOLERANCE;
 use crate::ports::{Bucket, Clock, Entropy, Store, StoreError};
 use crate::slot::Slot;
+use crate::timestamp::UnixMilliseconds;
 
 /// An open cache, or one that could not be opened and is always empty.
 pub struct Cache<'a, P: Store> {
@@ -44,8 +45,16 @@ impl<'a, P: Store + Entropy + Clock> Cache<'a, P> {
 
     /// Puts an entry into `slot`, unless one that was fetched later has come there meanwhile: between reading a
     /// slot and writing to it lies a request, and another caller's can have been faster. Gives that later entry.
-    pub async fn write(&mut self, slot: &Slot, entry: &Entry) -> Option<Entry> {
-        let later = self.read_later(slot, &entry.header).await;
+    ///
+    /// `seen` is when the entry was fetched that this call had found there: it hasn't come meanwhile, even if the
+    /// clock that it was dated by is ahead of this one.
+    pub async fn write(
+        &mut self,
+        slot: &Slot,
+        entry: &Entry,
+        seen: Option<UnixMilliseconds>,
+    ) -> Option<Entry> {
+        let later = self.read_later(slot, &entry.header, seen).await;
         if later.is_none()
             && let Some(bucket) = &self.bucket
             && let Some(sealed) = envelope::seal(self.protection, slot, &entry.to_text(), self.ports)
@@ -57,17 +66,29 @@ impl<'a, P: Store + Entropy + Clock> Cache<'a, P> {
     }
 
     /// Empties `slot`, unless an entry has come there that was fetched later than this one.
-    pub async fn remove_unless_later(&mut self, slot: &Slot, header: &Header) {
-        if self.read_later(slot, header).await.is_none() {
+    /// `seen` as for [`write`](Self::write).
+    pub async fn remove_unless_later(
+        &mut self,
+        slot: &Slot,
+        header: &Header,
+        seen: Option<UnixMilliseconds>,
+    ) {
+        if self.read_later(slot, header, seen).await.is_none() {
             self.remove(slot).await;
         }
     }
 
-    async fn read_later(&mut self, slot: &Slot, header: &Header) -> Option<Entry> {
+    async fn read_later(
+        &mut self,
+        slot: &Slot,
+        header: &Header,
+        seen: Option<UnixMilliseconds>,
+    ) -> Option<Entry> {
         let now = self.ports.wall_time();
         let is_later = |entry: &Entry| {
             let fetched_at = entry.header.fetched_at;
-            fetched_at > header.fetched_at && fetched_at <= now.after(CLOCK_TOLERANCE)
+            let has_come = fetched_at > header.fetched_at && Some(fetched_at) != seen;
+            has_come && fetched_at <= now.after(CLOCK_TOLERANCE)
         };
         self.read(slot).await.filter(is_later)
     }

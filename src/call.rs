@@ -6,7 +6,7 @@ use crate::cache::Cache;
 use crate::configuration::Configuration;
 use crate::credentials::{Credentials, Source, Warning};
 use crate::deadline::Deadline;
-use crate::entry::{Cause, Entry, Header, Setback};
+use crate::entry::{Entry, Header};
 use crate::error::Error;
 use crate::fetch;
 use crate::freshness::{CLOCK_TOLERANCE, Freshness};
@@ -14,6 +14,7 @@ use crate::negative;
 use crate::ports::Ports;
 use crate::retry;
 use crate::secret::SecretString;
+use crate::setback::{Cause, Setback};
 use crate::slot::Slot;
 use crate::timestamp::UnixMilliseconds;
 use core::time::Duration;
@@ -25,6 +26,9 @@ pub struct Call<'a, P: Ports> {
     account_id: AccountId,
     slot: Slot,
     cache: Cache<'a, P>,
+    /// When what the cache had was fetched.
+    seen: Option<UnixMilliseconds>,
+    /// When the upstream was asked, and until then the start of the call.
     asked_at: UnixMilliseconds,
     warnings: Vec<Warning>,
 }
@@ -58,6 +62,7 @@ impl<'a, P: Ports> Call<'a, P> {
             slot: Slot::of_account(configuration, &account_id),
             account_id,
             cache: Cache::open(ports, &configuration.bucket, &configuration.protection).await,
+            seen: None,
             asked_at: ports.wall_time(),
             warnings: Vec::new(),
         }
@@ -66,6 +71,7 @@ impl<'a, P: Ports> Call<'a, P> {
     /// What the cache has of the account.
     pub async fn look_up(&mut self) -> Cached {
         let Some(entry) = self.cache.read(&self.slot).await else { return Cached::Miss };
+        self.seen = Some(entry.header.fetched_at);
         let now = self.ports.wall_time();
         if let Some(error) = negative::error(&entry) {
             let fetched_at = entry.header.fetched_at;
@@ -87,6 +93,10 @@ impl<'a, P: Ports> Call<'a, P> {
         Some(Held { account: Account::from_json(content, &self.account_id).ok()?, header })
     }
 
+    fn hold_valid(&self, entry: Entry) -> Option<Held> {
+        self.hold(entry).filter(|held| !self.has_expired(held))
+    }
+
     /// Answers with what the cache had.
     pub fn serve(&mut self, held: Held) -> Credentials {
         let wait = held.setback_wait(Cause::Failed, self.ports.wall_time());
@@ -94,16 +104,16 @@ impl<'a, P: Ports> Call<'a, P> {
         held.into_credentials(self.account_id.clone())
     }
 
-    /// Answers a caller that has rejected what the cache had. The credentials come back if it is time to ask
-    /// the upstream: if nobody did so a short time ago, for the same reason and in vain.
-    pub fn serve_rejected(&mut self, held: Held) -> Result<Credentials, Box<Held>> {
-        match held.setback_wait(Cause::Rejected, self.ports.wall_time()) {
-            Some(wait) => {
-                self.warnings.push(Warning::TokenUnchanged(wait));
-                Ok(held.into_credentials(self.account_id.clone()))
-            }
-            None => Err(Box::new(held)),
-        }
+    /// For how long the upstream is left alone because it was asked a short time ago, for the same reason and in
+    /// vain: it gave the very token that a caller had rejected.
+    pub fn rejected_wait(&self, held: &Held) -> Option<Duration> {
+        held.setback_wait(Cause::Rejected, self.ports.wall_time())
+    }
+
+    /// Answers a caller that has rejected what the cache had while the upstream is left alone.
+    pub fn serve_rejected(&mut self, held: Held, wait: Duration) -> Credentials {
+        self.warnings.push(Warning::TokenUnchanged(wait));
+        held.into_credentials(self.account_id.clone())
     }
 
     /// Asks the upstream, for `allowed` at the longest, caches the answer, and answers with it. `previous` is
@@ -124,7 +134,7 @@ impl<'a, P: Ports> Call<'a, P> {
             Err(error) => {
                 if let Some(held) = previous.filter(|held| self.has_expired(held)) {
                     // A clock that steps back can't bring it back to life then.
-                    self.cache.remove_unless_later(&self.slot, &held.header).await;
+                    self.cache.remove_unless_later(&self.slot, &held.header, self.seen).await;
                 }
                 Err(error)
             }
@@ -143,17 +153,27 @@ impl<'a, P: Ports> Call<'a, P> {
         let freshness = header.times().freshness(&self.configuration.refresh, now, &|| 1.0);
         let same = previous.filter(|held| held.account.is_as_good_as(&account));
         let earlier = same.and_then(|held| held.header.setback);
-        if rejected.is_some_and(|rejected| account.uses(rejected)) {
-            let setback = Setback::after(earlier, Cause::Rejected, now, &retry::after_rejected);
-            self.warnings.push(Warning::TokenUnchanged(setback.retry_at.since(now)));
-            header.setback = Some(setback);
-        } else if freshness == Freshness::Due {
-            header.setback = Some(Setback::after(earlier, Cause::Unchanged, now, &retry::after_unchanged));
-        } else if freshness == Freshness::Expired {
-            self.warnings.push(Warning::AlreadyExpired);
+        let is_rejected = rejected.is_some_and(|rejected| account.uses(rejected));
+        if freshness == Freshness::Due || (is_rejected && freshness == Freshness::Fresh) {
+            let (cause, wait): (_, fn(u32) -> Duration) = match is_rejected {
+                true => (Cause::Rejected, retry::after_rejected),
+                false => (Cause::Unchanged, retry::after_unchanged),
+            };
+            header.setback = Some(Setback::after(earlier, cause, now, &wait));
         }
+        let setback = header.setback;
         let entry = Entry { header, content: account.json.clone() };
-        self.cache.write(&self.slot, &entry).await;
+        let later = self.cache.write(&self.slot, &entry, self.seen).await;
+        let is_better = |held: &Held| rejected.is_none_or(|rejected| !held.uses(rejected));
+        if let Some(later) = later.and_then(|entry| self.hold_valid(entry)).filter(is_better) {
+            return later.into_credentials(self.account_id.clone());
+        }
+
+        if freshness == Freshness::Expired {
+            self.warnings.push(Warning::AlreadyExpired);
+        } else if let Some(setback) = setback.filter(|setback| setback.cause == Cause::Rejected) {
+            self.warnings.push(Warning::TokenUnchanged(setback.retry_at.since(now)));
+        }
         Credentials::new(self.account_id.clone(), account, Source::Upstream, fetched_at)
     }
 
@@ -164,8 +184,8 @@ impl<'a, P: Ports> Call<'a, P> {
         let wait = |count| retry::after_failure(count, error.retry_after());
         held.header.setback = Some(Setback::after(held.header.setback, Cause::Failed, now, &wait));
         let entry = Entry { header: held.header.clone(), content: held.account.json.clone() };
-        let later = self.cache.write(&self.slot, &entry).await;
-        match later.and_then(|entry| self.hold(entry)) {
+        let later = self.cache.write(&self.slot, &entry, self.seen).await;
+        match later.and_then(|entry| self.hold_valid(entry)) {
             Some(later) => later.into_credentials(self.account_id.clone()),
             None => {
                 self.warnings.push(Warning::RefreshFailed(error));
@@ -179,7 +199,7 @@ impl<'a, P: Ports> Call<'a, P> {
         if !self.configuration.negative_age.is_zero()
             && let Some(entry) = negative::entry(error, self.asked_at)
         {
-            self.cache.write(&self.slot, &entry).await;
+            self.cache.write(&self.slot, &entry, self.seen).await;
         }
     }
 

@@ -65,6 +65,7 @@ impl Limits {
     /// The phase that a caller is told of. Where the deadline had cut a phase's limit, it was the deadline.
     fn named(&self, phase: Phase) -> Phase {
         let limit = match phase {
+            Phase::Lookup => return phase,
             Phase::Connect => self.connect,
             Phase::FirstByte => self.first_byte,
             Phase::BetweenBytes => self.between_bytes,

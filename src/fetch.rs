@@ -38,7 +38,9 @@ pub async fn account<P: Ports>(
     let bearer = oauth_token::get(ports, configuration, cache, deadline, (id, secret), warnings).await?;
     match ask(&bearer.token, Refused::OAuthToken).await {
         Err(Error::Unauthorized(_)) if bearer.is_cached => {
-            let bearer = oauth_token::fetch(ports, configuration, cache, deadline, (id, secret)).await?;
+            let client = (id.as_str(), secret);
+            let refused = &bearer.token;
+            let bearer = oauth_token::replace(ports, configuration, cache, deadline, client, refused).await?;
             ask(&bearer.token, Refused::OAuthToken).await
         }
         answer => answer,

@@ -8,19 +8,16 @@
 //! | soft deadline | the earlier of `expiry − lead` and `next_refresh_at` |
 //!
 //! Before the soft deadline an entry is fresh; from there on it is due, and still serves if the refresh
-//! fails; at its expiry it has expired and never serves again. The jitter lets the instances that share
+//! fails, after which it counts as fresh for the time that the next refresh is put off; at its expiry it has expired and never serves again. The jitter lets the instances that share
 //! an entry reach its soft deadline one after the other. However short its life, a token is used for three
 //! quarters of it.
 
-use crate::entry::Setback;
+use crate::setback::Setback;
 use crate::timestamp::UnixMilliseconds;
 use core::time::Duration;
 
 /// How far an entry may come from the future: the clocks of machines that share a bucket differ a little.
 pub const CLOCK_TOLERANCE: Duration = Duration::from_secs(5);
-
-/// The longest time that a refresh is put off.
-pub const LONGEST_PUT_OFF: Duration = Duration::from_secs(300);
 
 /// The settings that decide when to refresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +104,7 @@ impl Times {
 mod tests {
     use super::Freshness::{Due, Expired, Fresh, FromTheFuture};
     use super::*;
-    use crate::entry::Cause;
+    use crate::setback::{Cause, LONGEST_PUT_OFF};
     use proptest::prelude::*;
 
     const HOUR: i64 = 3_600_000;

@@ -42,9 +42,9 @@ pub async fn get_credentials<P: Ports>(ports: &P, account_id: &str) -> Result<Cr
 
 /// The account's credentials after a caller's request met an auth error.
 ///
-/// `rejected` is what that request was authorized with. If the cache has something else by now, or asked the
-/// upstream for the same reason a moment ago and got nothing else, then what it has is the answer and the
-/// upstream is left alone. Otherwise the upstream is asked; if that fails, so does the call, since the rejected
+/// `rejected` is what that request was authorized with. If the cache has something else by now that has not
+/// expired, or asked the upstream for the same reason a moment ago and got nothing else, then what it has is the
+/// answer and the upstream is left alone; so it is if the upstream has said a moment ago that there are none. Otherwise the upstream is asked; if that fails, so does the call, since the rejected
 /// secret is of no use.
 ///
 /// # Errors
@@ -64,9 +64,12 @@ pub async fn refresh_credentials<P: Ports>(
             let credentials = call.serve(held);
             return Ok(call.finish(credentials));
         }
-        (Cached::Fresh(held) | Cached::Due(held), Some(_)) => match call.serve_rejected(held) {
-            Ok(credentials) => return Ok(call.finish(credentials)),
-            Err(held) => Some(*held),
+        (Cached::Fresh(held) | Cached::Due(held), Some(_)) => match call.rejected_wait(&held) {
+            Some(wait) => {
+                let credentials = call.serve_rejected(held, wait);
+                return Ok(call.finish(credentials));
+            }
+            None => Some(held),
         },
         (Cached::Fresh(held) | Cached::Due(held) | Cached::Expired(held), _) => Some(held),
         (Cached::Negative(_) | Cached::Miss, _) => None,

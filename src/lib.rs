@@ -44,6 +44,7 @@ pub mod ports;
 pub mod request;
 pub mod retry;
 pub mod secret;
+pub mod setback;
 pub mod settings;
 pub mod slot;
 pub mod timestamp;

@@ -5,7 +5,7 @@ use crate::cache::Cache;
 use crate::configuration::Configuration;
 use crate::credentials::Warning;
 use crate::deadline::Deadline;
-use crate::entry::{Cause, Entry, Header, Kind, Setback};
+use crate::entry::{Entry, Header, Kind};
 use crate::error::{Error, Malformed, Refused};
 use crate::exchange;
 use crate::fields::{self, Fields};
@@ -13,8 +13,10 @@ use crate::freshness::Freshness;
 use crate::ports::Ports;
 use crate::request;
 use crate::retry;
-use crate::secret::{ExposeSecret, SecretString};
+use crate::secret::{self, ExposeSecret, SecretString};
+use crate::setback::{Cause, Setback};
 use crate::slot::Slot;
+use crate::timestamp::UnixMilliseconds;
 use core::time::Duration;
 
 /// A token.
@@ -37,6 +39,7 @@ pub async fn get<P: Ports>(
 ) -> Result<OAuthToken, Error> {
     let slot = Slot::of_oauth_token(configuration);
     let cached = cache.read(&slot).await.filter(|entry| entry.header.kind == Kind::Token);
+    let seen = cached.as_ref().map(|entry| entry.header.fetched_at);
     let freshness_of = |entry: &Entry| {
         entry.header.times().freshness(&configuration.refresh, ports.wall_time(), &|| ports.fraction())
     };
@@ -46,9 +49,9 @@ pub async fn get<P: Ports>(
             return Ok(OAuthToken { token: entry.content, is_cached: true });
         }
         (Some(entry), Some(Freshness::Due)) => entry,
-        _ => return fetch(ports, configuration, cache, deadline, client).await,
+        _ => return fetch(ports, configuration, cache, deadline, client, seen).await,
     };
-    match fetch(ports, configuration, cache, deadline.halfway(ports), client).await {
+    match fetch(ports, configuration, cache, deadline.halfway(ports), client, seen).await {
         Ok(fetched) => Ok(fetched),
         // It has expired meanwhile.
         Err(error) if freshness_of(&entry) == Freshness::Expired => Err(error),
@@ -56,7 +59,10 @@ pub async fn get<P: Ports>(
             let now = ports.wall_time();
             let wait = |count| retry::after_failure(count, error.retry_after());
             entry.header.setback = Some(Setback::after(entry.header.setback, Cause::Failed, now, &wait));
-            let later = cache.write(&slot, &entry).await.filter(|entry| entry.header.kind == Kind::Token);
+            let later = cache
+                .write(&slot, &entry, Some(entry.header.fetched_at))
+                .await
+                .filter(|entry| entry.header.kind == Kind::Token);
             if later.is_none() {
                 warnings.push(Warning::TokenRefreshFailed(error));
             }
@@ -65,14 +71,36 @@ pub async fn get<P: Ports>(
     }
 }
 
+/// The token in place of one that the upstream refused: another one from the cache, if another caller has brought
+/// one meanwhile, else a new one.
+pub async fn replace<P: Ports>(
+    ports: &P,
+    configuration: &Configuration,
+    cache: &mut Cache<'_, P>,
+    deadline: Deadline,
+    client: (&str, &SecretString),
+    refused: &SecretString,
+) -> Result<OAuthToken, Error> {
+    let cached = cache.read(&Slot::of_oauth_token(configuration)).await;
+    let seen = cached.as_ref().map(|entry| entry.header.fetched_at);
+    match cached.filter(|entry| entry.header.kind == Kind::Token) {
+        Some(entry) if !secret::same(&entry.content, refused) => {
+            Ok(OAuthToken { token: entry.content, is_cached: true })
+        }
+        _ => fetch(ports, configuration, cache, deadline, client, seen).await,
+    }
+}
+
 /// A new token, which is cached if the upstream says how long it lives.
-pub async fn fetch<P: Ports>(
+async fn fetch<P: Ports>(
     ports: &P,
     configuration: &Configuration,
     cache: &mut Cache<'_, P>,
     deadline: Deadline,
     (id, secret): (&str, &SecretString),
+    seen: Option<UnixMilliseconds>,
 ) -> Result<OAuthToken, Error> {
+    let slot = Slot::of_oauth_token(configuration);
     let asked_at = ports.wall_time();
     let request = request::for_oauth_token(configuration, id, secret);
     let body = exchange::send(ports, configuration, deadline, &request, Refused::OAuthClient)
@@ -89,7 +117,7 @@ pub async fn fetch<P: Ports>(
             setback: None,
         };
         let entry = Entry { header, content: token.clone() };
-        cache.write(&Slot::of_oauth_token(configuration), &entry).await;
+        cache.write(&slot, &entry, seen).await;
     }
     Ok(OAuthToken { token, is_cached: false })
 }

@@ -101,7 +101,10 @@ pub enum TransportError {
 /// The part of an exchange that took too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Phase {
-    /// Finding the address or connecting to it.
+    /// Finding the address.
+    #[error("looking up its name took too long (DNS-timeout)")]
+    Lookup,
+    /// Connecting to it.
     #[error("connecting took longer than credwell_connect_timeout_ms")]
     Connect,
     /// Waiting for the first byte of the answer.
@@ -111,7 +114,7 @@ pub enum Phase {
     #[error("a pause in the answer was longer than credwell_between_bytes_timeout_ms")]
     BetweenBytes,
     /// The whole call.
-    #[error("the call took longer than credwell_deadline_ms")]
+    #[error("the time that credwell_deadline_ms allows for this was up")]
     Deadline,
 }
 

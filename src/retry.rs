@@ -1,7 +1,7 @@
 //! How long to wait before asking the upstream once more.
 
-use crate::freshness::LONGEST_PUT_OFF;
 use crate::ports::Response;
+use crate::setback::LONGEST_PUT_OFF;
 use crate::timestamp::UnixMilliseconds;
 use core::time::Duration;
 

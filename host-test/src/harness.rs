@@ -39,7 +39,6 @@ impl Harness {
     pub fn builder(flavour: Flavour) -> HarnessBuilder {
         HarnessBuilder {
             flavour,
-            runtime: None,
             network: None,
             upstream: MockUpstream::new(),
             key_value: MemoryKeyValue::new(),
@@ -148,7 +147,6 @@ impl Harness {
 /// Says what differs from the harness of [`Harness::builder`].
 pub struct HarnessBuilder {
     flavour: Flavour,
-    runtime: Option<Runtime>,
     network: Option<Network>,
     upstream: MockUpstream,
     key_value: MemoryKeyValue,
@@ -207,23 +205,14 @@ impl HarnessBuilder {
         self
     }
 
-    /// Runs another component than the built one, for example one that is composed with it.
-    #[must_use]
-    pub fn runtime(mut self, runtime: Runtime) -> Self {
-        self.runtime = Some(runtime);
-        self
-    }
-
     /// The harness.
     ///
     /// # Panics
     ///
     /// The component isn't built or doesn't fit this host; the text says which.
     pub fn build(self) -> Harness {
-        let runtime = self.runtime.unwrap_or_else(|| match Runtime::shared(self.flavour) {
-            Ok(runtime) => runtime.clone(),
-            Err(error) => panic!("no component to test: {error:#}"),
-        });
+        let runtime = Runtime::shared(self.flavour);
+        let runtime = runtime.unwrap_or_else(|error| panic!("no component to test: {error:#}")).clone();
         let clock = self.clock.unwrap_or_else(|| Clock::new(START_UNIX_MS));
         let outgoing = match self.network {
             Some(network) => Outgoing::Network(network),

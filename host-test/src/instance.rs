@@ -65,12 +65,6 @@ impl Instance {
         let interface = self.exports.credwell_credentials_credentials();
         interface.call_forget_credentials(&mut self.store, account_id).await.map_err(Trap)
     }
-
-    /// How much fuel the last call used, so that a test can bound what an answer costs. For an instance
-    /// that wasn't called yet: what its start used.
-    pub fn fuel_used(&self) -> u64 {
-        FUEL_PER_CALL - self.store.get_fuel().unwrap_or(0)
-    }
 }
 
 /// A store for one instance of any component, with the memory and the fuel that [`Instance`] has.

@@ -18,15 +18,9 @@ struct Contents {
     buckets: BTreeSet<String>,
     /// By bucket and key.
     entries: BTreeMap<(String, String), Vec<u8>>,
-    failures: HashMap<Operation, Failing>,
+    failures: HashMap<Operation, KeyValueFailure>,
     delays: HashMap<Operation, Duration>,
     operations: Vec<RecordedOperation>,
-}
-
-struct Failing {
-    failure: KeyValueFailure,
-    /// How many operations are still to fail. None: all.
-    remaining: Option<usize>,
 }
 
 /// What a component can ask of the store.
@@ -113,12 +107,7 @@ impl MemoryKeyValue {
 
     /// Makes every operation of this kind fail, until [`MemoryKeyValue::recover`].
     pub fn fail(&self, operation: Operation, failure: KeyValueFailure) {
-        lock(&self.0).failures.insert(operation, Failing { failure, remaining: None });
-    }
-
-    /// Makes the next `count` operations of this kind fail.
-    pub fn fail_next(&self, operation: Operation, failure: KeyValueFailure, count: usize) {
-        lock(&self.0).failures.insert(operation, Failing { failure, remaining: Some(count) });
+        lock(&self.0).failures.insert(operation, failure);
     }
 
     /// Ends all failures and delays.
@@ -162,13 +151,9 @@ impl MemoryKeyValue {
         if let Some(delay) = delay {
             tokio::time::sleep(delay).await;
         }
-        let mut contents = lock(&self.0);
-        match contents.failures.get_mut(&operation) {
-            None | Some(Failing { remaining: Some(0), .. }) => Ok(()),
-            Some(Failing { failure, remaining }) => {
-                *remaining = remaining.map(|count| count - 1);
-                Err(failure.clone())
-            }
+        match lock(&self.0).failures.get(&operation) {
+            Some(failure) => Err(failure.clone()),
+            None => Ok(()),
         }
     }
 
@@ -207,15 +192,16 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_failure_ends_after_its_count_and_leaves_other_operations_alone() {
+    async fn a_failure_leaves_other_operations_alone_and_ends_with_the_recovery() {
         let store = MemoryKeyValue::new();
         store.put(DEFAULT_BUCKET, "key", b"before");
-        store.fail_next(Operation::Set, KeyValueFailure::AccessDenied, 1);
+        store.fail(Operation::Set, KeyValueFailure::AccessDenied);
 
         let refused = store.set(DEFAULT_BUCKET, "key".into(), b"lost".to_vec()).await;
         assert_eq!(refused, Err(KeyValueFailure::AccessDenied));
         let read = store.get(DEFAULT_BUCKET, "key".into()).await;
         assert_eq!(read, Ok(Some(b"before".to_vec())));
+        store.recover();
         let written = store.set(DEFAULT_BUCKET, "key".into(), b"after".to_vec()).await;
         assert_eq!(written, Ok(()));
         assert_eq!(store.entries(), [(DEFAULT_BUCKET.into(), "key".into(), b"after".to_vec())]);

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Uri};
 use http_body_util::BodyExt;
 use std::collections::VecDeque;
+use std::future::pending;
 use std::sync::{Arc, Mutex};
 use tokio::time::Instant;
 use wasmtime_wasi_http::{RequestOptions, WasiBody, WasiHttpHooks};
@@ -28,8 +29,6 @@ struct Script {
     queue: VecDeque<Reply>,
     rule: Option<Rule>,
     requests: Vec<RecordedRequest>,
-    in_flight: usize,
-    in_flight_peak: usize,
 }
 
 type Rule = Arc<dyn Fn(&RecordedRequest) -> Reply + Send + Sync>;
@@ -95,24 +94,19 @@ impl MockUpstream {
         lock(&self.0).requests.len()
     }
 
-    /// How many requests at most waited for their response's head at the same time.
-    pub fn in_flight_peak(&self) -> usize {
-        lock(&self.0).in_flight_peak
-    }
-
-    fn record(&self, request: RecordedRequest) -> usize {
+    fn begin(&self, request: RecordedRequest) -> (usize, Option<Reply>) {
         let mut script = lock(&self.0);
         script.requests.push(request);
-        script.requests.len() - 1
+        (script.requests.len() - 1, script.queue.pop_front())
     }
 
-    fn next_reply(&self, number: usize, body: Bytes) -> Reply {
+    fn set_body(&self, number: usize, body: Bytes) {
+        lock(&self.0).requests[number].body = body;
+    }
+
+    fn ruled_reply(&self, number: usize) -> Reply {
         let (rule, request) = {
-            let mut script = lock(&self.0);
-            script.requests[number].body = body;
-            if let Some(reply) = script.queue.pop_front() {
-                return reply;
-            }
+            let script = lock(&self.0);
             (script.rule.clone(), script.requests[number].clone())
         };
         // Unlocked, so that a rule may ask for the requests before this one.
@@ -133,7 +127,7 @@ impl WasiHttpHooks for MockUpstream {
         let (head, body) = request.into_parts();
         let options = options.unwrap_or_default();
         // Recorded before the first await: the component may give the request up at any of them.
-        let number = self.record(RecordedRequest {
+        let (number, queued) = self.begin(RecordedRequest {
             method: head.method,
             uri: head.uri,
             headers: head.headers,
@@ -143,29 +137,12 @@ impl WasiHttpHooks for MockUpstream {
         });
         let upstream = self.clone();
         Box::new(async move {
-            let _in_flight = InFlight::enter(&upstream);
-            let body = body.collect().await?.to_bytes();
-            upstream.next_reply(number, body).play(options).await
+            if queued.as_ref().is_some_and(Reply::stalls) {
+                return pending().await;
+            }
+            upstream.set_body(number, body.collect().await?.to_bytes());
+            queued.unwrap_or_else(|| upstream.ruled_reply(number)).play(options).await
         })
-    }
-}
-
-/// Counts a request until it is dropped, which also happens when the component gives it up.
-struct InFlight(MockUpstream);
-
-impl InFlight {
-    fn enter(upstream: &MockUpstream) -> Self {
-        let mut script = lock(&upstream.0);
-        script.in_flight += 1;
-        script.in_flight_peak = script.in_flight_peak.max(script.in_flight);
-        drop(script);
-        Self(upstream.clone())
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        lock(&self.0.0).in_flight -= 1;
     }
 }
 
@@ -264,12 +241,10 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn concurrent_requests_are_counted_until_their_head() {
+    async fn a_stalling_upstream_outlasts_every_timeout_and_reads_nothing() {
         let upstream = MockUpstream::new();
-        upstream.always(Reply::status(200).head_after(SECOND));
-        let (first, second) = tokio::join!(ask(&upstream, ""), ask(&upstream, ""));
-        assert!(first.is_ok() && second.is_ok());
-        ask(&upstream, "").await.expect("a response");
-        assert_eq!(upstream.in_flight_peak(), 2);
+        upstream.reply(Reply::stalling());
+        assert!(tokio::time::timeout(3600 * SECOND, ask(&upstream, "unread")).await.is_err());
+        assert_eq!(upstream.last_request().expect("it is recorded").body, "");
     }
 }

@@ -29,7 +29,7 @@ fn load(changes: &[(&'static str, &str)]) -> Result<Configuration, Configuration
 }
 
 #[test]
-fn the_defaults_are_those_of_the_documentation() {
+fn what_is_not_set_has_its_default() {
     let loaded = load(&[]).unwrap();
     assert_eq!(loaded.base_url.authority, "api.pipedream.com");
     assert!(loaded.base_url.secure);
@@ -39,6 +39,9 @@ fn the_defaults_are_those_of_the_documentation() {
     assert_eq!(loaded.refresh.max_age_without_expiry, None);
     assert_eq!(loaded.negative_age, Duration::from_secs(30));
     assert_eq!(loaded.max_retries, 2);
+    assert_eq!(loaded.tenant, "");
+    let timeouts = [loaded.connect_timeout, loaded.first_byte_timeout, loaded.between_bytes_timeout];
+    assert_eq!(timeouts, [5, 10, 5].map(Duration::from_secs));
     assert_eq!(loaded.deadline, Duration::from_secs(30));
 }
 

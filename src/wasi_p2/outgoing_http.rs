@@ -17,9 +17,6 @@ use wasi::io::streams::{InputStream, OutputStream, StreamError};
 /// How much of a body is read at a time, in bytes.
 const CHUNK: u64 = 64 * 1024;
 
-/// How much may be written at a time without asking the host, in bytes (see `wasi:io/streams`).
-const WRITE_CHUNK: usize = 4096;
-
 impl Upstream for Wasi {
     async fn send(&self, request: &Request, limits: Limits) -> Result<Response, TransportError> {
         let total = subscribe_duration(nanoseconds(limits.total));
@@ -28,7 +25,7 @@ impl Upstream for Wasi {
         let pending =
             handle(outgoing, Some(request_options(limits))).map_err(|code| transport_error(&code))?;
         if let (Some(body), Some(bytes)) = (body, &request.body) {
-            write_body(body, bytes)?;
+            write_body(body, bytes, &total)?;
         }
         // Not every host ends a connection that stalls before the request is sent, as in a TLS handshake.
         let head = limits.connect.saturating_add(limits.first_byte).min(limits.total);
@@ -72,14 +69,25 @@ fn request_options(limits: Limits) -> RequestOptions {
     options
 }
 
-fn write_body(body: OutgoingBody, bytes: &SecretSlice<u8>) -> Result<(), TransportError> {
+/// Writes no faster than the host takes it, and waits for that no longer than `total`: a connection that stalls
+/// takes nothing.
+fn write_body(body: OutgoingBody, bytes: &SecretSlice<u8>, total: &Pollable) -> Result<(), TransportError> {
     let stream: OutputStream = body.write().map_err(|()| malformed())?;
-    for chunk in bytes.expose_secret().chunks(WRITE_CHUNK) {
-        if stream.blocking_write_and_flush(chunk).is_err() {
-            // The host has stopped reading: it says why when it is asked for the answer.
+    let mut rest = bytes.expose_secret();
+    let writable = stream.subscribe();
+    while !rest.is_empty() {
+        wait(&writable, total, Phase::Deadline)?;
+        // Where the host has stopped reading, it says why when it is asked for the answer.
+        let Ok(allowed) = stream.check_write() else { return Ok(()) };
+        let allowed = usize::try_from(allowed).unwrap_or(usize::MAX).min(rest.len());
+        let (chunk, behind) = rest.split_at(allowed);
+        if stream.write(chunk).is_err() {
             return Ok(());
         }
+        rest = behind;
     }
+    let _ = stream.flush();
+    drop(writable);
     drop(stream);
     OutgoingBody::finish(body, None).map_err(|code| transport_error(&code))
 }
@@ -165,7 +173,8 @@ fn broken() -> TransportError {
 fn transport_error(code: &ErrorCode) -> TransportError {
     let name = code_name(code).to_owned();
     match code {
-        ErrorCode::DnsTimeout | ErrorCode::ConnectionTimeout => TransportError::TimedOut(Phase::Connect),
+        ErrorCode::DnsTimeout => TransportError::TimedOut(Phase::Lookup),
+        ErrorCode::ConnectionTimeout => TransportError::TimedOut(Phase::Connect),
         ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout => {
             TransportError::TimedOut(Phase::FirstByte)
         }

@@ -64,10 +64,10 @@ case! {
             let before = scenario.requests();
             scenario.reply(reply);
             assert_error(&scenario.get().await, error);
-            scenario.pass(29).await;
+            scenario.pass(29);
             assert_error(&scenario.get().await, error);
             assert_eq!(scenario.requests(), before + 1);
-            scenario.pass(1).await;
+            scenario.pass(1);
             scenario.reply(Account::oauth("1"));
             assert_token(&scenario.get().await, "1", Source::Upstream);
             scenario.forget().await.unwrap();

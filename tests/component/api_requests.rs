@@ -5,8 +5,8 @@ use host_test::{Reply, TEST_API_KEY};
 use serde_json::json;
 
 case! {
-    /// Form A, the seed document's: path, method, key and content type; nothing of the key in the URL.
-    async fn form_a_is_the_seed_documents(scenario) {
+    /// Form A, which Pipedream's document shows: path, method, key and content type; nothing of the key in the URL.
+    async fn form_a_is_the_documented_one(scenario) {
         scenario.reply(Account::oauth("1"));
         scenario.get().await.unwrap();
         let request = scenario.harness.upstream.last_request().unwrap();

@@ -72,7 +72,7 @@ case! {
     async fn without_an_expiry_credentials_do_not_expire(scenario) {
         scenario.reply(Account::oauth("1").without("expires_at"));
         scenario.get().await.unwrap();
-        scenario.pass(50 * 365 * 24 * 3600).await;
+        scenario.pass(50 * 365 * 24 * 3600);
         assert_token(&scenario.get().await, "1", Source::Cache);
     }
 }
@@ -84,9 +84,9 @@ case! {
         scenario.reply(Account::oauth("1").without("expires_at"));
         scenario.reply(Account::oauth("2").without("expires_at"));
         scenario.get().await.unwrap();
-        scenario.pass(3600 - 91).await;
+        scenario.pass(3600 - 91);
         assert_token(&scenario.get().await, "1", Source::Cache);
-        scenario.pass(91).await;
+        scenario.pass(91);
         assert_token(&scenario.get().await, "2", Source::Upstream);
     }
 }
@@ -130,7 +130,7 @@ case! {
     async fn an_expired_entry_is_never_served(scenario) {
         scenario.reply(Account::oauth("1").expiring(600));
         scenario.get().await.unwrap();
-        scenario.pass(600).await;
+        scenario.pass(600);
         scenario.reply(Reply::status(500));
         assert_error(&scenario.get().await, "upstream-failure");
         scenario.reply(Account::oauth("2").expiring(1200));

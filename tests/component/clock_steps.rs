@@ -10,7 +10,7 @@ case! {
         scenario.configuration().set("credwell_max_retries", "0");
         scenario.reply(Account::oauth("1").expiring(600));
         scenario.get().await.unwrap();
-        scenario.pass(600).await;
+        scenario.pass(600);
         scenario.reply(Reply::status(500));
         assert_error(&scenario.get().await, "upstream-failure");
         scenario.harness.clock.step_back(Duration::from_secs(500));

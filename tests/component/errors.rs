@@ -68,7 +68,8 @@ case! {
             let error = scenario.get().await.unwrap_err();
             let (expected, code) = match failure {
                 Failure::Dns => ("unreachable", "DNS-error"),
-                Failure::DnsTimeout | Failure::ConnectTimeout => ("timed-out", "credwell_connect_timeout_ms"),
+                Failure::DnsTimeout => ("timed-out", "DNS-timeout"),
+                Failure::ConnectTimeout => ("timed-out", "credwell_connect_timeout_ms"),
                 Failure::ReadTimeout | Failure::ResponseTimeout => ("timed-out", "credwell_first_byte_timeout_ms"),
                 Failure::ConnectionRefused => ("unreachable", "connection-refused"),
                 Failure::DestinationIpProhibited => ("unreachable", "destination-IP-prohibited"),

@@ -50,10 +50,10 @@ case! {
         scenario.reply(token("t1", 3600));
         scenario.reply(Account::oauth("1").expiring(60));
         scenario.get().await.unwrap();
-        scenario.pass(3600 - 91).await;
+        scenario.pass(3600 - 91);
         scenario.reply(Account::oauth("2").expiring(3560));
         assert_token(&scenario.get().await, "2", Source::Upstream);
-        scenario.pass(51).await;
+        scenario.pass(51);
         scenario.reply(token("t2", 3600));
         scenario.reply(Account::oauth("3").expiring(7200));
         assert_token(&scenario.get().await, "3", Source::Upstream);
@@ -131,14 +131,14 @@ case! {
         scenario.reply(token("t1", 3600));
         scenario.reply(Account::oauth("1"));
         scenario.get().await.unwrap();
-        scenario.pass(3550).await;
+        scenario.pass(3550);
         scenario.reply(Reply::status(429).header("retry-after", "20"));
         for (name, warnings) in [("2", 1), ("3", 0)] {
             scenario.reply(Account::oauth(name).with("expires_at", at(7200)));
             let answer = scenario.refresh(None).await;
             assert_token(&answer, name, Source::Upstream);
             assert_eq!(answer.unwrap().warnings.len(), warnings);
-            scenario.pass(19).await;
+            scenario.pass(19);
         }
         let bearers: Vec<_> = sent(&scenario).into_iter().map(|(_, bearer)| bearer).collect();
         assert_eq!(bearers, ["", "t1", "", "t1", "t1"]);
@@ -151,11 +151,48 @@ case! {
         scenario.reply(token("t1", 3600));
         scenario.reply(Account::oauth("1"));
         scenario.get().await.unwrap();
-        scenario.pass(3550).await;
+        scenario.pass(3550);
         let hanging = || Reply::status(200).head_after(std::time::Duration::from_secs(60));
         scenario.harness.upstream.respond_with(move |request| {
             if request.uri.path() == "/v1/oauth/token" { hanging() } else { Account::oauth("2").expiring(7200).reply() }
         });
         assert_token(&scenario.refresh(None).await, "2", Source::Upstream);
+    }
+}
+
+case! {
+    /// Both hosts meet the revoked token; the slower one uses what the faster one has brought.
+    async fn a_token_that_another_host_has_brought_is_used(scenario, builder => with_client(builder)) {
+        scenario.reply(token("t1", 3600));
+        scenario.reply(Account::oauth("1"));
+        scenario.get().await.unwrap();
+        let other = scenario.beside(with_client);
+        scenario.reply(Reply::status(401).head_after(std::time::Duration::from_secs(5)));
+        let fast = async {
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            scenario.reply(Reply::status(401));
+            scenario.reply(token("t2", 3600));
+            scenario.reply(Account::oauth("2"));
+            scenario.reply(Account::oauth("3"));
+            assert_token(&other.refresh(None).await, "2", Source::Upstream);
+        };
+        let (slow, ()) = tokio::join!(scenario.refresh(None), fast);
+        assert!(slow.is_ok());
+        let tokens = sent(&scenario).into_iter().filter(|(path, _)| path == "/v1/oauth/token");
+        assert_eq!(tokens.count(), 2);
+    }
+}
+
+case! {
+    /// The client's secret is in a body, and a connection that stalls takes nothing of it.
+    async fn a_token_endpoint_that_takes_nothing_is_left_at_the_deadline(scenario, builder => with_client(builder)
+        .config("credwell_max_retries", "0")
+    ) {
+        scenario.reply(Reply::stalling());
+        let before = tokio::time::Instant::now();
+        assert_error(&scenario.get().await, "timed-out");
+        let took = before.elapsed().as_millis();
+        assert!(took < 30_100, "{took} ms");
+        assert_eq!(scenario.requests(), 1);
     }
 }

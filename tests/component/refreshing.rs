@@ -2,7 +2,6 @@
 
 use crate::scenario::{Account, assert_error, assert_token, at, case};
 use host_test::{Failure, Reply, Source, Warning};
-use std::time::Duration;
 
 case! {
     /// The window is 60 s, and up to half of it more by the jitter.
@@ -10,9 +9,9 @@ case! {
         scenario.reply(Account::oauth("1").expiring(3600));
         scenario.reply(Account::oauth("2").expiring(7200));
         scenario.get().await.unwrap();
-        scenario.pass(3600 - 91).await;
+        scenario.pass(3600 - 91);
         assert_token(&scenario.get().await, "1", Source::Cache);
-        scenario.pass(31).await;
+        scenario.pass(31);
         assert_token(&scenario.get().await, "2", Source::Upstream);
         assert_token(&scenario.get().await, "2", Source::Cache);
     }
@@ -25,9 +24,9 @@ case! {
         scenario.reply(Account::oauth("1").expiring(3600));
         scenario.reply(Account::oauth("2").expiring(7200));
         scenario.get().await.unwrap();
-        scenario.pass(3600 - 901).await;
+        scenario.pass(3600 - 901);
         assert_token(&scenario.get().await, "1", Source::Cache);
-        scenario.pass(301).await;
+        scenario.pass(301);
         assert_token(&scenario.get().await, "2", Source::Upstream);
     }
 }
@@ -38,7 +37,7 @@ case! {
     ) {
         scenario.reply(Account::oauth("1").expiring(3600));
         scenario.get().await.unwrap();
-        scenario.pass(3599).await;
+        scenario.pass(3599);
         assert_token(&scenario.get().await, "1", Source::Cache);
     }
 }
@@ -49,9 +48,9 @@ case! {
         scenario.reply(Account::oauth("1").expiring(60));
         scenario.reply(Account::oauth("2").expiring(120));
         scenario.get().await.unwrap();
-        scenario.pass(44).await;
+        scenario.pass(44);
         assert_token(&scenario.get().await, "1", Source::Cache);
-        scenario.pass(6).await;
+        scenario.pass(6);
         assert_token(&scenario.get().await, "2", Source::Upstream);
     }
 }
@@ -65,7 +64,7 @@ case! {
             scenario.forget().await.unwrap();
             scenario.harness.clock.set_wall(host_test::START_UNIX_MS);
             scenario.get().await.unwrap();
-            scenario.pass(3600 - 75).await;
+            scenario.pass(3600 - 75);
             refreshed += u32::from(scenario.get().await.unwrap().source == Source::Upstream);
         }
         assert!((5..=35).contains(&refreshed), "{refreshed} of 40 refreshed halfway through the jitter");
@@ -91,7 +90,7 @@ case! {
             scenario.harness.clock.set_wall(host_test::START_UNIX_MS);
             scenario.reply(Account::oauth("1").expiring(3600));
             scenario.get().await.unwrap();
-            scenario.pass(3550).await;
+            scenario.pass(3550);
             scenario.reply(failure);
             let answer = scenario.get().await;
             assert_token(&answer, "1", Source::Cache);
@@ -106,9 +105,9 @@ case! {
     async fn failed_refreshes_back_off(scenario, builder => builder.config("credwell_max_retries", "0")) {
         scenario.reply(Account::oauth("1").expiring(3600));
         scenario.get().await.unwrap();
-        scenario.pass(3545).await;
+        scenario.pass(3545);
         for (wait, requests) in [(0, 2), (0, 2), (1, 3), (1, 3), (1, 4), (3, 4), (1, 5)] {
-            scenario.pass(wait).await;
+            scenario.pass(wait);
             scenario.reply(Reply::status(500));
             let answer = scenario.get().await;
             assert_token(&answer, "1", Source::Cache);
@@ -126,11 +125,11 @@ case! {
         scenario.reply(Reply::status(429).header("retry-after", "100"));
         scenario.reply(Account::oauth("2").expiring(7200));
         scenario.get().await.unwrap();
-        scenario.pass(3100).await;
+        scenario.pass(3100);
         assert_token(&scenario.get().await, "1", Source::Cache);
-        scenario.pass(99).await;
+        scenario.pass(99);
         assert_token(&scenario.get().await, "1", Source::Cache);
-        scenario.pass(2).await;
+        scenario.pass(2);
         assert_token(&scenario.get().await, "2", Source::Upstream);
     }
 }
@@ -148,14 +147,14 @@ case! {
             scenario.harness.clock.set_wall(host_test::START_UNIX_MS);
             scenario.reply(Account::oauth("1").expiring(3600));
             scenario.get().await.unwrap();
-            scenario.pass(3550).await;
+            scenario.pass(3550);
             scenario.reply(reply.clone());
             for _ in 0..2 {
                 let answer = scenario.get().await;
                 assert_token(&answer, "1", Source::Cache);
                 assert!(matches!(answer.unwrap().warnings[..], [Warning::RefreshFailed(_)]));
             }
-            scenario.pass(50).await;
+            scenario.pass(50);
             scenario.reply(reply);
             assert_error(&scenario.get().await, error);
             assert_error(&scenario.get().await, error);
@@ -170,11 +169,11 @@ case! {
         scenario.reply(Reply::status(429).header("x-ratelimit-reset", "2524608000000"));
         scenario.reply(Account::oauth("2").without("expires_at"));
         scenario.get().await.unwrap();
-        scenario.pass(780).await;
+        scenario.pass(780);
         assert_token(&scenario.get().await, "1", Source::Cache);
-        scenario.pass(299).await;
+        scenario.pass(299);
         assert_token(&scenario.get().await, "1", Source::Cache);
-        scenario.pass(1).await;
+        scenario.pass(1);
         assert_token(&scenario.get().await, "2", Source::Upstream);
     }
 }
@@ -187,85 +186,9 @@ case! {
             scenario.reply(Account::oauth("1").without("expires_at").with("next_refresh_at", next));
             assert_token(&scenario.get().await, "1", Source::Upstream);
             assert_token(&scenario.get().await, "1", Source::Cache);
-            scenario.pass(780).await;
+            scenario.pass(780);
         }
         assert_eq!(scenario.requests(), 6);
-    }
-}
-
-case! {
-    /// The caller has a valid token in hand, so it waits for half of the deadline only.
-    async fn a_slow_refresh_does_not_use_up_the_whole_call(scenario, builder => builder
-        .config("credwell_deadline_ms", "8000")
-    ) {
-        scenario.reply(Account::oauth("1").expiring(3600));
-        scenario.get().await.unwrap();
-        scenario.pass(3550).await;
-        scenario.reply(Account::oauth("2").reply().head_after(Duration::from_secs(60)));
-        let before = tokio::time::Instant::now();
-        assert_token(&scenario.get().await, "1", Source::Cache);
-        let took = before.elapsed().as_millis();
-        assert!((4000..4100).contains(&took), "{took} ms");
-    }
-}
-
-case! {
-    /// It was valid when the refresh began.
-    async fn a_token_that_expires_during_a_failing_refresh_is_not_served(scenario) {
-        scenario.configuration().set("credwell_max_retries", "0");
-        for refresh in [false, true] {
-            scenario.forget().await.unwrap();
-            scenario.harness.clock.set_wall(host_test::START_UNIX_MS);
-            scenario.reply(Account::oauth("1").expiring(3600));
-            scenario.get().await.unwrap();
-            scenario.pass(3598).await;
-            scenario.reply(Reply::status(500).head_after(Duration::from_secs(5)));
-            let answer = if refresh { scenario.refresh(None).await } else { scenario.get().await };
-            assert_error(&answer, "upstream-failure");
-            assert!(scenario.harness.key_value.entries().is_empty());
-        }
-    }
-}
-
-case! {
-    /// A slow refresh fails after another host's has succeeded: what that brought stays, and is the answer.
-    async fn a_late_failure_does_not_undo_another_hosts_refresh(scenario) {
-        scenario.configuration().set("credwell_max_retries", "0");
-        scenario.reply(Account::oauth("1").expiring(3600));
-        scenario.get().await.unwrap();
-        scenario.pass(3550).await;
-        scenario.reply(Reply::status(500).head_after(Duration::from_secs(5)));
-        let slow = scenario.get();
-        let other = scenario.beside(|builder| builder);
-        let fast = async {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            scenario.reply(Account::oauth("2").expiring(7200));
-            assert_token(&other.get().await, "2", Source::Upstream);
-        };
-        let (slow, ()) = tokio::join!(slow, fast);
-        assert_token(&slow, "2", Source::Cache);
-        assert!(slow.unwrap().warnings.is_empty());
-        assert_token(&scenario.get().await, "2", Source::Cache);
-    }
-}
-
-case! {
-    /// The same for an answer that took its time, be it a good one or a no.
-    async fn a_late_answer_does_not_undo_another_hosts_refresh(scenario) {
-        for late in [Account::oauth("1").expiring(3700).reply(), Reply::status(404)] {
-            scenario.forget().await.unwrap();
-            scenario.harness.clock.set_wall(host_test::START_UNIX_MS);
-            scenario.reply(late.head_after(Duration::from_secs(5)));
-            let slow = scenario.get();
-            let other = scenario.beside(|builder| builder);
-            let fast = async {
-                tokio::time::sleep(Duration::from_secs(1)).await;
-                scenario.reply(Account::oauth("2").expiring(7200));
-                assert_token(&other.get().await, "2", Source::Upstream);
-            };
-            let _ = tokio::join!(slow, fast);
-            assert_token(&scenario.get().await, "2", Source::Cache);
-        }
     }
 }
 
@@ -287,9 +210,9 @@ case! {
         scenario.reply(Account::oauth("1").expiring(3600).with("next_refresh_at", at(780)));
         scenario.reply(Account::oauth("2").expiring(4380).with("next_refresh_at", at(1560)));
         scenario.get().await.unwrap();
-        scenario.pass(779).await;
+        scenario.pass(779);
         assert_token(&scenario.get().await, "1", Source::Cache);
-        scenario.pass(1).await;
+        scenario.pass(1);
         assert_token(&scenario.get().await, "2", Source::Upstream);
         assert_token(&scenario.get().await, "2", Source::Cache);
     }
@@ -300,7 +223,7 @@ case! {
         scenario.reply(Account::oauth("1").without("expires_at").with("next_refresh_at", at(780)));
         scenario.reply(Account::oauth("2").without("expires_at"));
         scenario.get().await.unwrap();
-        scenario.pass(780).await;
+        scenario.pass(780);
         assert_token(&scenario.get().await, "2", Source::Upstream);
     }
 }
@@ -313,7 +236,7 @@ case! {
             scenario.reply(reply.clone());
         }
         scenario.get().await.unwrap();
-        scenario.pass(780).await;
+        scenario.pass(780);
         for (wait, source, requests) in [
             (0, Source::Upstream, 2),
             (0, Source::Cache, 2),
@@ -323,27 +246,14 @@ case! {
             (1, Source::Upstream, 4),
             (19, Source::Cache, 4),
         ] {
-            scenario.pass(wait).await;
+            scenario.pass(wait);
             let answer = scenario.get().await;
             assert_token(&answer, "1", source);
             assert!(answer.unwrap().warnings.is_empty());
             assert_eq!(scenario.requests(), requests);
         }
         scenario.reply(Account::oauth("2").expiring(7200));
-        scenario.pass(1).await;
+        scenario.pass(1);
         assert_token(&scenario.get().await, "2", Source::Upstream);
-    }
-}
-
-case! {
-    /// Clients in the window share one entry: the first to refresh serves all.
-    async fn a_refresh_serves_every_host(scenario) {
-        scenario.reply(Account::oauth("1").expiring(3600));
-        scenario.reply(Account::oauth("2").expiring(7200));
-        scenario.get().await.unwrap();
-        scenario.pass(3550).await;
-        scenario.get().await.unwrap();
-        let other = scenario.beside(|builder| builder);
-        assert_token(&other.get().await, "2", Source::Cache);
     }
 }

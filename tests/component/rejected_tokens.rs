@@ -58,14 +58,14 @@ case! {
         }
         scenario.get().await.unwrap();
         for (wait, source) in [(0, Source::Upstream), (4, Source::Cache), (1, Source::Upstream), (9, Source::Cache)] {
-            scenario.pass(wait).await;
+            scenario.pass(wait);
             let answer = scenario.refresh(Some(&secret("1"))).await;
             assert_token(&answer, "1", source);
             let warnings = answer.unwrap().warnings;
             assert!(matches!(warnings.as_slice(), [Warning::TokenUnchanged(_)]), "{warnings:?}");
         }
         scenario.reply(Account::oauth("2"));
-        scenario.pass(1).await;
+        scenario.pass(1);
         let answer = scenario.refresh(Some(&secret("1"))).await;
         assert_token(&answer, "2", Source::Upstream);
         assert!(answer.unwrap().warnings.is_empty());
@@ -131,7 +131,7 @@ case! {
         scenario.reply(lagging.clone());
         scenario.reply(lagging);
         scenario.get().await.unwrap();
-        scenario.pass(780).await;
+        scenario.pass(780);
         assert_token(&scenario.get().await, "1", Source::Upstream);
         assert_token(&scenario.get().await, "1", Source::Cache);
         scenario.reply(Account::oauth("2"));
@@ -144,7 +144,7 @@ case! {
         scenario.reply(Account::oauth("1").expiring(600));
         scenario.reply(Account::oauth("2").expiring(7200));
         scenario.get().await.unwrap();
-        scenario.pass(601).await;
+        scenario.pass(601);
         assert_token(&scenario.refresh(Some(&secret("0"))).await, "2", Source::Upstream);
     }
 }

@@ -5,7 +5,7 @@ use host_test::{
     START_UNIX_MS, Source, TEST_API_KEY, TEST_ENCRYPTION_KEYS,
 };
 use serde_json::{Value, json};
-use std::sync::{Mutex, Once};
+use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
 /// The account that most cases ask for.
@@ -51,13 +51,13 @@ pub(crate) use case;
 pub struct Scenario {
     pub harness: Harness,
     pub flavour: Flavour,
-    texts: Mutex<Vec<String>>,
+    texts: Arc<Mutex<Vec<String>>>,
 }
 
 impl Scenario {
     pub fn new(flavour: Flavour, builder: HarnessBuilder) -> Self {
         logs::capture();
-        Self { harness: builder.build(), flavour, texts: Mutex::default() }
+        Self { harness: builder.build(), flavour, texts: Arc::default() }
     }
 
     /// Another host that shares the store and the clock with this one, as a second machine would.
@@ -66,7 +66,7 @@ impl Scenario {
             .upstream(self.harness.upstream.clone())
             .key_value(self.harness.key_value.clone())
             .clock(self.harness.clock.clone());
-        Self::new(self.flavour, change(builder))
+        Self { texts: Arc::clone(&self.texts), ..Self::new(self.flavour, change(builder)) }
     }
 
     pub fn reply(&self, reply: impl Into<Reply>) {
@@ -98,11 +98,11 @@ impl Scenario {
     }
 
     /// Lets `seconds` pass.
-    pub async fn pass(&self, seconds: u64) {
+    pub fn pass(&self, seconds: u64) {
         self.harness.clock.advance(Duration::from_secs(seconds));
     }
 
-    /// Waits in the case as long as the component would; with the clock paused it takes no time.
+    /// Notes the texts of an answer for the search.
     pub fn noted(&self, answer: Result<Credentials, Error>) -> Result<Credentials, Error> {
         match &answer {
             Ok(credentials) => credentials.warnings.iter().for_each(|warning| self.note(warning)),
@@ -188,7 +188,7 @@ impl Account {
         self.with("expires_at", at(seconds))
     }
 
-    /// In the form that the seed document describes.
+    /// In the form that Pipedream's document describes.
     pub fn reply(&self) -> Reply {
         Reply::status(200).json(&json!({ "data": self.0 }))
     }

@@ -24,7 +24,6 @@ Commands:
   run [ARGS...]    Build the components, then run the host program `credwell` with these arguments
   test [ARGS...]   Build the components, then run `cargo test --workspace` with these arguments
   lint             Check the formatting, then run clippy on the host crates and on every component
-  ci               lint, then test
   help             Print this text
 
 The components need a compiler with the target wasm32-unknown-unknown. The tool takes the first that it finds:
@@ -45,8 +44,6 @@ enum Request {
     Test(Vec<OsString>),
     /// Check the formatting and run clippy.
     Lint,
-    /// Everything that continuous integration checks.
-    ContinuousIntegration,
     /// Print the help text.
     Help,
 }
@@ -63,7 +60,6 @@ impl Request {
             Some("test") => return Ok(Self::Test(rest)),
             Some("build") => Self::Build,
             Some("lint") => Self::Lint,
-            Some("ci") => Self::ContinuousIntegration,
             Some("help" | "--help" | "-h") => return Ok(Self::Help),
             _ => bail!("there is no command {command:?}; `cargo xtask help` lists them"),
         };
@@ -86,25 +82,17 @@ fn main() -> ExitCode {
 
 /// Does what was asked for. What the tool ends with is what the last program ended with.
 fn perform(request: Request) -> Result<ExitCode> {
-    if request == Request::Help {
-        print!("{HELP}");
-        return Ok(ExitCode::SUCCESS);
-    }
-    let root = workspace_root()?;
     match request {
-        Request::Build => print!("{}", build(&root)?),
+        Request::Build => print!("{}", build(&workspace_root()?)?),
         Request::Run(arguments) => {
+            let root = workspace_root()?;
             // Standard output belongs to the program that is run.
             eprint!("{}", build(&root)?);
             return process::hand_over(&mut host_program(&root, &arguments));
         }
-        Request::Test(arguments) => return test(&root, &arguments),
-        Request::Lint => lint::run(&root)?,
-        Request::ContinuousIntegration => {
-            lint::run(&root)?;
-            return test(&root, &[]);
-        }
-        Request::Help => {}
+        Request::Test(arguments) => return test(&workspace_root()?, &arguments),
+        Request::Lint => lint::run(&workspace_root()?)?,
+        Request::Help => print!("{HELP}"),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::BodyExt;
 use http_body_util::channel::{Channel, Sender};
+use std::future::pending;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 use wasmtime_wasi_http::{Error, RequestOptions};
@@ -13,7 +14,7 @@ use wasmtime_wasi_http::{Error, RequestOptions};
 /// What wasmtime's own client waits for when the component sets no timeout.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// One scripted reply: a response or a failure, with a delay in each stage.
+/// One scripted reply: a response or a failure, with a delay in each stage, or none at all.
 ///
 /// The delays are of tokio's time, and the component's timeouts cut them off as wasmtime's own client
 /// does: `connect_timeout` with [`Failure::ConnectTimeout`], the other two with [`Failure::ReadTimeout`].
@@ -21,7 +22,14 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
 pub struct Reply {
     connect_delay: Duration,
     head_delay: Duration,
-    outcome: Result<Scripted, Failure>,
+    outcome: Outcome,
+}
+
+#[derive(Clone, Debug)]
+enum Outcome {
+    Response(Scripted),
+    Failure(Failure),
+    Stall,
 }
 
 #[derive(Clone, Debug)]
@@ -39,7 +47,7 @@ impl Reply {
     ///
     /// `status` isn't between 100 and 999.
     pub fn status(status: u16) -> Self {
-        Self::new(Ok(Scripted {
+        Self::new(Outcome::Response(Scripted {
             status: StatusCode::from_u16(status).expect("a status is between 100 and 999"),
             headers: HeaderMap::new(),
             chunks: Vec::new(),
@@ -49,10 +57,23 @@ impl Reply {
 
     /// No response.
     pub fn failure(failure: Failure) -> Self {
-        Self::new(Err(failure))
+        Self::new(Outcome::Failure(failure))
     }
 
-    fn new(outcome: Result<Scripted, Failure>) -> Self {
+    /// Neither a response nor a failure, ever, whatever timeouts the component set. The request's body isn't
+    /// read either, so its record stays empty. That is what a client does that has no timeout for the TLS
+    /// handshake, when the handshake stalls.
+    ///
+    /// A rule is given the request's body: a stall that comes from [`respond_with`] or [`always`] begins once
+    /// the body is read, and only one from the queue before that.
+    ///
+    /// [`respond_with`]: super::MockUpstream::respond_with
+    /// [`always`]: super::MockUpstream::always
+    pub fn stalling() -> Self {
+        Self::new(Outcome::Stall)
+    }
+
+    fn new(outcome: Outcome) -> Self {
         Self { connect_delay: Duration::ZERO, head_delay: Duration::ZERO, outcome }
     }
 
@@ -110,12 +131,16 @@ impl Reply {
         self
     }
 
-    /// A failure has no response that could be changed.
+    /// A failure has no response that could be changed, and a stall neither.
     fn with(mut self, change: impl FnOnce(&mut Scripted)) -> Self {
-        if let Ok(scripted) = &mut self.outcome {
+        if let Outcome::Response(scripted) = &mut self.outcome {
             change(scripted);
         }
         self
+    }
+
+    pub(super) fn stalls(&self) -> bool {
+        matches!(self.outcome, Outcome::Stall)
     }
 
     pub(super) async fn play(self, options: RequestOptions) -> Answer {
@@ -123,7 +148,7 @@ impl Reply {
         timeout(connect_timeout, sleep(self.connect_delay))
             .await
             .map_err(|_elapsed| Error::ConnectionTimeout)?;
-        if let Err(failure) = self.outcome
+        if let Outcome::Failure(failure) = self.outcome
             && failure.precedes_the_request()
         {
             return Err(failure.into());
@@ -133,7 +158,11 @@ impl Reply {
         timeout(first_byte_timeout, sleep(self.head_delay))
             .await
             .map_err(|_elapsed| Error::ConnectionReadTimeout)?;
-        let scripted = self.outcome?;
+        let scripted = match self.outcome {
+            Outcome::Response(scripted) => scripted,
+            Outcome::Failure(failure) => return Err(failure.into()),
+            Outcome::Stall => return pending().await,
+        };
 
         let (sender, body) = Channel::new(1);
         let mut response = Response::new(body.boxed_unsync());

@@ -94,9 +94,9 @@ case! {
     async fn the_pseudo_code(scenario) {
         scenario.reply(Account::oauth("1").expiring(3600));
         assert_token(&scenario.get().await, "1", Source::Upstream);
-        scenario.pass(1800).await;
+        scenario.pass(1800);
         assert_token(&scenario.get().await, "1", Source::Cache);
-        scenario.pass(1801).await;
+        scenario.pass(1801);
         scenario.reply(Reply::status(500));
         assert_error(&scenario.get().await, "upstream-failure");
         scenario.reply(Account::oauth("1").with("credentials", json!(null)));

@@ -1,0 +1,145 @@
+//! Refreshes that take their time, and hosts that refresh the same account meanwhile.
+
+use crate::scenario::{Account, Scenario, assert_error, assert_token, case, secret};
+use host_test::{Credentials, Error, Reply, Source, Warning};
+use std::time::Duration;
+
+case! {
+    /// The caller has a valid token in hand, so it waits for half of the deadline only.
+    async fn a_slow_refresh_does_not_use_up_the_whole_call(scenario, builder => builder
+        .config("credwell_deadline_ms", "8000")
+    ) {
+        scenario.reply(Account::oauth("1").expiring(3600));
+        scenario.get().await.unwrap();
+        scenario.pass(3550);
+        scenario.reply(Account::oauth("2").reply().head_after(Duration::from_secs(60)));
+        let before = tokio::time::Instant::now();
+        assert_token(&scenario.get().await, "1", Source::Cache);
+        let took = before.elapsed().as_millis();
+        assert!((4000..4100).contains(&took), "{took} ms");
+    }
+}
+
+case! {
+    /// It was valid when the refresh began.
+    async fn a_token_that_expires_during_a_failing_refresh_is_not_served(scenario) {
+        scenario.configuration().set("credwell_max_retries", "0");
+        for refresh in [false, true] {
+            scenario.forget().await.unwrap();
+            scenario.harness.clock.set_wall(host_test::START_UNIX_MS);
+            scenario.reply(Account::oauth("1").expiring(3600));
+            scenario.get().await.unwrap();
+            scenario.pass(3598);
+            scenario.reply(Reply::status(500).head_after(Duration::from_secs(5)));
+            let answer = if refresh { scenario.refresh(None).await } else { scenario.get().await };
+            assert_error(&answer, "upstream-failure");
+            assert!(scenario.harness.key_value.entries().is_empty());
+        }
+    }
+}
+
+case! {
+    /// A slow refresh fails after another host's has succeeded: what that brought stays, and is the answer.
+    async fn a_late_failure_does_not_undo_another_hosts_refresh(scenario) {
+        scenario.configuration().set("credwell_max_retries", "0");
+        scenario.reply(Account::oauth("1").expiring(3600));
+        scenario.get().await.unwrap();
+        scenario.pass(3550);
+        scenario.reply(Reply::status(500).head_after(Duration::from_secs(5)));
+        let slow = scenario.get();
+        let other = scenario.beside(|builder| builder);
+        let fast = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            scenario.reply(Account::oauth("2").expiring(7200));
+            assert_token(&other.get().await, "2", Source::Upstream);
+        };
+        let (slow, ()) = tokio::join!(slow, fast);
+        assert_token(&slow, "2", Source::Cache);
+        assert!(slow.unwrap().warnings.is_empty());
+        assert_token(&scenario.get().await, "2", Source::Cache);
+    }
+}
+
+case! {
+    /// The same for an answer that took its time, be it a good one or a no.
+    async fn a_late_answer_does_not_undo_another_hosts_refresh(scenario) {
+        for late in [Account::oauth("1").expiring(3700).reply(), Reply::status(404)] {
+            scenario.forget().await.unwrap();
+            scenario.harness.clock.set_wall(host_test::START_UNIX_MS);
+            scenario.reply(late.head_after(Duration::from_secs(5)));
+            let slow = scenario.get();
+            let other = scenario.beside(|builder| builder);
+            let fast = async {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                scenario.reply(Account::oauth("2").expiring(7200));
+                assert_token(&other.get().await, "2", Source::Upstream);
+            };
+            let _ = tokio::join!(slow, fast);
+            assert_token(&scenario.get().await, "2", Source::Cache);
+        }
+    }
+}
+
+case! {
+    /// Clients in the window share one entry: the first to refresh serves all.
+    async fn a_refresh_serves_every_host(scenario) {
+        scenario.reply(Account::oauth("1").expiring(3600));
+        scenario.reply(Account::oauth("2").expiring(7200));
+        scenario.get().await.unwrap();
+        scenario.pass(3550);
+        scenario.get().await.unwrap();
+        let other = scenario.beside(|builder| builder);
+        assert_token(&other.get().await, "2", Source::Cache);
+    }
+}
+
+/// The answer of a call whose own answer takes five seconds, while another host, a second later, fetches this token.
+async fn overtaken(
+    scenario: &Scenario,
+    late: Reply,
+    call: impl Future<Output = Result<Credentials, Error>>,
+) -> Result<Credentials, Error> {
+    scenario.reply(late.head_after(Duration::from_secs(5)));
+    let other = scenario.beside(|builder| builder);
+    let fast = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        scenario.reply(Account::oauth("2").expiring(7200));
+        assert_token(&other.refresh(None).await, "2", Source::Upstream);
+    };
+    tokio::join!(call, fast).0
+}
+
+case! {
+    /// What came meanwhile is the better answer: it may have ended the life of the other.
+    async fn a_late_answer_gives_way_to_what_came_meanwhile(scenario) {
+        let slow = overtaken(&scenario, Account::oauth("1").reply(), scenario.refresh(None)).await;
+        assert_token(&slow, "2", Source::Cache);
+        assert!(slow.unwrap().warnings.is_empty());
+    }
+}
+
+case! {
+    /// The upstream still gave the rejected token, and meanwhile another host got a better one.
+    async fn a_late_rejected_token_gives_way_too(scenario) {
+        scenario.reply(Account::oauth("1"));
+        scenario.get().await.unwrap();
+        let rejected = secret("1");
+        let call = scenario.refresh(Some(&rejected));
+        let slow = overtaken(&scenario, Account::oauth("1").reply(), call).await;
+        assert_token(&slow, "2", Source::Cache);
+        assert!(slow.unwrap().warnings.is_empty());
+    }
+}
+
+case! {
+    /// The clock of the host that wrote the entry was four seconds ahead. It is older all the same: this call had
+    /// found it there.
+    async fn an_entry_that_a_fast_clock_has_dated_is_replaced(scenario) {
+        scenario.reply(Account::oauth("1"));
+        scenario.get().await.unwrap();
+        scenario.harness.clock.step_back(Duration::from_secs(4));
+        scenario.reply(Account::oauth("2"));
+        assert_token(&scenario.refresh(Some(&secret("1"))).await, "2", Source::Upstream);
+        assert_token(&scenario.get().await, "2", Source::Cache);
+    }
+}
