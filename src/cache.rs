@@ -8,6 +8,7 @@ use crate::freshness::CLOCK_TOLERANCE;
 use crate::ports::{Bucket, Clock, Entropy, Store, StoreError};
 use crate::slot::Slot;
 use crate::timestamp::UnixMilliseconds;
+use crate::turn::{self, Turn};
 
 /// An open cache, or one that could not be opened and is always empty.
 pub struct Cache<'a, P: Store> {
@@ -91,6 +92,26 @@ impl<'a, P: Store + Entropy + Clock> Cache<'a, P> {
             has_come && fetched_at <= now.after(CLOCK_TOLERANCE)
         };
         self.read(slot).await.filter(is_later)
+    }
+
+    /// Takes the turn of asking the upstream for what belongs into `slot`.
+    pub async fn take_turn(&mut self, slot: &Slot) -> Turn {
+        let key = turn::key(slot, self.ports.wall_time());
+        let Some(bucket) = &self.bucket else { return Turn::Unknown };
+        let sum = bucket.increment(&key).await;
+        match self.note("taking a turn", sum) {
+            Some(1) => Turn::Mine(key),
+            Some(_) => Turn::Taken,
+            None => Turn::Unknown,
+        }
+    }
+
+    /// Gives a turn back. The next one to ask for it gets it.
+    pub async fn end_turn(&mut self, key: &str) {
+        if let Some(bucket) = &self.bucket {
+            let deleted = bucket.delete(key).await;
+            self.note("giving a turn back", deleted);
+        }
     }
 
     /// Empties `slot`.

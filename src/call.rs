@@ -10,13 +10,15 @@ use crate::entry::{Entry, Header};
 use crate::error::Error;
 use crate::fetch;
 use crate::freshness::{CLOCK_TOLERANCE, Freshness};
+use crate::held::{Cached, Held};
 use crate::negative;
-use crate::ports::Ports;
+use crate::ports::{Bucket, Phase, Ports};
 use crate::retry;
 use crate::secret::SecretString;
 use crate::setback::{Cause, Setback};
 use crate::slot::Slot;
 use crate::timestamp::UnixMilliseconds;
+use crate::turn::{self, Turn};
 use core::time::Duration;
 
 /// One call for one account.
@@ -28,29 +30,33 @@ pub struct Call<'a, P: Ports> {
     cache: Cache<'a, P>,
     /// When what the cache had was fetched.
     seen: Option<UnixMilliseconds>,
-    /// When the upstream was asked, and until then the start of the call.
-    asked_at: UnixMilliseconds,
+    /// When the upstream was asked for the account.
+    asked_at: Option<UnixMilliseconds>,
+    /// The deadline, once something was waited for.
+    deadline: Option<Deadline>,
+    /// The key of the turn that this call has.
+    turn: Option<String>,
     warnings: Vec<Warning>,
 }
 
-/// What the cache has.
-pub enum Cached {
-    /// Credentials that serve.
-    Fresh(Held),
-    /// Credentials that are to be refreshed, and serve if that fails.
-    Due(Held),
-    /// Credentials that never serve again.
-    Expired(Held),
-    /// The upstream said a short time ago that there are none.
-    Negative(Error),
-    /// Nothing of use.
-    Miss,
+/// What to do with nothing that serves in hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Ask the upstream: it is this call's turn, or nobody knows whose.
+    Ask,
+    /// Wait: somebody else asks it.
+    Wait,
+    /// Look into the cache again: the turn has just begun, and another one may have ended just before.
+    LookAgain,
 }
 
-/// Credentials from the cache.
-pub struct Held {
-    account: Account,
-    header: Header,
+/// How much of the call's time a request may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Patience {
+    /// All that is left.
+    Whole,
+    /// Half of it: the call can do without.
+    Half,
 }
 
 impl<'a, P: Ports> Call<'a, P> {
@@ -63,29 +69,31 @@ impl<'a, P: Ports> Call<'a, P> {
             account_id,
             cache: Cache::open(ports, &configuration.bucket, &configuration.protection).await,
             seen: None,
-            asked_at: ports.wall_time(),
+            asked_at: None,
+            deadline: None,
+            turn: None,
             warnings: Vec::new(),
         }
     }
 
     /// What the cache has of the account.
     pub async fn look_up(&mut self) -> Cached {
-        let Some(entry) = self.cache.read(&self.slot).await else { return Cached::Miss };
+        let Some(entry) = self.cache.read(&self.slot).await else { return Cached::Missing(None) };
         self.seen = Some(entry.header.fetched_at);
         let now = self.ports.wall_time();
         if let Some(error) = negative::error(&entry) {
             let fetched_at = entry.header.fetched_at;
             let is_past = fetched_at <= now.after(CLOCK_TOLERANCE);
             let is_kept = is_past && now < fetched_at.after(self.configuration.negative_age);
-            return if is_kept { Cached::Negative(error) } else { Cached::Miss };
+            return if is_kept { Cached::Negative(error) } else { Cached::Missing(None) };
         }
-        let Some(held) = self.hold(entry) else { return Cached::Miss };
+        let Some(held) = self.hold(entry) else { return Cached::Missing(None) };
         let policy = &self.configuration.refresh;
         match held.header.times().freshness(policy, now, &|| self.ports.fraction()) {
             Freshness::Fresh => Cached::Fresh(held),
             Freshness::Due => Cached::Due(held),
-            Freshness::Expired => Cached::Expired(held),
-            Freshness::FromTheFuture => Cached::Miss,
+            Freshness::Expired => Cached::Missing(Some(held)),
+            Freshness::FromTheFuture => Cached::Missing(None),
         }
     }
 
@@ -116,21 +124,65 @@ impl<'a, P: Ports> Call<'a, P> {
         held.into_credentials(self.account_id.clone())
     }
 
-    /// Asks the upstream, for `allowed` at the longest, caches the answer, and answers with it. `previous` is
-    /// what the cache had, `rejected` what the caller can't use.
+    /// What to do with nothing that serves in hand: whose turn it is to ask the upstream decides.
+    pub async fn next_step(&mut self) -> Step {
+        if !P::Bucket::CAN_COUNT || self.turn.is_some() {
+            return Step::Ask;
+        }
+        match self.cache.take_turn(&self.slot).await {
+            Turn::Mine(key) => {
+                self.turn = Some(key);
+                Step::LookAgain
+            }
+            Turn::Taken => Step::Wait,
+            Turn::Unknown => Step::Ask,
+        }
+    }
+
+    /// Waits a little for the one whose turn it is.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`] once the deadline has passed.
+    pub async fn wait_for_turn(&mut self) -> Result<(), Error> {
+        let remaining = self.deadline().remaining(self.ports);
+        if remaining.is_zero() {
+            return Err(Error::TimedOut(Phase::Deadline));
+        }
+        self.ports.sleep(turn::pause(self.ports.fraction()).min(remaining)).await;
+        Ok(())
+    }
+
+    /// Ends the call's turn, if it has one. What it has brought is in the cache by then.
+    pub async fn end_turn(&mut self) {
+        if let Some(key) = self.turn.take() {
+            self.cache.end_turn(&key).await;
+        }
+    }
+
+    /// The deadline runs from the first wait on: the time that the store takes is not the upstream's.
+    fn deadline(&mut self) -> Deadline {
+        *self.deadline.get_or_insert_with(|| Deadline::start(self.ports, self.configuration.deadline))
+    }
+
+    /// Asks the upstream, caches the answer, and answers with it. `previous` is what the cache had, `rejected` what
+    /// the caller can't use.
     pub async fn fetch(
         &mut self,
-        allowed: Duration,
+        patience: Patience,
         previous: Option<&Held>,
         rejected: Option<&SecretString>,
     ) -> Result<Credentials, Error> {
         // The time of the question: the answer can't be older.
-        self.asked_at = self.ports.wall_time();
-        let deadline = Deadline::start(self.ports, allowed);
+        let asked_at = self.ports.wall_time();
+        self.asked_at = Some(asked_at);
+        let deadline = match patience {
+            Patience::Whole => self.deadline(),
+            Patience::Half => self.deadline().halfway(self.ports),
+        };
         let Self { ports, configuration, account_id, cache, warnings, .. } = self;
         let fetched = fetch::account(*ports, configuration, cache, deadline, account_id, warnings).await;
         match fetched {
-            Ok(account) => Ok(self.keep(account, previous, rejected).await),
+            Ok(account) => Ok(self.keep(account, asked_at, previous, rejected).await),
             Err(error) => {
                 if let Some(held) = previous.filter(|held| self.has_expired(held)) {
                     // A clock that steps back can't bring it back to life then.
@@ -144,10 +196,11 @@ impl<'a, P: Ports> Call<'a, P> {
     async fn keep(
         &mut self,
         account: Account,
+        fetched_at: UnixMilliseconds,
         previous: Option<&Held>,
         rejected: Option<&SecretString>,
     ) -> Credentials {
-        let (fetched_at, now) = (self.asked_at, self.ports.wall_time());
+        let now = self.ports.wall_time();
         let (expires_at, next_refresh_at) = (account.expires_at, account.next_refresh_at);
         let mut header = Header::of_account(fetched_at, expires_at, next_refresh_at);
         let freshness = header.times().freshness(&self.configuration.refresh, now, &|| 1.0);
@@ -194,10 +247,11 @@ impl<'a, P: Ports> Call<'a, P> {
         }
     }
 
-    /// Keeps what the upstream has said of the account instead of giving credentials.
+    /// Keeps what the upstream has said of the account instead of giving credentials, if this call has asked it.
     pub async fn refuse(&mut self, error: &Error) {
         if !self.configuration.negative_age.is_zero()
-            && let Some(entry) = negative::entry(error, self.asked_at)
+            && let Some(asked_at) = self.asked_at
+            && let Some(entry) = negative::entry(error, asked_at)
         {
             self.cache.write(&self.slot, &entry, self.seen).await;
         }
@@ -230,21 +284,5 @@ impl<'a, P: Ports> Call<'a, P> {
             Some(failure) => Err(Error::StoreFailure(failure.error)),
             None => Ok(()),
         }
-    }
-}
-
-impl Held {
-    /// Whether the caller's rejected secret is one of these credentials.
-    pub fn uses(&self, rejected: &SecretString) -> bool {
-        self.account.uses(rejected)
-    }
-
-    fn setback_wait(&self, cause: Cause, now: UnixMilliseconds) -> Option<Duration> {
-        let setback = self.header.setback.filter(|setback| setback.cause == cause && setback.is_on(now));
-        setback.map(|setback| setback.retry_at.since(now))
-    }
-
-    fn into_credentials(self, account_id: AccountId) -> Credentials {
-        Credentials::new(account_id, self.account, Source::Cache, self.header.fetched_at)
     }
 }

@@ -1,10 +1,10 @@
 //! The configuration of the component: the settings of the host, checked.
 
 mod error;
+mod upstream;
 
 pub use error::ConfigurationError;
 
-use crate::account_id::is_identifier;
 use crate::base_url::{BaseUrl, BaseUrlError};
 use crate::encryption_keys::EncryptionKeys;
 use crate::freshness::RefreshPolicy;
@@ -13,6 +13,7 @@ use crate::secret::{ExposeSecret, SecretString};
 use crate::settings::Settings;
 use core::time::Duration;
 use error::ConfigurationError::{Malformed, Missing, Unused};
+use upstream::{authorization, request_form};
 
 /// Every setting's name.
 pub const NAMES: [&str; 20] = [
@@ -115,21 +116,36 @@ impl Configuration {
     /// The first thing that is wrong with them.
     pub async fn load(host: &impl ports::Settings) -> Result<Self, ConfigurationError> {
         let mut settings = Settings::read(host).await?;
-        let form = request_form(&mut settings)?;
+        let configuration = Self::take(&mut settings, None)?;
+        settings.finish()?;
+        Ok(configuration)
+    }
+
+    /// Takes its settings. `callers_key` is an API key that the caller brings along, in place of one that is
+    /// configured.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with them.
+    pub fn take(
+        settings: &mut Settings,
+        callers_key: Option<SecretString>,
+    ) -> Result<Self, ConfigurationError> {
+        let form = request_form(settings)?;
         let default = Duration::from_secs;
-        let configuration = Self {
-            base_url: base_url(&mut settings)?,
-            authorization: authorization(&mut settings, &form)?,
+        Ok(Self {
+            base_url: base_url(settings)?,
+            authorization: authorization(settings, &form, callers_key)?,
             form,
             // Not every host has a bucket of another name than the empty one.
             bucket: settings
                 .take_even_if_empty("credwell_bucket")
                 .map_or_else(|| "default".to_owned(), |name| name.expose_secret().to_owned()),
             tenant: settings.take("credwell_tenant").unwrap_or_default(),
-            protection: protection(&mut settings)?,
+            protection: protection(settings)?,
             refresh: RefreshPolicy {
                 window: settings.take_seconds("credwell_refresh_window_seconds")?.unwrap_or(default(60)),
                 max_age_without_expiry: settings.take_seconds("credwell_max_age_without_expiry_seconds")?,
+                recheck: None,
             },
             negative_age: settings.take_seconds("credwell_negative_cache_seconds")?.unwrap_or(default(30)),
             connect_timeout: settings.take_milliseconds("credwell_connect_timeout_ms")?.unwrap_or(default(5)),
@@ -143,9 +159,7 @@ impl Configuration {
             max_retries: settings
                 .take_number("credwell_max_retries", 0..=10, "a whole number from 0 to 10")?
                 .unwrap_or(2),
-        };
-        settings.finish()?;
-        Ok(configuration)
+        })
     }
 
     /// The secret that partitions the cache: entries of one are never found with another.
@@ -154,84 +168,6 @@ impl Configuration {
             Authorization::ApiKey(key) => key,
             Authorization::OAuthClient { secret, .. } => secret,
         }
-    }
-}
-
-fn request_form(settings: &mut Settings) -> Result<RequestForm, ConfigurationError> {
-    let name = "credwell_request_form";
-    let form = settings.take(name);
-    let project_id = settings.take("credwell_project_id");
-    let environment = settings.take("credwell_environment");
-    let other = match form.as_deref() {
-        None | Some("credentials") => RequestForm::Credentials,
-        Some("account") => RequestForm::Account,
-        Some("connect") => return connect_form(project_id, environment),
-        Some(_) => return Err(Malformed { name, expected: "credentials, account or connect" }),
-    };
-    for (name, value) in [("credwell_project_id", project_id), ("credwell_environment", environment)] {
-        if value.is_some() {
-            return Err(Unused { name, expected: "remove it, or set credwell_request_form to connect" });
-        }
-    }
-    Ok(other)
-}
-
-fn connect_form(
-    project_id: Option<String>,
-    environment: Option<String>,
-) -> Result<RequestForm, ConfigurationError> {
-    let name = "credwell_project_id";
-    let expected = "the id of the Connect project, proj_ and then letters or digits";
-    let project_id = project_id.ok_or(Missing { name, expected })?;
-    if !is_identifier(&project_id, "proj_") {
-        return Err(Malformed { name, expected });
-    }
-    let name = "credwell_environment";
-    let expected = "development or production";
-    let environment = environment.ok_or(Missing { name, expected })?;
-    if !["development", "production"].contains(&environment.as_str()) {
-        return Err(Malformed { name, expected });
-    }
-    Ok(RequestForm::Connect { project_id, environment })
-}
-
-fn authorization(settings: &mut Settings, form: &RequestForm) -> Result<Authorization, ConfigurationError> {
-    let api_key = settings.take_secret("credwell_api_key");
-    let id = settings.take("credwell_oauth_client_id");
-    let secret = settings.take_secret("credwell_oauth_client_secret");
-
-    let name = "credwell_api_key";
-    if *form == RequestForm::Credentials
-        || (*form == RequestForm::Account && id.is_none() && secret.is_none())
-    {
-        let expected = "remove it, or set credwell_request_form to account or connect";
-        if id.is_some() {
-            return Err(Unused { name: "credwell_oauth_client_id", expected });
-        }
-        if secret.is_some() {
-            return Err(Unused { name: "credwell_oauth_client_secret", expected });
-        }
-        let key = api_key.ok_or(Missing { name, expected: "a Pipedream API key" })?;
-        return Ok(Authorization::ApiKey(header_value(key, name)?));
-    }
-    if api_key.is_some() {
-        let expected = "remove it, the OAuth client is used";
-        return Err(Unused { name, expected });
-    }
-    let name = "credwell_oauth_client_id";
-    let id = id.ok_or(Missing { name, expected: "the id of a Pipedream OAuth client" })?;
-    let name = "credwell_oauth_client_secret";
-    let secret = secret.ok_or(Missing { name, expected: "the secret of the OAuth client" })?;
-    Ok(Authorization::OAuthClient { id, secret })
-}
-
-/// A key that can stand in a header: anything but visible ASCII would break the request or the rules of
-/// RFC 6750, section 2.1.
-fn header_value(key: SecretString, name: &'static str) -> Result<SecretString, ConfigurationError> {
-    if key.expose_secret().bytes().all(|byte| byte.is_ascii_graphic()) {
-        Ok(key)
-    } else {
-        Err(Malformed { name, expected: "visible ASCII characters without spaces or line ends" })
     }
 }
 

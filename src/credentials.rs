@@ -24,6 +24,8 @@ pub struct Credentials {
     pub fields: Vec<Field>,
     /// Every other field of the account.
     pub account_fields: Vec<Field>,
+    /// The account object as the upstream sent it.
+    pub account_json: SecretString,
     /// When they expire.
     pub expires_at: Option<UnixMilliseconds>,
     /// When they were fetched.
@@ -68,6 +70,18 @@ pub enum Warning {
     CacheDegraded(CacheFailure),
 }
 
+impl Warning {
+    /// The case's name in the WIT interface.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::RefreshFailed(_) | Self::RefreshPutOff(_) | Self::TokenRefreshFailed(_) => "refresh-failed",
+            Self::AlreadyExpired => "already-expired",
+            Self::TokenUnchanged(_) => "token-unchanged",
+            Self::CacheDegraded(_) => "cache-degraded",
+        }
+    }
+}
+
 impl Credentials {
     /// The answer that hands out `account`.
     pub fn new(
@@ -83,6 +97,7 @@ impl Credentials {
             access_token: account.access_token,
             fields: account.fields,
             account_fields: account.account_fields,
+            account_json: account.json,
             expires_at: account.expires_at,
             fetched_at,
             source,

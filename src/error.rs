@@ -78,6 +78,26 @@ pub enum Error {
 }
 
 impl Error {
+    /// The case's name in the WIT interface.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::InvalidAccountId => "invalid-account-id",
+            Self::Configuration(_) => "configuration",
+            Self::Unauthorized(_) => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::NotFound => "not-found",
+            Self::RateLimited { .. } => "rate-limited",
+            Self::UpstreamFailure { .. } => "upstream-failure",
+            Self::Unreachable(_) => "unreachable",
+            Self::TimedOut(_) => "timed-out",
+            Self::MalformedResponse(_) => "malformed-response",
+            Self::NoCredentials => "no-credentials",
+            Self::AccountDead { .. } => "account-dead",
+            Self::AccountUnhealthy { .. } => "account-unhealthy",
+            Self::StoreFailure(_) => "store-failure",
+        }
+    }
+
     /// How long the upstream asks to wait.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {

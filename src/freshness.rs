@@ -2,7 +2,7 @@
 //!
 //! | | |
 //! |---|---|
-//! | expiry | `expires_at`, else `fetched_at + max_age_without_expiry` if that is set, else never |
+//! | expiry | `expires_at`, else `fetched_at + max_age_without_expiry` if that is set, else never; and at most `fetched_at + recheck` if that is set |
 //! | life | `expiry − fetched_at` |
 //! | lead | `min(window, life / 6) × (1 + jitter / 2)`, jitter from 0 up to 1, drawn for each call |
 //! | soft deadline | the earlier of `expiry − lead` and `next_refresh_at` |
@@ -26,6 +26,9 @@ pub struct RefreshPolicy {
     pub window: Duration,
     /// How long credentials are kept that don't expire; none: for ever.
     pub max_age_without_expiry: Option<Duration>,
+    /// After how long the upstream has to be asked again whether the key may still read the account; none:
+    /// not before the credentials are refreshed.
+    pub recheck: Option<Duration>,
 }
 
 /// The times of a cached entry.
@@ -79,7 +82,8 @@ impl Times {
 
     fn expiry(&self, policy: &RefreshPolicy) -> Option<UnixMilliseconds> {
         let by_age = policy.max_age_without_expiry.map(|age| self.fetched_at.after(age));
-        self.expires_at.or(by_age)
+        let by_recheck = policy.recheck.map(|recheck| self.fetched_at.after(recheck));
+        self.expires_at.or(by_age).into_iter().chain(by_recheck).min()
     }
 
     fn is_replaced_at(&self, now: UnixMilliseconds) -> bool {
@@ -109,7 +113,7 @@ mod tests {
 
     const HOUR: i64 = 3_600_000;
     const POLICY: RefreshPolicy =
-        RefreshPolicy { window: Duration::from_secs(60), max_age_without_expiry: None };
+        RefreshPolicy { window: Duration::from_secs(60), max_age_without_expiry: None, recheck: None };
 
     fn put_off(retry_at: i64) -> Option<Setback> {
         Some(Setback { cause: Cause::Failed, count: 1, retry_at: UnixMilliseconds(retry_at) })

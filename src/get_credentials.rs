@@ -1,10 +1,11 @@
 //! The three calls, from top to bottom.
 
 use crate::account_id::AccountId;
-use crate::call::{Cached, Call};
+use crate::call::{Call, Patience, Step};
 use crate::configuration::Configuration;
 use crate::credentials::Credentials;
 use crate::error::Error;
+use crate::held::Cached;
 use crate::ports::Ports;
 use crate::secret::SecretString;
 
@@ -19,23 +20,44 @@ use crate::secret::SecretString;
 pub async fn get_credentials<P: Ports>(ports: &P, account_id: &str) -> Result<Credentials, Error> {
     let account_id = AccountId::parse(account_id)?;
     let configuration = Configuration::load(ports).await?;
-    let mut call = Call::start(ports, &configuration, account_id).await;
-    let allowed = configuration.deadline;
-    let answer = match call.look_up().await {
-        Cached::Fresh(held) => Ok(call.serve(held)),
-        Cached::Negative(error) => return Err(error),
-        Cached::Due(held) => match call.fetch(allowed / 2, Some(&held), None).await {
-            Err(error) if !call.has_expired(&held) => Ok(call.fall_back(held, error).await),
-            answer => answer,
-        },
-        Cached::Expired(held) => call.fetch(allowed, Some(&held), None).await,
-        Cached::Miss => call.fetch(allowed, None, None).await,
-    };
-    match answer {
-        Ok(credentials) => Ok(call.finish(credentials)),
-        Err(error) => {
-            call.refuse(&error).await;
-            Err(error)
+    get(ports, &configuration, account_id).await
+}
+
+/// [`get_credentials`] for an id and a configuration that were checked.
+///
+/// # Errors
+/// Why there are none, and what to change.
+pub async fn get<P: Ports>(
+    ports: &P,
+    configuration: &Configuration,
+    account_id: AccountId,
+) -> Result<Credentials, Error> {
+    let mut call = Call::start(ports, configuration, account_id).await;
+    let answer = get_in_turn(&mut call).await;
+    finish(call, answer).await
+}
+
+async fn get_in_turn<P: Ports>(call: &mut Call<'_, P>) -> Result<Credentials, Error> {
+    loop {
+        match call.look_up().await {
+            Cached::Fresh(held) => return Ok(call.serve(held)),
+            Cached::Negative(error) => return Err(error),
+            Cached::Due(held) => match call.next_step().await {
+                // It serves, and somebody else refreshes it.
+                Step::Wait => return Ok(call.serve(held)),
+                Step::LookAgain => {}
+                Step::Ask => {
+                    return match call.fetch(Patience::Half, Some(&held), None).await {
+                        Err(error) if !call.has_expired(&held) => Ok(call.fall_back(held, error).await),
+                        answer => answer,
+                    };
+                }
+            },
+            Cached::Missing(held) => match call.next_step().await {
+                Step::Wait => call.wait_for_turn().await?,
+                Step::LookAgain => {}
+                Step::Ask => return call.fetch(Patience::Whole, held.as_ref(), None).await,
+            },
         }
     }
 }
@@ -44,8 +66,8 @@ pub async fn get_credentials<P: Ports>(ports: &P, account_id: &str) -> Result<Cr
 ///
 /// `rejected` is what that request was authorized with. If the cache has something else by now that has not
 /// expired, or asked the upstream for the same reason a moment ago and got nothing else, then what it has is the
-/// answer and the upstream is left alone; so it is if the upstream has said a moment ago that there are none. Otherwise the upstream is asked; if that fails, so does the call, since the rejected
-/// secret is of no use.
+/// answer and the upstream is left alone; so it is if the upstream has said a moment ago that there are none.
+/// Otherwise the upstream is asked; if that fails, so does the call, since the rejected secret is of no use.
 ///
 /// # Errors
 /// Why there are none, and what to change.
@@ -56,31 +78,62 @@ pub async fn refresh_credentials<P: Ports>(
 ) -> Result<Credentials, Error> {
     let account_id = AccountId::parse(account_id)?;
     let configuration = Configuration::load(ports).await?;
-    let mut call = Call::start(ports, &configuration, account_id).await;
-    let cached = call.look_up().await;
-    let held = match (cached, &rejected) {
-        (Cached::Negative(error), Some(_)) => return Err(error),
-        (Cached::Fresh(held) | Cached::Due(held), Some(rejected)) if !held.uses(rejected) => {
-            let credentials = call.serve(held);
-            return Ok(call.finish(credentials));
+    refresh(ports, &configuration, account_id, rejected).await
+}
+
+/// [`refresh_credentials`] for an id and a configuration that were checked.
+///
+/// # Errors
+/// Why there are none, and what to change.
+pub async fn refresh<P: Ports>(
+    ports: &P,
+    configuration: &Configuration,
+    account_id: AccountId,
+    rejected: Option<SecretString>,
+) -> Result<Credentials, Error> {
+    let mut call = Call::start(ports, configuration, account_id).await;
+    let answer = match rejected {
+        Some(rejected) => refresh_in_turn(&mut call, &rejected).await,
+        None => {
+            let held = call.look_up().await.into_held();
+            call.fetch(Patience::Whole, held.as_ref(), None).await
         }
-        (Cached::Fresh(held) | Cached::Due(held), Some(_)) => match call.rejected_wait(&held) {
-            Some(wait) => {
-                let credentials = call.serve_rejected(held, wait);
-                return Ok(call.finish(credentials));
-            }
-            None => Some(held),
-        },
-        (Cached::Fresh(held) | Cached::Due(held) | Cached::Expired(held), _) => Some(held),
-        (Cached::Negative(_) | Cached::Miss, _) => None,
     };
-    match call.fetch(configuration.deadline, held.as_ref(), rejected.as_ref()).await {
-        Ok(credentials) => Ok(call.finish(credentials)),
-        Err(error) => {
-            call.refuse(&error).await;
-            Err(error)
+    finish(call, answer).await
+}
+
+async fn refresh_in_turn<P: Ports>(
+    call: &mut Call<'_, P>,
+    rejected: &SecretString,
+) -> Result<Credentials, Error> {
+    loop {
+        let held = match call.look_up().await {
+            Cached::Negative(error) => return Err(error),
+            Cached::Fresh(held) | Cached::Due(held) if !held.uses(rejected) => return Ok(call.serve(held)),
+            Cached::Fresh(held) | Cached::Due(held) => match call.rejected_wait(&held) {
+                Some(wait) => return Ok(call.serve_rejected(held, wait)),
+                None => Some(held),
+            },
+            Cached::Missing(held) => held,
+        };
+        match call.next_step().await {
+            Step::Wait => call.wait_for_turn().await?,
+            Step::LookAgain => {}
+            Step::Ask => return call.fetch(Patience::Whole, held.as_ref(), Some(rejected)).await,
         }
     }
+}
+
+/// Keeps a no, and only then lets the next one ask the upstream.
+async fn finish<P: Ports>(
+    mut call: Call<'_, P>,
+    answer: Result<Credentials, Error>,
+) -> Result<Credentials, Error> {
+    if let Err(error) = &answer {
+        call.refuse(error).await;
+    }
+    call.end_turn().await;
+    Ok(call.finish(answer?))
 }
 
 /// Removes what the cache has of the account.
@@ -90,7 +143,19 @@ pub async fn refresh_credentials<P: Ports>(
 pub async fn forget_credentials<P: Ports>(ports: &P, account_id: &str) -> Result<(), Error> {
     let account_id = AccountId::parse(account_id)?;
     let configuration = Configuration::load(ports).await?;
-    let mut call = Call::start(ports, &configuration, account_id).await;
+    forget(ports, &configuration, account_id).await
+}
+
+/// [`forget_credentials`] for an id and a configuration that were checked.
+///
+/// # Errors
+/// [`Error::StoreFailure`] if it could not be removed.
+pub async fn forget<P: Ports>(
+    ports: &P,
+    configuration: &Configuration,
+    account_id: AccountId,
+) -> Result<(), Error> {
+    let mut call = Call::start(ports, configuration, account_id).await;
     call.remove().await;
     call.finish_without_answer()
 }

@@ -24,6 +24,7 @@
 pub mod account;
 pub mod account_id;
 pub mod base_url;
+pub mod broker;
 pub mod cache;
 pub mod call;
 pub mod configuration;
@@ -38,6 +39,7 @@ pub mod fetch;
 pub mod fields;
 pub mod freshness;
 pub mod get_credentials;
+pub mod held;
 pub mod negative;
 pub mod oauth_token;
 pub mod ports;
@@ -48,6 +50,7 @@ pub mod setback;
 pub mod settings;
 pub mod slot;
 pub mod timestamp;
+pub mod turn;
 
 pub use get_credentials::{forget_credentials, get_credentials, refresh_credentials};
 

@@ -129,12 +129,18 @@ pub trait Store {
 
 /// A bucket of a key-value store.
 pub trait Bucket {
+    /// Whether the shell has [`increment`](Self::increment). What has no use without it is left out of a component
+    /// that hasn't.
+    const CAN_COUNT: bool;
+
     /// The value under `key`.
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
     /// Puts `value` under `key`.
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError>;
     /// Removes `key`, whether it is there or not.
     async fn delete(&self, key: &str) -> Result<(), StoreError>;
+    /// Adds one to the number under `key`, which is 0 where there is none, and gives the sum, all in one step.
+    async fn increment(&self, key: &str) -> Result<u64, StoreError>;
 }
 
 /// Why an operation of the store failed. The host's own words are left out: nothing says what they hold.

@@ -13,6 +13,13 @@ pub fn same(one: &SecretString, other: &SecretString) -> bool {
     one.as_bytes().ct_eq(other.as_bytes()).into()
 }
 
+/// Whether a key can stand in a header: anything but visible ASCII would break the request or the rules of RFC 6750,
+/// section 2.1.
+pub fn can_be_sent(key: &SecretString) -> bool {
+    let key = key.expose_secret();
+    !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

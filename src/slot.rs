@@ -96,7 +96,7 @@ mod tests {
             bucket: "default".to_owned(),
             tenant: String::new(),
             protection: Protection::Plaintext,
-            refresh: RefreshPolicy { window: second, max_age_without_expiry: None },
+            refresh: RefreshPolicy { window: second, max_age_without_expiry: None, recheck: None },
             negative_age: second,
             connect_timeout: second,
             first_byte_timeout: second,

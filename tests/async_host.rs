@@ -69,6 +69,8 @@ impl Store for Host {
 struct Entries(Rc<RefCell<HashMap<String, Vec<u8>>>>);
 
 impl Bucket for Entries {
+    const CAN_COUNT: bool = true;
+
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         sleep(STORE_LATENCY).await;
         Ok(self.0.borrow().get(key).cloned())
@@ -84,6 +86,14 @@ impl Bucket for Entries {
         sleep(STORE_LATENCY).await;
         self.0.borrow_mut().remove(key);
         Ok(())
+    }
+
+    async fn increment(&self, key: &str) -> Result<u64, StoreError> {
+        sleep(STORE_LATENCY).await;
+        let mut entries = self.0.borrow_mut();
+        let number = entries.entry(key.to_owned()).or_default();
+        number.push(0);
+        Ok(number.len() as u64)
     }
 }
 
@@ -142,6 +152,21 @@ async fn many_calls_wait_at_the_same_time() {
     assert_eq!(host.requests.get(), 50);
     assert_eq!(host.entries.borrow().len(), 50);
     assert_eq!(token(&host, "apn_7").await.unwrap().1, Source::Cache);
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_many_calls_for_one_account_one_asks_the_upstream() {
+    let host = Host::new();
+    let tasks = LocalSet::new();
+    for _ in 0..200 {
+        let host = Rc::clone(&host);
+        tasks.spawn_local(async move { token(&host, "apn_a").await.unwrap() });
+    }
+    tasks.await;
+    assert_eq!(host.requests.get(), 1);
+    assert!(host.started_at.elapsed() < LATENCY * 2, "{:?}", host.started_at.elapsed());
+    // The turn was given back.
+    assert_eq!(host.entries.borrow().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,7 +9,7 @@ use host_test::{
     MockUpstream, Outgoing, RecordedRequest, Reply, START_UNIX_MS, State, TEST_API_KEY, TEST_ENCRYPTION_KEYS,
 };
 use serde_json::json;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use wac_graph::types::Package;
@@ -41,16 +41,11 @@ const UPSTREAM: &str = "api.pipedream.com";
 /// What every token of these tests begins with.
 const TOKEN: &str = "s3cr3t-token-";
 
-/// The composed component, compiled once for all tests.
+/// The composed component, compiled once for all tests: each of them needs it in both flavours.
 fn component(flavour: Flavour) -> &'static InstancePre<State> {
-    static WASMTIME: LazyLock<anyhow::Result<InstancePre<State>>> =
-        LazyLock::new(|| compose(Flavour::Wasmtime));
-    static SPIN: LazyLock<anyhow::Result<InstancePre<State>>> = LazyLock::new(|| compose(Flavour::Spin));
-    let component = match flavour {
-        Flavour::Wasmtime => &WASMTIME,
-        Flavour::Spin => &SPIN,
-    };
-    component.as_ref().unwrap_or_else(|error| panic!("no component to test: {error:#}"))
+    static COMPONENTS: LazyLock<HashMap<Flavour, anyhow::Result<InstancePre<State>>>> =
+        LazyLock::new(|| Flavour::ALL.map(|flavour| (flavour, compose(flavour))).into());
+    COMPONENTS[&flavour].as_ref().unwrap_or_else(|error| panic!("no component to test: {error:#}"))
 }
 
 /// Makes one component of the workflow and the provider, as `wac plug` does.

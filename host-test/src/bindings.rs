@@ -12,7 +12,9 @@ pub(crate) mod generated {
 
             world provider {
                 import wasi:keyvalue/store@0.2.0-draft;
+                import wasi:keyvalue/atomics@0.2.0-draft;
                 import wasi:keyvalue/store@0.2.0-draft2;
+                import wasi:keyvalue/atomics@0.2.0-draft2;
                 import wasi:config/store@0.2.0-rc.1;
                 import wasi:config/store@0.2.0-draft-2024-09-27;
                 export credwell:credentials/credentials@0.1.0;

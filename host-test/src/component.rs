@@ -7,7 +7,7 @@ use crate::bindings::generated::wasi::{
 use crate::state::State;
 use crate::{Capabilities, Instance};
 use anyhow::Context;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use wasmtime::component::{Component, HasData, HasSelf, InstancePre, Linker, ResourceTable};
 use wasmtime::{Config, Engine, PoolingAllocationConfig};
@@ -38,14 +38,26 @@ impl Flavour {
     /// Where the build tool puts the component: in the folder that the environment variable
     /// `CREDWELL_COMPONENTS` names, or else in `target/components` of the source tree.
     pub fn path(self) -> PathBuf {
+        self.path_of(match self {
+            Self::Wasmtime => "credwell.wasm",
+            Self::Spin => "credwell-spin.wasm",
+        })
+    }
+
+    /// Where the build tool puts the HTTP broker.
+    pub fn broker_path(self) -> PathBuf {
+        self.path_of(match self {
+            Self::Wasmtime => "credwell-broker.wasm",
+            Self::Spin => "credwell-broker-spin.wasm",
+        })
+    }
+
+    fn path_of(self, file: &str) -> PathBuf {
         let folder = match std::env::var_os("CREDWELL_COMPONENTS") {
             Some(folder) => PathBuf::from(folder),
             None => PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/components")),
         };
-        folder.join(match self {
-            Self::Wasmtime => "credwell.wasm",
-            Self::Spin => "credwell-spin.wasm",
-        })
+        folder.join(file)
     }
 
     /// The component's bytes.
@@ -54,10 +66,12 @@ impl Flavour {
     ///
     /// The file can't be read, most likely because it isn't built yet.
     pub fn load(self) -> anyhow::Result<Vec<u8>> {
-        let path = self.path();
-        std::fs::read(&path)
-            .with_context(|| format!("can't read {}: run `cargo xtask build`", path.display()))
+        read(&self.path())
     }
+}
+
+pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("can't read {}: run `cargo xtask build`", path.display()))
 }
 
 /// A compiled component with its imports linked. Clones share it.
@@ -179,10 +193,12 @@ pub fn linker(engine: &Engine, flavour: Flavour) -> wasmtime::Result<Linker<Stat
     match flavour {
         Flavour::Wasmtime => {
             keyvalue0_2_0_draft::store::add_to_linker::<_, HasSelf<_>>(linked, |state| state)?;
+            keyvalue0_2_0_draft::atomics::add_to_linker::<_, HasSelf<_>>(linked, |state| state)?;
             config0_2_0_rc_1::store::add_to_linker::<_, HasSelf<_>>(linked, |state| state)?;
         }
         Flavour::Spin => {
             keyvalue0_2_0_draft2::store::add_to_linker::<_, HasSelf<_>>(linked, |state| state)?;
+            keyvalue0_2_0_draft2::atomics::add_to_linker::<_, HasSelf<_>>(linked, |state| state)?;
             config0_2_0_draft_2024_09_27::store::add_to_linker::<_, HasSelf<_>>(linked, |state| state)?;
         }
     }

@@ -37,6 +37,11 @@ impl Configuration {
         lock(&self.0).values.insert(name.into(), value.into());
     }
 
+    /// The value of `name`, if it has one.
+    pub fn get(&self, name: &str) -> Option<String> {
+        lock(&self.0).values.get(name).cloned()
+    }
+
     /// Removes `name`, and says whether it was there.
     pub fn remove(&self, name: &str) -> bool {
         lock(&self.0).values.remove(name).is_some()

@@ -34,6 +34,8 @@ pub enum Operation {
     Set,
     /// Removing a value.
     Delete,
+    /// `atomics.increment`.
+    Increment,
 }
 
 /// How an operation fails.
@@ -181,6 +183,18 @@ impl MemoryKeyValue {
         self.begin(Operation::Delete, bucket, Some(&key)).await?;
         lock(&self.0).entries.remove(&(bucket.to_owned(), key));
         Ok(())
+    }
+
+    /// Numbers are kept as decimal text. What is no number counts as a failure of the store.
+    async fn increment(&self, bucket: &str, key: String, delta: i64) -> Result<i64, KeyValueFailure> {
+        self.begin(Operation::Increment, bucket, Some(&key)).await?;
+        let mut contents = lock(&self.0);
+        let entry = contents.entries.entry((bucket.to_owned(), key)).or_insert_with(|| b"0".to_vec());
+        let number = std::str::from_utf8(entry).ok().and_then(|text| text.parse::<i64>().ok());
+        let sum = number.and_then(|number| number.checked_add(delta));
+        let sum = sum.ok_or_else(|| KeyValueFailure::Other("the value is no number".to_owned()))?;
+        *entry = sum.to_string().into_bytes();
+        Ok(sum)
     }
 }
 

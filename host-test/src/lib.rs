@@ -63,6 +63,7 @@
 #![warn(missing_docs)]
 
 mod bindings;
+mod broker;
 mod clock;
 mod component;
 mod config;
@@ -70,6 +71,7 @@ mod entropy;
 mod harness;
 mod instance;
 mod key_value;
+mod listener;
 mod local_upstream;
 mod network;
 mod state;
@@ -78,6 +80,7 @@ mod upstream;
 pub use bindings::{
     AccountState, Credentials, Error, Field, FieldValue, RateLimit, Source, UpstreamStatus, Warning,
 };
+pub use broker::Broker;
 pub use clock::Clock;
 pub use component::{Flavour, MEMORY_LIMIT, Runtime, linker, prepare};
 pub use config::{Configuration, ConfigurationFailure};
@@ -85,6 +88,7 @@ pub use entropy::Entropy;
 pub use harness::{Harness, HarnessBuilder, START_UNIX_MS, TEST_API_KEY, TEST_ENCRYPTION_KEYS};
 pub use instance::{FUEL_PER_CALL, Instance, Trap, store};
 pub use key_value::{DEFAULT_BUCKET, KeyValueFailure, MemoryKeyValue, Operation, RecordedOperation};
+pub use listener::Listener;
 pub use local_upstream::LocalUpstream;
 pub use network::{Network, Outgoing};
 pub use state::{Capabilities, State};

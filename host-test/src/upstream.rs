@@ -117,7 +117,15 @@ impl MockUpstream {
     }
 }
 
+/// How much of a request's body the component may write at a time, in bytes. A body has many times as much, so
+/// the component has to wait until the upstream reads on.
+const BODY_CHUNK: usize = 16;
+
 impl WasiHttpHooks for MockUpstream {
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        BODY_CHUNK
+    }
+
     fn send_request(
         &mut self,
         request: Request<WasiBody>,

@@ -21,16 +21,28 @@ macro_rules! generate {
     };
 }
 
-#[cfg(not(feature = "spin"))]
+#[cfg(all(not(feature = "broker"), not(feature = "spin")))]
 generate!("credentials-provider");
-#[cfg(not(feature = "spin"))]
-pub use self::wasi::{config0_2_0_rc_1::store as config, keyvalue0_2_0_draft::store as keyvalue};
-
-#[cfg(feature = "spin")]
+#[cfg(all(not(feature = "broker"), feature = "spin"))]
 generate!("credentials-provider-spin");
+#[cfg(all(feature = "broker", not(feature = "spin")))]
+generate!("credentials-broker");
+#[cfg(all(feature = "broker", feature = "spin"))]
+generate!("credentials-broker-spin");
+
 #[cfg(feature = "spin")]
 pub use self::wasi::{
     config0_2_0_draft_2024_09_27::store as config, keyvalue0_2_0_draft2::store as keyvalue,
 };
+#[cfg(not(feature = "spin"))]
+pub use self::wasi::{config0_2_0_rc_1::store as config, keyvalue0_2_0_draft::store as keyvalue};
 
+#[cfg(all(feature = "broker", not(feature = "spin")))]
+pub use self::wasi::keyvalue0_2_0_draft::atomics;
+#[cfg(all(feature = "broker", feature = "spin"))]
+pub use self::wasi::keyvalue0_2_0_draft2::atomics;
+
+#[cfg(not(feature = "broker"))]
 pub use self::exports::credwell::credentials::credentials;
+#[cfg(feature = "broker")]
+pub use self::exports::wasi::http::incoming_handler;

@@ -16,6 +16,8 @@ impl Store for Wasi {
 }
 
 impl Bucket for store::Bucket {
+    const CAN_COUNT: bool = cfg!(feature = "broker");
+
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         Ok(Self::get(self, key)?)
     }
@@ -26,6 +28,19 @@ impl Bucket for store::Bucket {
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
         Ok(Self::delete(self, key)?)
+    }
+
+    #[cfg(feature = "broker")]
+    async fn increment(&self, key: &str) -> Result<u64, StoreError> {
+        // The drafts differ in the sign of the number. A negative one was never put there by us.
+        let sum = super::bindings::atomics::increment(self, key, 1)?;
+        u64::try_from(sum).map_err(|_| StoreError::Failed)
+    }
+
+    /// The component for other components doesn't import the operation: not every host has it.
+    #[cfg(not(feature = "broker"))]
+    async fn increment(&self, _: &str) -> Result<u64, StoreError> {
+        Err(StoreError::Failed)
     }
 }
 

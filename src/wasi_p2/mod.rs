@@ -4,11 +4,16 @@
 mod bindings;
 mod clocks;
 mod config;
+#[cfg(not(feature = "broker"))]
 mod error;
+#[cfg(not(feature = "broker"))]
 mod exports;
+#[cfg(feature = "broker")]
+mod incoming_http;
 mod keyvalue;
 mod outgoing_http;
 mod random;
+mod run;
 
 /// The host, which serves every port.
 struct Wasi;

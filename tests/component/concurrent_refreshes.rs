@@ -1,7 +1,7 @@
 //! Refreshes that take their time, and hosts that refresh the same account meanwhile.
 
 use crate::scenario::{Account, Scenario, assert_error, assert_token, case, secret};
-use host_test::{Credentials, Error, Reply, Source, Warning};
+use host_test::{Credentials, Error, Reply, Source};
 use std::time::Duration;
 
 case! {

@@ -8,11 +8,14 @@ use wasmtime::{Config, Engine};
 /// The most that a component may have, in bytes.
 const MAXIMUM_SIZE: usize = 200_000;
 
-fn interfaces(flavour: Flavour) -> (BTreeSet<String>, BTreeSet<String>) {
+/// The broker is the same, and speaks HTTP to its callers.
+const MAXIMUM_BROKER_SIZE: usize = 220_000;
+
+fn interfaces(component: &std::path::Path) -> (BTreeSet<String>, BTreeSet<String>) {
     let mut config = Config::new();
     config.wasm_component_model(true);
     let engine = Engine::new(&config).unwrap();
-    let component = Component::new(&engine, flavour.load().unwrap()).unwrap();
+    let component = Component::from_file(&engine, component).unwrap();
     let r#type = component.component_type();
     let imports = r#type.imports(&engine).map(|(name, _)| name.to_owned()).collect();
     let exports = r#type.exports(&engine).map(|(name, _)| name.to_owned()).collect();
@@ -31,18 +34,27 @@ fn assert_imports(flavour: Flavour, drafts: [&str; 2]) {
         "wasi:random/random@0.2.12",
     ];
     let expected: BTreeSet<String> = common.into_iter().chain(drafts).map(str::to_owned).collect();
-    let (imports, exports) = interfaces(flavour);
-    assert_eq!(imports, expected);
-    assert_eq!(exports, BTreeSet::from(["credwell:credentials/credentials@0.1.0".to_owned()]));
+    let atomics = drafts[0].replace("store", "atomics");
+    for (component, exported) in [
+        (flavour.path(), "credwell:credentials/credentials@0.1.0"),
+        (flavour.broker_path(), "wasi:http/incoming-handler@0.2.12"),
+    ] {
+        let (imports, exports) = interfaces(&component);
+        let is_broker = exported.starts_with("wasi:http");
+        let more = is_broker.then(|| atomics.clone());
+        let expected: BTreeSet<String> = expected.iter().cloned().chain(more).collect();
+        assert_eq!(imports, expected, "{}", component.display());
+        assert_eq!(exports, BTreeSet::from([exported.to_owned()]));
+    }
 }
 
 #[test]
-fn the_component_for_wasmtime_imports_this_and_nothing_else() {
+fn the_components_for_wasmtime_import_this_and_nothing_else() {
     assert_imports(Flavour::Wasmtime, ["wasi:keyvalue/store@0.2.0-draft", "wasi:config/store@0.2.0-rc.1"]);
 }
 
 #[test]
-fn the_component_for_spin_imports_this_and_nothing_else() {
+fn the_components_for_spin_import_this_and_nothing_else() {
     assert_imports(
         Flavour::Spin,
         ["wasi:keyvalue/store@0.2.0-draft2", "wasi:config/store@0.2.0-draft-2024-09-27"],
@@ -52,8 +64,12 @@ fn the_component_for_spin_imports_this_and_nothing_else() {
 #[test]
 fn the_components_are_small() {
     for flavour in Flavour::ALL {
-        let size = flavour.load().unwrap().len();
-        assert!(size < MAXIMUM_SIZE, "{flavour:?}: {size} bytes");
+        for (component, maximum) in
+            [(flavour.path(), MAXIMUM_SIZE), (flavour.broker_path(), MAXIMUM_BROKER_SIZE)]
+        {
+            let size = std::fs::read(&component).unwrap().len();
+            assert!(size < maximum, "{}: {size} bytes", component.display());
+        }
     }
 }
 
@@ -62,10 +78,13 @@ fn the_components_tell_nothing_of_the_machine_that_built_them() {
     let home = std::env::home_dir().unwrap();
     let workspace = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     for flavour in Flavour::ALL {
-        let component = flavour.load().unwrap();
-        for folder in [home.as_path(), workspace] {
-            let folder = folder.as_os_str().as_encoded_bytes();
-            assert!(!component.windows(folder.len()).any(|window| window == folder), "{flavour:?}");
+        for component in [flavour.path(), flavour.broker_path()] {
+            let bytes = std::fs::read(&component).unwrap();
+            for folder in [home.as_path(), workspace] {
+                let folder = folder.as_os_str().as_encoded_bytes();
+                let found = bytes.windows(folder.len()).any(|window| window == folder);
+                assert!(!found, "{}", component.display());
+            }
         }
     }
 }

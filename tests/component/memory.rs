@@ -3,11 +3,13 @@
 
 use crate::scenario::{ACCOUNT, Account, secret};
 use host_test::{
-    Capabilities, Clock, Configuration, Entropy, Flavour, MemoryKeyValue, MockUpstream, Outgoing,
+    Capabilities, Clock, Configuration, Entropy, Flavour, MemoryKeyValue, MockUpstream, Outgoing, Reply,
     START_UNIX_MS, TEST_API_KEY, TEST_ENCRYPTION_KEYS,
 };
+use serde_json::json;
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use wasmtime::component::{Component, Val};
 use wasmtime::{Config, Engine, LinearMemory, MemoryCreator, MemoryType};
 
@@ -90,15 +92,150 @@ unsafe impl MemoryCreator for Regions {
 }
 
 impl Regions {
-    fn find(&self, text: &[u8]) -> usize {
-        let found =
-            |region: &Arc<Region>| region.bytes().windows(text.len()).filter(|bytes| *bytes == text).count();
-        self.0.lock().unwrap().iter().map(found).sum()
+    /// The first of these texts that is anywhere in memory. One pass for all of them: there are megabytes to
+    /// search after each call.
+    fn find<'a>(&self, texts: &'a [(&'static str, Vec<u8>)]) -> Option<&'a str> {
+        let mut begins_one = [false; 256];
+        for (_, text) in texts {
+            begins_one[usize::from(text[0])] = true;
+        }
+        self.0.lock().unwrap().iter().find_map(|region| {
+            let bytes = region.bytes();
+            for (place, byte) in bytes.iter().enumerate() {
+                if begins_one[usize::from(*byte)] {
+                    let found = texts.iter().find(|(_, text)| bytes[place..].starts_with(text));
+                    if let Some((what, _)) = found {
+                        return Some(*what);
+                    }
+                }
+            }
+            None
+        })
     }
 }
 
-/// Calls a function of the component in one instance, and looks for what is left in memory after each call.
-async fn search(flavour: Flavour) {
+const FIRST_ACCESS_TOKEN: &str = "1-8d20f4b6c95e7a13";
+const SECOND_ACCESS_TOKEN: &str = "2-e37c91a05f4bd862";
+const REFRESH_TOKEN: &str = "r-56ba0e8d1297fc34";
+const CLIENT_SECRET: &str = "c-0f93d7e25a8146bc";
+const FIRST_OAUTH_TOKEN: &str = "o-b14e6a29d8f30c75";
+const SECOND_OAUTH_TOKEN: &str = "p-72c5f81e0d9a36b4";
+
+/// What the component authorizes itself with.
+struct Client {
+    settings: Vec<(&'static str, String)>,
+    secrets: Vec<(&'static str, String)>,
+    /// What the upstream answers when the component asks for an account for the first time.
+    fetch: Vec<Reply>,
+    /// And what it answers when the account is refreshed.
+    refresh: Vec<Reply>,
+}
+
+impl Client {
+    fn api_key() -> Self {
+        Self {
+            settings: vec![("credwell_api_key", TEST_API_KEY.to_owned())],
+            secrets: vec![("the API key", TEST_API_KEY.to_owned())],
+            fetch: vec![account(FIRST_ACCESS_TOKEN)],
+            refresh: vec![account(SECOND_ACCESS_TOKEN)],
+        }
+    }
+
+    /// Its first token is revoked before the refresh.
+    fn oauth() -> Self {
+        Self {
+            settings: vec![
+                ("credwell_request_form", "account".to_owned()),
+                ("credwell_oauth_client_id", "client".to_owned()),
+                ("credwell_oauth_client_secret", secret(CLIENT_SECRET)),
+            ],
+            secrets: vec![
+                ("the client's secret", secret(CLIENT_SECRET)),
+                ("the client's first token", secret(FIRST_OAUTH_TOKEN)),
+                ("the client's second token", secret(SECOND_OAUTH_TOKEN)),
+            ],
+            fetch: vec![oauth_token(FIRST_OAUTH_TOKEN), account(FIRST_ACCESS_TOKEN)],
+            refresh: vec![Reply::status(401), oauth_token(SECOND_OAUTH_TOKEN), account(SECOND_ACCESS_TOKEN)],
+        }
+    }
+
+    /// Half of each secret is enough to find it, and is found where the other half is overwritten.
+    fn halves_of_secrets(&self) -> Vec<(&'static str, Vec<u8>)> {
+        let digits = TEST_ENCRYPTION_KEYS.split_once(':').unwrap().1;
+        let key = (0..32).map(|n| u8::from_str_radix(&digits[2 * n..2 * n + 2], 16).unwrap()).collect();
+        let mut secrets = vec![
+            ("the first access token", secret(FIRST_ACCESS_TOKEN).into_bytes()),
+            ("the second access token", secret(SECOND_ACCESS_TOKEN).into_bytes()),
+            ("the refresh token", secret(REFRESH_TOKEN).into_bytes()),
+            ("the encryption key", key),
+            ("the encryption key's digits", digits.as_bytes().to_vec()),
+        ];
+        secrets.extend(self.secrets.iter().map(|(what, text)| (*what, text.clone().into_bytes())));
+        let halves = secrets.iter().flat_map(|(what, bytes)| {
+            let (half, other) = bytes.split_at(bytes.len() / 2);
+            [(*what, half.to_vec()), (*what, other.to_vec())]
+        });
+        halves.collect()
+    }
+
+    fn steps(self) -> Vec<Step> {
+        let get = || ("get-credentials", vec![string(ACCOUNT)]);
+        let refresh = || {
+            let rejected = Val::Option(Some(Box::new(string(&secret(FIRST_ACCESS_TOKEN)))));
+            ("refresh-credentials", vec![string(ACCOUNT), rejected])
+        };
+        let forget = ("forget-credentials", vec![string(ACCOUNT)]);
+        let none = Vec::new;
+        let steps = [
+            ("a failure without anything cached", 0, none(), get(), false),
+            ("a fetch", 0, self.fetch, get(), true),
+            ("an answer from the cache", 0, none(), get(), true),
+            ("a refresh", 0, self.refresh, refresh(), true),
+            ("a refresh that another caller has made", 0, none(), refresh(), true),
+            ("a fall-back on the cached token", 3550, none(), get(), true),
+            ("a failure with an expired token", 100, none(), get(), false),
+            ("forgetting", 0, none(), forget, true),
+        ];
+        let steps = steps.into_iter().map(|(name, after, replies, (function, arguments), succeeds)| Step {
+            name,
+            after: Duration::from_secs(after),
+            replies,
+            function,
+            arguments,
+            succeeds,
+        });
+        steps.collect()
+    }
+}
+
+/// A call, and what comes before it.
+struct Step {
+    name: &'static str,
+    after: Duration,
+    /// What the upstream answers; from then on it fails.
+    replies: Vec<Reply>,
+    function: &'static str,
+    arguments: Vec<Val>,
+    succeeds: bool,
+}
+
+fn string(text: &str) -> Val {
+    Val::String(text.to_owned())
+}
+
+fn account(access_token: &str) -> Reply {
+    let mut account = Account::oauth(access_token);
+    account.0["credentials"]["oauth_refresh_token"] = secret(REFRESH_TOKEN).into();
+    account.reply()
+}
+
+fn oauth_token(name: &str) -> Reply {
+    Reply::status(200)
+        .json(&json!({"access_token": secret(name), "token_type": "Bearer", "expires_in": 3600}))
+}
+
+/// Makes the calls in one instance, and looks for what is left in memory after each.
+async fn search(flavour: Flavour, client: Client) {
     let regions = Arc::new(Regions::default());
     let mut config = Config::new();
     config.consume_fuel(true).with_host_memory(Arc::clone(&regions) as Arc<dyn MemoryCreator>);
@@ -108,14 +245,15 @@ async fn search(flavour: Flavour) {
     let pre = host_test::linker(&engine, flavour).unwrap().instantiate_pre(&component).unwrap();
 
     let upstream = MockUpstream::new();
+    upstream.always(Reply::status(500));
+    let clock = Clock::new(START_UNIX_MS);
+    let configuration = Configuration::from_iter(client.settings.clone());
+    configuration.set("credwell_encryption_keys", TEST_ENCRYPTION_KEYS);
     let capabilities = Capabilities {
         outgoing: Outgoing::Mock(upstream.clone()),
         key_value: MemoryKeyValue::new(),
-        configuration: Configuration::from_iter([
-            ("credwell_api_key", TEST_API_KEY),
-            ("credwell_encryption_keys", TEST_ENCRYPTION_KEYS),
-        ]),
-        clock: Some(Clock::new(START_UNIX_MS)),
+        configuration,
+        clock: Some(clock.clone()),
         entropy: Some(Entropy::seeded(1)),
     };
     let mut store = host_test::store(&engine, &capabilities).unwrap();
@@ -123,49 +261,32 @@ async fn search(flavour: Flavour) {
     let interface =
         instance.get_export_index(&mut store, None, "credwell:credentials/credentials@0.1.0").unwrap();
 
-    let id = Val::String(ACCOUNT.to_owned());
-    let rejected = Val::Option(Some(Box::new(Val::String(secret("1")))));
-    for (function, arguments) in [
-        ("get-credentials", vec![id.clone()]),
-        ("get-credentials", vec![id.clone()]),
-        ("refresh-credentials", vec![id.clone(), rejected.clone()]),
-        ("refresh-credentials", vec![id.clone(), rejected]),
-        ("forget-credentials", vec![id]),
-    ] {
-        upstream.always(Account::oauth(if upstream.count() == 0 { "1" } else { "2" }).reply());
-        let export = instance.get_export_index(&mut store, Some(&interface), function).unwrap();
+    let secrets = client.halves_of_secrets();
+    for step in client.steps() {
+        clock.advance(step.after);
+        step.replies.into_iter().for_each(|reply| upstream.reply(reply));
+        let export = instance.get_export_index(&mut store, Some(&interface), step.function).unwrap();
         let call = instance.get_func(&mut store, export).unwrap();
         let mut results = [Val::Bool(false)];
-        call.call_async(&mut store, &arguments, &mut results).await.unwrap();
-        assert!(matches!(&results[0], Val::Result(Ok(_))), "{function}");
-
-        let key: Vec<u8> = (0..32)
-            .map(|n| u8::from_str_radix(&TEST_ENCRYPTION_KEYS[3 + 2 * n..5 + 2 * n], 16).unwrap())
-            .collect();
-        let digits = &TEST_ENCRYPTION_KEYS[3..];
-        for (what, text) in [
-            ("the first access token", secret("1").as_bytes()),
-            ("the second access token", secret("2").as_bytes()),
-            ("the refresh token", secret("refresh").as_bytes()),
-            ("the API key", TEST_API_KEY.as_bytes()),
-            ("the encryption key", &key),
-            ("half of the encryption key", &key[..16]),
-            ("the other half of it", &key[16..]),
-            ("the encryption key's digits", digits.as_bytes()),
-        ] {
-            assert_eq!(regions.find(text), 0, "after {function}, {flavour:?}: {what}");
-        }
+        call.call_async(&mut store, &step.arguments, &mut results).await.unwrap();
+        let succeeded = matches!(&results[0], Val::Result(Ok(_)));
+        assert_eq!(succeeded, step.succeeds, "{}, {flavour:?}", step.name);
+        assert_eq!(regions.find(&secrets), None, "after {}, {flavour:?}", step.name);
     }
     // The search would have found them: what isn't secret is there.
-    assert!(regions.find(b"application/json") > 0);
+    assert!(regions.find(&[("a content type", b"application/json".to_vec())]).is_some());
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_secret_is_left_in_memory_for_wasmtime() {
-    search(Flavour::Wasmtime).await;
+async fn a_client_with_an_api_key_leaves_no_secret_in_memory() {
+    for flavour in Flavour::ALL {
+        search(flavour, Client::api_key()).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_secret_is_left_in_memory_for_spin() {
-    search(Flavour::Spin).await;
+async fn an_oauth_client_leaves_no_secret_in_memory() {
+    for flavour in Flavour::ALL {
+        search(flavour, Client::oauth()).await;
+    }
 }

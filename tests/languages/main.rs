@@ -7,6 +7,8 @@
 mod example;
 mod install;
 mod server;
+#[path = "../support/install.rs"]
+mod support;
 
 use example::examples;
 use host_test::LocalUpstream;

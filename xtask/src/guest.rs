@@ -16,7 +16,7 @@ pub struct Guest {
     manifest: PathBuf,
     /// The package's name.
     package: String,
-    /// The flavour, which is the name of a Cargo feature and the end of the file's name.
+    /// The flavour: names of Cargo features with dashes between them, and the end of the file's name.
     flavour: Option<&'static str>,
 }
 
@@ -26,7 +26,9 @@ pub fn all(root: &Path) -> Result<Vec<Guest>> {
     let package = package_name(&manifest)?;
     let mut guests = vec![
         Guest { manifest: manifest.clone(), package: package.clone(), flavour: None },
-        Guest { manifest, package, flavour: Some("spin") },
+        Guest { manifest: manifest.clone(), package: package.clone(), flavour: Some("spin") },
+        Guest { manifest: manifest.clone(), package: package.clone(), flavour: Some("broker") },
+        Guest { manifest, package, flavour: Some("broker-spin") },
     ];
     for manifest in example_manifests(root)? {
         let package = package_name(&manifest)?;
@@ -86,7 +88,7 @@ impl Guest {
         command.arg("--manifest-path").arg(&self.manifest);
         command.arg("--target-dir").arg(target_directory(root));
         if let Some(flavour) = self.flavour {
-            command.args(["--features", flavour]);
+            command.args(["--features", &flavour.replace('-', ",")]);
         }
     }
 

@@ -31,7 +31,7 @@ fn spin_limit(key: &str, value: &[u8]) -> Result<(), KeyValueFailure> {
 
 // The drafts agree on what the component uses, but each has types of its own.
 macro_rules! serve {
-    ($draft:ident, $limit:ident) => {
+    ($draft:ident, $limit:ident, $number:ty) => {
         impl From<KeyValueFailure> for $draft::store::Error {
             fn from(failure: KeyValueFailure) -> Self {
                 match failure {
@@ -97,11 +97,30 @@ macro_rules! serve {
                 Ok(())
             }
         }
+
+        impl $draft::atomics::Host for State {
+            async fn increment(
+                &mut self,
+                bucket: Resource<Bucket>,
+                key: String,
+                delta: $number,
+            ) -> wasmtime::Result<Result<$number, $draft::store::Error>> {
+                let Bucket(bucket) = self.table.get(&bucket)?;
+                if let Err(failure) = $limit(&key, &[]) {
+                    return Ok(Err(failure.into()));
+                }
+                let sum = self.key_value.increment(bucket, key, delta.try_into()?).await;
+                Ok(match sum {
+                    Ok(sum) => Ok(sum.try_into()?),
+                    Err(failure) => Err(failure.into()),
+                })
+            }
+        }
     };
 }
 
-serve!(keyvalue0_2_0_draft, no_limit);
-serve!(keyvalue0_2_0_draft2, spin_limit);
+serve!(keyvalue0_2_0_draft, no_limit, u64);
+serve!(keyvalue0_2_0_draft2, spin_limit, i64);
 
 #[cfg(test)]
 mod tests {

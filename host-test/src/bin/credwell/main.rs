@@ -1,6 +1,8 @@
-//! Runs the component once for each account and shows what it answers, without showing a secret.
+//! Runs the component once for each account and shows what it answers, without showing a secret. Or serves the
+//! HTTP broker.
 
 mod report;
+mod serve;
 mod settings;
 
 use host_test::{
@@ -15,11 +17,15 @@ use wasmtime_wasi::Rng;
 
 const HELP: &str = "\
 Usage: credwell [ACCOUNT_ID]...
+       credwell serve [ADDRESS]
 
-Runs the credentials component on wasmtime. Asks twice for each account, so the second answer shows
-the cache. Tokens are never shown whole.
+The first runs the credentials component on wasmtime. It asks twice for each account, so the second
+answer shows the cache. Tokens are never shown whole.
 
-Without anything set it starts an upstream with sample accounts on this machine and asks that.
+The second serves the HTTP broker on ADDRESS [default: 127.0.0.1:8080; port 0: any that is free] until
+SIGTERM or SIGINT. It speaks no TLS.
+
+Without anything set both start an upstream with sample accounts on this machine and ask that.
 
 Options:
   --help     Show this text
@@ -33,9 +39,19 @@ Environment:
   CREDWELL_ENCRYPTION_KEYS  Keys for the cache, id:64-hex-digits [default: a random one]
   CREDWELL_COMPONENTS       Folder of the built components [default: target/components]
 
+Environment of serve, where CREDWELL_ACCOUNT_IDS means nothing:
+  CREDWELL_BROKER_MODE             pass-through: callers bring API keys of their own, and CREDWELL_API_KEY
+                                   must not be set; managed: they bring tokens, and it must. With a mode
+                                   the real upstream is asked
+  CREDWELL_BROKER_TOKENS           Callers' tokens in managed mode, separated by commas
+  CREDWELL_BROKER_TOKENS_FILE      File that holds the tokens, in place of CREDWELL_BROKER_TOKENS
+  CREDWELL_BROKER_ACCOUNTS         Accounts in managed mode, separated by commas, or * for all
+  CREDWELL_BROKER_RECHECK_SECONDS  Time between checks of a caller's key in pass-through mode [default: 300]
+
 The API key is no argument because other users of a machine see the arguments of its processes.
 
-Exit status: 0 all accounts were answered, 1 an account or the run failed, 2 wrong usage.
+Exit status: 0 all accounts were answered, or the server was told to end; 1 an account, the run or the
+server failed; 2 wrong usage.
 ";
 
 #[tokio::main]
@@ -58,6 +74,7 @@ async fn main() -> ExitCode {
         }
         Request::Samples => ask_samples().await,
         Request::Accounts(settings) => ask_accounts(settings).await,
+        Request::Serve(settings) => serve::serve(settings).await.map(|()| true),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -145,5 +162,6 @@ fn requests(count: usize) -> String {
 
 /// Unlike `print!` it doesn't panic when the reader, for example `head`, has seen enough.
 fn print(text: &str) {
-    _ = std::io::stdout().write_all(text.as_bytes());
+    let mut output = std::io::stdout();
+    _ = output.write_all(text.as_bytes()).and_then(|()| output.flush());
 }

@@ -1,8 +1,12 @@
 //! What the command is asked to do, from its arguments and its environment.
 
+mod environment;
+pub mod serve;
+
 use anyhow::{Context, bail, ensure};
+use environment::{Environment, authority};
+use serve::ServeSettings;
 use std::ffi::OsString;
-use std::path::Path;
 
 const DEFAULT_BASE_URL: &str = "https://api.pipedream.com";
 
@@ -15,6 +19,8 @@ pub enum Request {
     Samples,
     /// Ask the real upstream.
     Accounts(Settings),
+    /// Serve the HTTP broker.
+    Serve(ServeSettings),
 }
 
 /// Whom to ask for what. It holds the API key, hence no `Debug` that shows it.
@@ -43,41 +49,43 @@ impl Request {
         arguments: impl IntoIterator<Item = OsString>,
         environment: impl Fn(&str) -> Option<OsString>,
     ) -> anyhow::Result<Self> {
-        let mut account_ids = Vec::new();
+        let mut words = Vec::new();
         for argument in arguments {
             match argument.to_str().context("an argument is no Unicode text")? {
                 "--help" | "-h" => return Ok(Self::Help),
                 "--version" | "-V" => return Ok(Self::Version),
                 option if option.starts_with('-') => bail!("there is no option {option:?}"),
-                account_id => account_ids.push(account_id.to_owned()),
+                word => words.push(word.to_owned()),
             }
         }
+        let environment = Environment(environment);
+        match words.split_first() {
+            Some((command, arguments)) if command == "serve" => {
+                ServeSettings::read(arguments, &environment).map(Self::Serve)
+            }
+            _ => Self::read_accounts(words, &environment),
+        }
+    }
 
-        let variable = |name: &str| -> anyhow::Result<Option<String>> {
-            let value = environment(name).filter(|value| !value.is_empty());
-            let value = value.map(OsString::into_string).transpose();
-            value.map_err(|_| anyhow::anyhow!("{name} is no Unicode text"))
-        };
-        if let Some(listed) = variable("CREDWELL_ACCOUNT_IDS")? {
+    fn read_accounts<Lookup: Fn(&str) -> Option<OsString>>(
+        mut account_ids: Vec<String>,
+        environment: &Environment<Lookup>,
+    ) -> anyhow::Result<Self> {
+        if let Some(listed) = environment.text("CREDWELL_ACCOUNT_IDS")? {
             ensure!(account_ids.is_empty(), "accounts are both in CREDWELL_ACCOUNT_IDS and arguments");
             let listed = listed.split(',').map(str::trim).filter(|account_id| !account_id.is_empty());
             account_ids = listed.map(str::to_owned).collect();
         }
-        let base_url = variable("CREDWELL_BASE_URL")?;
-        let encryption_keys = variable("CREDWELL_ENCRYPTION_KEYS")?;
-        let api_key = match (variable("CREDWELL_API_KEY")?, variable("CREDWELL_API_KEY_FILE")?) {
-            (Some(_), Some(_)) => bail!("set one of CREDWELL_API_KEY and CREDWELL_API_KEY_FILE, not both"),
-            (Some(api_key), None) => api_key,
-            (None, Some(file)) => read_key(Path::new(&file))?,
-            (None, None) => {
-                let is_bare = account_ids.is_empty() && base_url.is_none() && encryption_keys.is_none();
-                ensure!(
-                    is_bare,
-                    "there is no API key: set CREDWELL_API_KEY, or CREDWELL_API_KEY_FILE to the name of a \
-                     file that holds it"
-                );
-                return Ok(Self::Samples);
-            }
+        let base_url = environment.text("CREDWELL_BASE_URL")?;
+        let encryption_keys = environment.text("CREDWELL_ENCRYPTION_KEYS")?;
+        let Some(api_key) = environment.secret("CREDWELL_API_KEY")? else {
+            let is_bare = account_ids.is_empty() && base_url.is_none() && encryption_keys.is_none();
+            ensure!(
+                is_bare,
+                "there is no API key: set CREDWELL_API_KEY, or CREDWELL_API_KEY_FILE to the name of a file \
+                 that holds it"
+            );
+            return Ok(Self::Samples);
         };
         ensure!(
             !account_ids.is_empty(),
@@ -85,18 +93,9 @@ impl Request {
         );
 
         let base_url = base_url.unwrap_or_else(|| DEFAULT_BASE_URL.to_owned());
-        let uri: http::Uri = base_url.parse().context("CREDWELL_BASE_URL is no URL")?;
-        let authority = uri.authority().context("CREDWELL_BASE_URL names no host")?.to_string();
+        let authority = authority("CREDWELL_BASE_URL", &base_url)?;
         Ok(Self::Accounts(Settings { api_key, base_url, authority, encryption_keys, account_ids }))
     }
-}
-
-fn read_key(file: &Path) -> anyhow::Result<String> {
-    let text = std::fs::read_to_string(file)
-        .with_context(|| format!("CREDWELL_API_KEY_FILE: can't read {}", file.display()))?;
-    let key = text.trim();
-    ensure!(!key.is_empty(), "CREDWELL_API_KEY_FILE: {} is empty", file.display());
-    Ok(key.to_owned())
 }
 
 #[cfg(test)]

@@ -1,0 +1,133 @@
+//! The broker's own settings: who may ask, and for what.
+
+use super::caller::Caller;
+use super::problem::Problem;
+use crate::account_id::AccountId;
+use crate::configuration::ConfigurationError::{self, Malformed, Missing, Unused};
+use crate::secret::{self, ExposeSecret, SecretString};
+use crate::settings::Settings;
+use core::time::Duration;
+
+/// The broker's names, beside those of [`crate::configuration::NAMES`].
+pub const NAMES: [&str; 4] = [
+    "credwell_broker_mode",
+    "credwell_broker_tokens",
+    "credwell_broker_accounts",
+    "credwell_broker_recheck_seconds",
+];
+
+/// The shortest token that a caller can have, in bytes: 32 hexadecimal digits are 128 bits.
+const SHORTEST_TOKEN: usize = 32;
+
+/// Who may ask, and for what.
+#[derive(Debug)]
+pub enum BrokerSettings {
+    /// A caller brings an API key of its own, and gets what the upstream gives for that key.
+    PassThrough {
+        /// After how long the upstream has to be asked again whether the key may still read an account.
+        recheck: Duration,
+    },
+    /// A caller brings one of these tokens, and gets these accounts with the configured key.
+    Managed {
+        /// The tokens.
+        tokens: Vec<SecretString>,
+        /// The accounts; none: all.
+        accounts: Option<Vec<AccountId>>,
+    },
+}
+
+impl BrokerSettings {
+    /// Takes the broker's settings.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with them.
+    pub fn take(settings: &mut Settings) -> Result<Self, ConfigurationError> {
+        let mode = settings.take("credwell_broker_mode");
+        let tokens = settings.take_secret("credwell_broker_tokens");
+        let accounts = settings.take("credwell_broker_accounts");
+        let recheck = settings.take_seconds("credwell_broker_recheck_seconds")?;
+
+        let name = "credwell_broker_mode";
+        let expected = "pass-through for callers with an API key of their own, or managed for callers with a broker token";
+        match mode.as_deref() {
+            Some("pass-through") => {
+                let expected = "remove it, or set credwell_broker_mode to managed";
+                if tokens.is_some() {
+                    return Err(Unused { name: "credwell_broker_tokens", expected });
+                }
+                if accounts.is_some() {
+                    return Err(Unused { name: "credwell_broker_accounts", expected });
+                }
+                Ok(Self::PassThrough { recheck: recheck.unwrap_or(Duration::from_secs(300)) })
+            }
+            Some("managed") => {
+                if recheck.is_some() {
+                    let expected = "remove it, or set credwell_broker_mode to pass-through";
+                    return Err(Unused { name: "credwell_broker_recheck_seconds", expected });
+                }
+                Ok(Self::Managed { tokens: take_tokens(tokens)?, accounts: take_accounts(accounts)? })
+            }
+            Some(_) => Err(Malformed { name, expected }),
+            None => Err(Missing { name, expected }),
+        }
+    }
+
+    /// Who a caller with this token is.
+    ///
+    /// # Errors
+    /// [`Problem::Unauthenticated`] if it is nobody.
+    pub fn identify(&self, bearer: &SecretString) -> Result<Caller, Problem> {
+        match self {
+            Self::PassThrough { .. } => Ok(Caller::OfTheUpstream),
+            Self::Managed { tokens, .. } => {
+                // All are compared: the time tells neither which one it was nor how far it was right.
+                let known = tokens.iter().fold(false, |known, token| known | secret::same(token, bearer));
+                if known { Ok(Caller::OfTheBroker) } else { Err(Problem::Unauthenticated) }
+            }
+        }
+    }
+
+    /// Lets a caller have an account.
+    ///
+    /// # Errors
+    /// [`Problem::NotAllowed`] if the account is not among those that callers may have.
+    pub fn allow(&self, account_id: &AccountId) -> Result<(), Problem> {
+        match self {
+            Self::Managed { accounts: Some(accounts), .. } if !accounts.contains(account_id) => {
+                Err(Problem::NotAllowed)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// See [`crate::freshness::RefreshPolicy`].
+    pub fn recheck(&self) -> Option<Duration> {
+        match self {
+            Self::PassThrough { recheck } => Some(*recheck),
+            Self::Managed { .. } => None,
+        }
+    }
+}
+
+fn take_tokens(tokens: Option<SecretString>) -> Result<Vec<SecretString>, ConfigurationError> {
+    let name = "credwell_broker_tokens";
+    let expected = "tokens of at least 32 visible ASCII characters, separated by commas";
+    let tokens = tokens.ok_or(Missing { name, expected })?;
+    let tokens: Vec<SecretString> =
+        tokens.expose_secret().split(',').map(|token| token.trim_ascii().into()).collect();
+    let is_token =
+        |token: &SecretString| token.expose_secret().len() >= SHORTEST_TOKEN && secret::can_be_sent(token);
+    if tokens.iter().all(is_token) { Ok(tokens) } else { Err(Malformed { name, expected }) }
+}
+
+fn take_accounts(accounts: Option<String>) -> Result<Option<Vec<AccountId>>, ConfigurationError> {
+    let name = "credwell_broker_accounts";
+    let expected = "the ids of the accounts that callers may have, separated by commas, or * for all";
+    match accounts.ok_or(Missing { name, expected })?.trim_ascii() {
+        "*" => Ok(None),
+        ids => {
+            let ids = ids.split(',').map(|id| AccountId::parse(id.trim_ascii()));
+            ids.collect::<Result<_, _>>().map(Some).map_err(|_| Malformed { name, expected })
+        }
+    }
+}

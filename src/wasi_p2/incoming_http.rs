@@ -1,0 +1,93 @@
+//! The exported interface `wasi:http/incoming-handler`, over the broker.
+
+use super::Wasi;
+use super::bindings::incoming_handler::Guest;
+use super::run::run;
+use crate::broker::answer::Answer;
+use crate::broker::{self, MAXIMUM_REQUEST_BODY};
+use crate::secret::{ExposeSecret, SecretSlice, SecretString};
+use wasi::http::types::{
+    ErrorCode, Fields, IncomingRequest, Method, OutgoingBody, OutgoingResponse, ResponseOutparam,
+};
+use wasi::io::streams::StreamError;
+
+struct Component;
+
+super::bindings::export!(Component with_types_in super::bindings);
+
+impl Guest for Component {
+    fn handle(request: IncomingRequest, response: ResponseOutparam) {
+        let answer = run(broker::answer(&Wasi, &incoming_request(&request)));
+        send(answer, response);
+    }
+}
+
+fn incoming_request(request: &IncomingRequest) -> broker::IncomingRequest {
+    let headers = request.headers();
+    // A header that comes twice could be read in two ways, by us and by what stands in front.
+    let header = |name: &str| {
+        let mut values = headers.get(name).into_iter();
+        let value = values.next().filter(|_| values.next().is_none())?;
+        String::from_utf8(value).ok()
+    };
+    broker::IncomingRequest {
+        method: method(request.method()),
+        path_with_query: request.path_with_query().unwrap_or_default(),
+        authorization: header("authorization").map(SecretString::from),
+        cache_control: header("cache-control"),
+        body: read_body(request),
+    }
+}
+
+fn method(method: Method) -> String {
+    match method {
+        Method::Get => "GET",
+        Method::Head => "HEAD",
+        Method::Post => "POST",
+        Method::Put => "PUT",
+        Method::Delete => "DELETE",
+        Method::Connect => "CONNECT",
+        Method::Options => "OPTIONS",
+        Method::Trace => "TRACE",
+        Method::Patch => "PATCH",
+        Method::Other(name) => return name,
+    }
+    .to_owned()
+}
+
+/// Reads the body as far as it is allowed. One that breaks off counts as empty: its sender is gone.
+fn read_body(request: &IncomingRequest) -> Option<SecretSlice<u8>> {
+    let Ok(body) = request.consume() else { return Some(SecretSlice::default()) };
+    let Ok(stream) = body.stream() else { return Some(SecretSlice::default()) };
+    let mut bytes = Vec::new();
+    loop {
+        match stream.blocking_read(MAXIMUM_REQUEST_BODY as u64) {
+            Ok(chunk) if bytes.len() + chunk.len() > MAXIMUM_REQUEST_BODY => return None,
+            Ok(chunk) => bytes.extend_from_slice(&chunk),
+            Err(StreamError::Closed) => return Some(bytes.into()),
+            Err(StreamError::LastOperationFailed(_)) => return Some(SecretSlice::default()),
+        }
+    }
+}
+
+/// Sends an answer. A caller that has gone is not an error.
+fn send(answer: Answer, response: ResponseOutparam) {
+    let headers: Vec<_> =
+        answer.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into_bytes())).collect();
+    let Ok(headers) = Fields::from_list(&headers) else {
+        return ResponseOutparam::set(response, Err(ErrorCode::InternalError(None)));
+    };
+    let outgoing = OutgoingResponse::new(headers);
+    let (Ok(()), Ok(body)) = (outgoing.set_status_code(answer.status), outgoing.body()) else {
+        return ResponseOutparam::set(response, Err(ErrorCode::InternalError(None)));
+    };
+    ResponseOutparam::set(response, Ok(outgoing));
+    let Ok(stream) = body.write() else { return };
+    for chunk in answer.body.expose_secret().chunks(4096) {
+        if stream.blocking_write_and_flush(chunk).is_err() {
+            return;
+        }
+    }
+    drop(stream);
+    let _ = OutgoingBody::finish(body, None);
+}

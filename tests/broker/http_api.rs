@@ -1,0 +1,128 @@
+//! The HTTP API.
+
+use crate::scenario::{ACCOUNT, CALLERS_KEY, account, case};
+use host_test::Reply;
+use serde_json::json;
+use std::time::Duration;
+
+case! {
+    /// The upstream's own shape, from the upstream and then from the cache, and where it came from.
+    async fn the_answer_is_the_upstreams(scenario, pass_through) {
+        scenario.upstream.reply(account("one"));
+        let first = scenario.get(CALLERS_KEY).await;
+        assert_eq!(first.status, 200);
+        assert_eq!(first.json(), json!({"data": {
+            "id": "apn_EOhwvQr",
+            "credentials": {"oauth_access_token": "one", "custom": [1, "two"]},
+            "expires_at": "2026-01-01T01:00:00.000Z",
+            "app": {"name_slug": "slack"},
+        }}));
+        assert_eq!(first.header("content-type"), Some("application/json"));
+        assert_eq!(first.header("cache-control"), Some("no-store"));
+        assert_eq!(first.header("age"), Some("0"));
+        assert_eq!(first.header("cache-status"), Some("credwell; fwd=miss; ttl=3600"));
+        assert_eq!(first.header("etag"), None);
+
+        scenario.clock.advance(Duration::from_secs(100));
+        let second = scenario.get(CALLERS_KEY).await;
+        assert_eq!(second.body, first.body);
+        assert_eq!(second.header("age"), Some("100"));
+        assert_eq!(second.header("cache-status"), Some("credwell; hit; ttl=3500"));
+        assert_eq!(scenario.upstream.count(), 1);
+    }
+}
+
+case! {
+    async fn no_cache_forces_a_refresh(scenario, pass_through) {
+        scenario.upstream.reply(account("one"));
+        scenario.upstream.reply(account("two"));
+        scenario.get(CALLERS_KEY).await;
+        let headers = [("authorization", "Bearer pd_callers_key_7c1d"), ("cache-control", "max-age=0, no-cache")];
+        let forced = scenario.send("GET", ACCOUNT, &headers, "").await;
+        assert_eq!(forced.token(), "two");
+        assert_eq!(forced.header("cache-status"), Some("credwell; fwd=request; ttl=3600"));
+        assert_eq!(scenario.get(CALLERS_KEY).await.token(), "two");
+    }
+}
+
+case! {
+    /// With the same rule as the call of the WIT interface: of later callers none fetches.
+    async fn a_rejected_token_is_replaced_once(scenario, pass_through) {
+        scenario.upstream.reply(account("one"));
+        scenario.upstream.reply(account("two"));
+        scenario.get(CALLERS_KEY).await;
+        for _ in 0..5 {
+            let refreshed = scenario.refresh(CALLERS_KEY, r#"{"rejected": "one"}"#).await;
+            assert_eq!((refreshed.status, refreshed.token()), (200, json!("two")));
+        }
+        assert_eq!(scenario.upstream.count(), 2);
+        // Without a token it is fetched whatever the cache holds.
+        scenario.upstream.reply(account("three"));
+        assert_eq!(scenario.refresh(CALLERS_KEY, "").await.token(), "three");
+    }
+}
+
+case! {
+    async fn what_went_wrong_on_the_way_is_in_the_cache_status(scenario, pass_through) {
+        scenario.upstream.reply(account("one"));
+        scenario.get(CALLERS_KEY).await;
+        scenario.upstream.reply(account("one"));
+        let unchanged = scenario.refresh(CALLERS_KEY, r#"{"rejected": "one"}"#).await;
+        assert_eq!(unchanged.header("cache-status"), Some("credwell; fwd=request; ttl=3600; detail=token-unchanged"));
+        scenario.key_value.remove_bucket("default");
+        scenario.upstream.reply(account("two"));
+        let degraded = scenario.get(CALLERS_KEY).await;
+        assert_eq!(degraded.header("cache-status"), Some("credwell; fwd=miss; ttl=3600; detail=cache-degraded"));
+    }
+}
+
+case! {
+    async fn delete_forgets(scenario, pass_through) {
+        scenario.upstream.reply(account("one"));
+        scenario.upstream.reply(account("two"));
+        scenario.get(CALLERS_KEY).await;
+        let headers = [("authorization", "Bearer pd_callers_key_7c1d")];
+        let deleted = scenario.send("DELETE", ACCOUNT, &headers, "").await;
+        assert_eq!((deleted.status, deleted.body.len()), (204, 0));
+        assert!(scenario.key_value.entries().is_empty());
+        assert_eq!(scenario.get(CALLERS_KEY).await.token(), "two");
+    }
+}
+
+case! {
+    async fn head_is_get_without_the_body(scenario, pass_through) {
+        scenario.upstream.reply(account("one"));
+        let headers = [("authorization", "Bearer pd_callers_key_7c1d")];
+        let head = scenario.send("HEAD", ACCOUNT, &headers, "").await;
+        assert_eq!((head.status, head.body.len()), (200, 0));
+        assert_eq!(head.header("content-type"), Some("application/json"));
+        assert_eq!(head.header("cache-status"), Some("credwell; fwd=miss; ttl=3600"));
+        let refused = scenario.send("HEAD", ACCOUNT, &[], "").await;
+        assert_eq!((refused.status, refused.body.len()), (401, 0));
+    }
+}
+
+case! {
+    /// Neither needs a key, and neither asks the upstream.
+    async fn options_and_health(scenario, pass_through) {
+        let options = scenario.send("OPTIONS", ACCOUNT, &[], "").await;
+        assert_eq!((options.status, options.header("allow")), (204, Some("GET, HEAD, DELETE, OPTIONS")));
+        let health = scenario.send("GET", "/healthz", &[], "").await;
+        assert_eq!((health.status, health.json()), (200, json!({"status": "ok"})));
+        assert_eq!(scenario.send("HEAD", "/healthz", &[], "").await.status, 200);
+        assert_eq!(scenario.upstream.count(), 0);
+        assert!(scenario.key_value.operations().is_empty());
+    }
+}
+
+case! {
+    async fn a_large_account_is_passed_on_whole(scenario, pass_through) {
+        let note = "é".repeat(200_000);
+        scenario.upstream.reply(Reply::status(200).json(&json!({"data": {
+            "credentials": {"oauth_access_token": "one"}, "note": note,
+        }})));
+        for _ in 0..2 {
+            assert_eq!(scenario.get(CALLERS_KEY).await.json()["data"]["note"], note.as_str());
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The built HTTP broker, in wasmtime, on a host that the tests control. Each case runs in both flavours.
+
+mod callers;
+mod configuration;
+mod http_api;
+mod problems;
+mod scenario;
+mod single_flight;

@@ -1,0 +1,158 @@
+//! What the cases are written with.
+
+use bytes::Bytes;
+use host_test::{
+    Broker, Capabilities, Clock, Configuration, Entropy, Flavour, MemoryKeyValue, MockUpstream, Outgoing,
+    Reply, START_UNIX_MS, TEST_ENCRYPTION_KEYS,
+};
+use http::{HeaderMap, Request};
+use http_body_util::{BodyExt, Full};
+use serde_json::{Value, json};
+use std::sync::LazyLock;
+
+/// The account that most cases ask for.
+pub const ACCOUNT: &str = "/v1/accounts/apn_EOhwvQr/credentials";
+
+/// An API key that a caller brings along.
+pub const CALLERS_KEY: &str = "pd_callers_key_7c1d";
+
+/// A token that the broker of the managed cases knows.
+pub const BROKER_TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+/// Defines a test for each flavour from one case.
+macro_rules! case {
+    ($(#[$attribute:meta])* async fn $name:ident($scenario:ident, $mode:ident) $body:block) => {
+        mod $name {
+            #[allow(unused_imports, reason = "not every case needs what its module does")]
+            use super::*;
+
+            async fn case(flavour: host_test::Flavour) {
+                let $scenario = $crate::scenario::Scenario::$mode(flavour);
+                $body
+            }
+
+            $(#[$attribute])*
+            #[tokio::test(start_paused = true)]
+            async fn wasmtime() {
+                case(host_test::Flavour::Wasmtime).await;
+            }
+
+            $(#[$attribute])*
+            #[tokio::test(start_paused = true)]
+            async fn spin() {
+                case(host_test::Flavour::Spin).await;
+            }
+        }
+    };
+}
+pub(crate) use case;
+
+/// A broker and its host.
+pub struct Scenario {
+    broker: &'static Broker,
+    capabilities: Capabilities,
+    pub upstream: MockUpstream,
+    pub key_value: MemoryKeyValue,
+    pub clock: Clock,
+    pub configuration: Configuration,
+}
+
+/// A response as the caller sees it.
+#[derive(Debug)]
+pub struct Response {
+    pub status: u16,
+    headers: HeaderMap,
+    pub body: Bytes,
+}
+
+impl Response {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    pub fn token(&self) -> Value {
+        self.json()["data"]["credentials"]["oauth_access_token"].clone()
+    }
+}
+
+impl Scenario {
+    pub fn pass_through(flavour: Flavour) -> Self {
+        Self::new(flavour, [("credwell_broker_mode", "pass-through")])
+    }
+
+    pub fn managed(flavour: Flavour) -> Self {
+        Self::new(
+            flavour,
+            [
+                ("credwell_broker_mode", "managed"),
+                ("credwell_broker_tokens", &format!("{}, {BROKER_TOKEN}", "f".repeat(32))),
+                ("credwell_broker_accounts", "apn_EOhwvQr, apn_other"),
+                ("credwell_api_key", "pd_brokers_key"),
+            ],
+        )
+    }
+
+    fn new<const N: usize>(flavour: Flavour, settings: [(&str, &str); N]) -> Self {
+        static BROKERS: [LazyLock<Broker>; 2] = [
+            LazyLock::new(|| Broker::new(Flavour::Wasmtime).expect("the broker is built")),
+            LazyLock::new(|| Broker::new(Flavour::Spin).expect("the broker is built")),
+        ];
+        let upstream = MockUpstream::new();
+        let configuration = Configuration::from_iter([("credwell_encryption_keys", TEST_ENCRYPTION_KEYS)]);
+        settings.into_iter().for_each(|(name, value)| configuration.set(name, value));
+        let (key_value, clock) = (MemoryKeyValue::new(), Clock::new(START_UNIX_MS));
+        let capabilities = Capabilities {
+            outgoing: Outgoing::Mock(upstream.clone()),
+            key_value: key_value.clone(),
+            configuration: configuration.clone(),
+            clock: Some(clock.clone()),
+            entropy: Some(Entropy::seeded(0)),
+        };
+        let broker = &BROKERS[usize::from(flavour == Flavour::Spin)];
+        Self { broker, capabilities, upstream, key_value, clock, configuration }
+    }
+
+    /// Sends a request with these headers.
+    pub async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Response {
+        let mut request = Request::builder().method(method).uri(format!("http://broker.example{path}"));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::new(body.into())).expect("the case's request is well formed");
+        let response = self.broker.handle(&self.capabilities, request).await.expect("the broker answers");
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.expect("the body is whole").to_bytes();
+        Response { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
+    /// Asks for the account with this token.
+    pub async fn get(&self, bearer: &str) -> Response {
+        self.send("GET", ACCOUNT, &[("authorization", &format!("Bearer {bearer}"))], "").await
+    }
+
+    /// Reports a token that an app has rejected.
+    pub async fn refresh(&self, bearer: &str, body: &str) -> Response {
+        let path = format!("{ACCOUNT}/refresh");
+        self.send("POST", &path, &[("authorization", &format!("Bearer {bearer}"))], body.to_owned()).await
+    }
+}
+
+/// The upstream's answer for an account that expires an hour after the start, with this token.
+pub fn account(token: &str) -> Reply {
+    Reply::status(200).json(&json!({"data": {
+        "id": "apn_EOhwvQr",
+        "credentials": {"oauth_access_token": token, "custom": [1, "two"]},
+        "expires_at": "2026-01-01T01:00:00.000Z",
+        "app": {"name_slug": "slack"},
+    }}))
+}

@@ -1,0 +1,156 @@
+//! The snippets of Pipedream's page on its credentials API, each with what it takes to run it.
+
+use crate::support;
+use anyhow::Context;
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+
+/// A snippet as it stands on the page, and what is around it.
+pub struct Snippet {
+    pub name: &'static str,
+    pub language: Language,
+    text: &'static str,
+    /// What comes before the snippet, on lines of its own.
+    before: &'static str,
+    /// What comes after it: most of the snippets print nothing.
+    after: &'static str,
+}
+
+/// What a snippet is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    Shell,
+    Node,
+    Python,
+}
+
+/// What a program left behind.
+#[derive(Debug)]
+pub struct Outcome {
+    pub status: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// The page's tabs, in its order.
+pub const SNIPPETS: [Snippet; 5] = [
+    Snippet {
+        name: "Pipedream (Node.js)",
+        language: Language::Node,
+        text: include_str!("snippets/pipedream-node.js"),
+        before: "let component; const defineComponent = (defined) => (component = defined);",
+        // `accoundId` is how the page spells it in its URL.
+        after: "
+            const props = {
+              pipedream: { $auth: { api_key: '<PIPEDREAM_API_KEY>' } },
+              accoundId: '<ACCOUNT_ID>',
+            };
+            const answer = await component.run.call(props, { steps: {}, $: {} });
+            console.log(JSON.stringify(answer));
+        ",
+    },
+    Snippet {
+        name: "Pipedream (Python)",
+        language: Language::Python,
+        text: include_str!("snippets/pipedream-python.py"),
+        before: "",
+        after: "
+import json, types
+pd = types.SimpleNamespace(inputs={'pipedream': {'$auth': {'api_key': '<PIPEDREAM_API_KEY>'}}})
+print(json.dumps(handler(pd)))
+",
+    },
+    Snippet {
+        name: "cURL",
+        language: Language::Shell,
+        text: include_str!("snippets/curl.sh"),
+        before: "",
+        after: "",
+    },
+    Snippet {
+        name: "Node.js v20",
+        language: Language::Node,
+        text: include_str!("snippets/node.js"),
+        before: "",
+        after: "console.log(JSON.stringify({ data }));",
+    },
+    Snippet {
+        name: "Python 3.12",
+        language: Language::Python,
+        text: include_str!("snippets/python.py"),
+        before: "",
+        after: "import json; print(json.dumps(data))",
+    },
+];
+
+/// The snippets that this machine can run.
+pub fn snippets() -> impl Iterator<Item = (&'static Snippet, &'static PathBuf)> {
+    SNIPPETS.iter().filter_map(|snippet| {
+        let program = support::installed(snippet.name, snippet.language.program())?;
+        Some((snippet, program))
+    })
+}
+
+impl Language {
+    fn program(self) -> &'static anyhow::Result<PathBuf> {
+        static SHELL: LazyLock<anyhow::Result<PathBuf>> = LazyLock::new(|| {
+            support::succeed(Command::new("curl").arg("--version"))?;
+            Ok("sh".into())
+        });
+        static NODE: LazyLock<anyhow::Result<PathBuf>> = LazyLock::new(|| {
+            support::succeed(Command::new("node").args(["--eval", "fetch"]))
+                .context("Node.js is older than 18")?;
+            Ok("node".into())
+        });
+        static PYTHON: LazyLock<anyhow::Result<PathBuf>> = LazyLock::new(|| {
+            let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/requirements.txt");
+            support::python_environment(&support::folder("clients/python")?, requirements)
+        });
+        match self {
+            Self::Shell => &SHELL,
+            Self::Node => &NODE,
+            Self::Python => &PYTHON,
+        }
+    }
+
+    /// Each program reads what it is to run from its standard input.
+    fn arguments(self) -> Vec<OsString> {
+        match self {
+            Self::Shell => Vec::new(),
+            Self::Node => vec!["--input-type=module".into(), "-".into()],
+            Self::Python => vec!["-".into()],
+        }
+    }
+}
+
+impl Snippet {
+    /// Runs the snippet with the page's placeholders replaced, and another base URL.
+    pub fn run(&self, program: &Path, base_url: &str, account_id: &str, api_key: &str) -> Outcome {
+        let text = [self.before, self.text, self.after].join("\n");
+        assert!(text.contains("https://api.pipedream.com"), "{} asks someone else", self.name);
+        let text = text
+            .replace("https://api.pipedream.com", base_url)
+            .replace("<ACCOUNT_ID>", account_id)
+            .replace("<PIPEDREAM_API_KEY>", api_key);
+        let child = Command::new(program)
+            .args(self.language.arguments())
+            // Whoever runs the tests may send what leaves the machine through a proxy.
+            .env("NO_PROXY", "127.0.0.1")
+            .env("no_proxy", "127.0.0.1")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        let mut child = child.unwrap_or_else(|error| panic!("can't run {}: {error}", program.display()));
+        let mut input = child.stdin.take().expect("the input is piped");
+        input.write_all(text.as_bytes()).expect("the program reads what it is to run");
+        drop(input);
+        let output = child.wait_with_output().expect("the program can be waited for");
+        let [stdout, stderr] = [output.stdout, output.stderr]
+            .map(|bytes| String::from_utf8(bytes).expect("the output is UTF-8"));
+        Outcome { status: output.status.code(), stdout, stderr }
+    }
+}
