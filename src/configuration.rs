@@ -67,7 +67,7 @@ pub struct Configuration {
     /// How long a call may take with everything that it sends and waits for.
     pub deadline: Duration,
     /// How often a failed request is sent once more.
-    pub max_retries: u32,
+    pub max_retries: u64,
 }
 
 /// The forms of the request for an account's credentials.

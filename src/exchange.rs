@@ -25,7 +25,7 @@ pub async fn send(
     request: &Request,
     refused: Refused,
 ) -> Result<SecretSlice<u8>, Error> {
-    let mut attempt = 0;
+    let mut attempt = 0_u32;
     loop {
         let total = deadline.remaining(ports);
         if total.is_zero() {
@@ -53,7 +53,9 @@ pub async fn send(
         };
         // Even where the upstream asks for no wait at all, many instances must not come back in step.
         let wait = retry::between_attempts(attempt, ports.fraction()).max(asked.unwrap_or_default());
-        if attempt == configuration.max_retries || !is_worth_waiting(wait, deadline.remaining(ports)) {
+        if u64::from(attempt) >= configuration.max_retries
+            || !is_worth_waiting(wait, deadline.remaining(ports))
+        {
             return Err(error);
         }
         ports.sleep(wait).await;

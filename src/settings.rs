@@ -7,7 +7,6 @@
 use crate::configuration::ConfigurationError;
 use crate::ports;
 use crate::secret::{ExposeSecret, SecretString};
-use core::str::FromStr;
 use core::time::Duration;
 
 /// What all names of this component begin with.
@@ -51,12 +50,12 @@ impl Settings {
     }
 
     /// A whole number within `range`; none if it is not set. `expected` says the range in words.
-    pub fn take_number<T: FromStr + PartialOrd>(
+    pub fn take_number(
         &mut self,
         name: &'static str,
-        range: core::ops::RangeInclusive<T>,
+        range: core::ops::RangeInclusive<u64>,
         expected: &'static str,
-    ) -> Result<Option<T>, ConfigurationError> {
+    ) -> Result<Option<u64>, ConfigurationError> {
         let Some(text) = self.take(name) else { return Ok(None) };
         match text.parse() {
             // FromStr takes a sign, which no setting needs.

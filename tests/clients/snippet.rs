@@ -101,8 +101,8 @@ impl Language {
             Ok("sh".into())
         });
         static NODE: LazyLock<anyhow::Result<PathBuf>> = LazyLock::new(|| {
-            support::succeed(Command::new("node").args(["--eval", "fetch"]))
-                .context("Node.js is older than 18")?;
+            support::succeed(Command::new("node").arg("--version"))?;
+            support::succeed(Command::new("node").args(["--eval", "fetch"])).context("node has no fetch")?;
             Ok("node".into())
         });
         static PYTHON: LazyLock<anyhow::Result<PathBuf>> = LazyLock::new(|| {
