@@ -37,6 +37,14 @@ fn every_error_is_in_the_table_and_no_other() {
 }
 
 #[test]
+fn every_setting_of_the_broker_is_described() {
+    let broker = section("\n## The HTTP broker", "\n## Configuration");
+    for name in credwell::broker::settings::NAMES {
+        assert!(broker.contains(&format!("`{name}`")), "{name}");
+    }
+}
+
+#[test]
 fn the_functions_are_those_of_the_interface() {
     let functions = section("```wit\n", "```");
     for function in functions.lines() {
