@@ -170,3 +170,22 @@ async fn an_answer_to_head_claims_no_empty_body() {
     assert_eq!((answer.status(), answer.body.as_str()), ("200", ""), "{}", answer.head);
     assert!(!answer.head.contains("content-length: 0"), "{}", answer.head);
 }
+
+#[tokio::test]
+async fn two_hundred_requests_at_once_make_no_more_than_two_to_the_upstream() {
+    let upstream = MockUpstream::new();
+    upstream.always(account().head_after(Duration::from_millis(500)));
+    let server = start(broker(), &upstream, 256).await;
+    let started = std::time::Instant::now();
+    let requests: Vec<_> = (0..200).map(|_| tokio::spawn(get(server.address, PATH, TEST_API_KEY))).collect();
+    for request in requests {
+        let answer = request.await.expect("the request didn't panic");
+        assert_eq!(answer.status(), "200", "{}", answer.head);
+        assert!(answer.body.contains("xoxp-1"), "{}", answer.body);
+    }
+    // One, and another one if a slice of time has ended in between.
+    assert!((1..=2).contains(&upstream.count()), "{}", upstream.count());
+    assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
+    server.shutdown.send(()).expect("the listener runs");
+    server.task.await.expect("the listener didn't panic");
+}

@@ -32,9 +32,11 @@ impl Bucket for store::Bucket {
 
     #[cfg(feature = "broker")]
     async fn increment(&self, key: &str) -> Result<u64, StoreError> {
-        // The drafts differ in the sign of the number. A negative one was never put there by us.
         let sum = super::bindings::atomics::increment(self, key, 1)?;
-        u64::try_from(sum).map_err(|_| StoreError::Failed)
+        // Spin's draft has a signed number. A negative one was never put there by us.
+        #[cfg(feature = "spin")]
+        let sum = u64::try_from(sum).map_err(|_| StoreError::Failed)?;
+        Ok(sum)
     }
 
     /// The component for other components doesn't import the operation: not every host has it.
