@@ -19,6 +19,9 @@ pub const CALLERS_KEY: &str = "pd_callers_key_7c1d";
 /// A token that the broker of the managed cases knows.
 pub const BROKER_TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
+/// The API key of the broker of the managed cases.
+pub const BROKERS_KEY: &str = "pd_brokers_key";
+
 /// Defines a test for each flavour from one case.
 macro_rules! case {
     ($(#[$attribute:meta])* async fn $name:ident($scenario:ident, $mode:ident) $body:block) => {
@@ -29,6 +32,7 @@ macro_rules! case {
             async fn case(flavour: host_test::Flavour) {
                 let $scenario = $crate::scenario::Scenario::$mode(flavour);
                 $body
+                $scenario.search_the_store_for_secrets();
             }
 
             $(#[$attribute])*
@@ -91,7 +95,7 @@ impl Scenario {
                 ("credwell_broker_mode", "managed"),
                 ("credwell_broker_tokens", &format!("{}, {BROKER_TOKEN}", "f".repeat(32))),
                 ("credwell_broker_accounts", "apn_EOhwvQr, apn_other"),
-                ("credwell_api_key", "pd_brokers_key"),
+                ("credwell_api_key", BROKERS_KEY),
             ],
         )
     }
@@ -133,6 +137,16 @@ impl Scenario {
         let (parts, body) = response.into_parts();
         let body = body.collect().await.expect("the body is whole").to_bytes();
         Response { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
+    /// Fails if a key or a value of the store has a key, a token or an account's id in it.
+    pub fn search_the_store_for_secrets(&self) {
+        for (_, key, value) in self.key_value.entries() {
+            for secret in [CALLERS_KEY, BROKER_TOKEN, BROKERS_KEY, "oauth_access_token", "apn_"] {
+                let found = value.windows(secret.len()).any(|window| window == secret.as_bytes());
+                assert!(!found && !key.contains(secret), "{key} holds {secret}");
+            }
+        }
     }
 
     /// Asks for the account with this token.
