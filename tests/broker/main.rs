@@ -6,3 +6,6 @@ mod http_api;
 mod problems;
 mod scenario;
 mod single_flight;
+
+#[path = "../support/flavours.rs"]
+mod flavours;

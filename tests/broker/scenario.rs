@@ -35,17 +35,7 @@ macro_rules! case {
                 $scenario.search_the_store_for_secrets();
             }
 
-            $(#[$attribute])*
-            #[tokio::test(start_paused = true)]
-            async fn wasmtime() {
-                case(host_test::Flavour::Wasmtime).await;
-            }
-
-            $(#[$attribute])*
-            #[tokio::test(start_paused = true)]
-            async fn spin() {
-                case(host_test::Flavour::Spin).await;
-            }
+            $crate::flavours::in_both_flavours!($(#[$attribute])*);
         }
     };
 }

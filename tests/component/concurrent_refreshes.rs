@@ -45,15 +45,7 @@ case! {
         scenario.reply(Account::oauth("1").expiring(3600));
         scenario.get().await.unwrap();
         scenario.pass(3550);
-        scenario.reply(Reply::status(500).head_after(Duration::from_secs(5)));
-        let slow = scenario.get();
-        let other = scenario.beside(|builder| builder);
-        let fast = async {
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            scenario.reply(Account::oauth("2").expiring(7200));
-            assert_token(&other.get().await, "2", Source::Upstream);
-        };
-        let (slow, ()) = tokio::join!(slow, fast);
+        let slow = overtaken(&scenario, Reply::status(500), scenario.get()).await;
         assert_token(&slow, "2", Source::Cache);
         assert!(slow.unwrap().warnings.is_empty());
         assert_token(&scenario.get().await, "2", Source::Cache);
@@ -66,15 +58,7 @@ case! {
         for late in [Account::oauth("1").expiring(3700).reply(), Reply::status(404)] {
             scenario.forget().await.unwrap();
             scenario.harness.clock.set_wall(host_test::START_UNIX_MS);
-            scenario.reply(late.head_after(Duration::from_secs(5)));
-            let slow = scenario.get();
-            let other = scenario.beside(|builder| builder);
-            let fast = async {
-                tokio::time::sleep(Duration::from_secs(1)).await;
-                scenario.reply(Account::oauth("2").expiring(7200));
-                assert_token(&other.get().await, "2", Source::Upstream);
-            };
-            let _ = tokio::join!(slow, fast);
+            let _ = overtaken(&scenario, late, scenario.get()).await;
             assert_token(&scenario.get().await, "2", Source::Cache);
         }
     }

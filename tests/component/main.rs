@@ -21,3 +21,6 @@ mod refreshing;
 mod rejected_tokens;
 mod retries;
 mod scenario;
+
+#[path = "../support/flavours.rs"]
+mod flavours;

@@ -31,17 +31,7 @@ macro_rules! case {
                 $scenario.search_for_secrets();
             }
 
-            $(#[$attribute])*
-            #[tokio::test(start_paused = true)]
-            async fn wasmtime() {
-                case(host_test::Flavour::Wasmtime).await;
-            }
-
-            $(#[$attribute])*
-            #[tokio::test(start_paused = true)]
-            async fn spin() {
-                case(host_test::Flavour::Spin).await;
-            }
+            $crate::flavours::in_both_flavours!($(#[$attribute])*);
         }
     };
 }

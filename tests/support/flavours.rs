@@ -1,0 +1,19 @@
+//! One case, two tests.
+
+/// Defines a test of the function `case` for each flavour, with the clock paused.
+macro_rules! in_both_flavours {
+    ($(#[$attribute:meta])*) => {
+        $(#[$attribute])*
+        #[tokio::test(start_paused = true)]
+        async fn wasmtime() {
+            case(host_test::Flavour::Wasmtime).await;
+        }
+
+        $(#[$attribute])*
+        #[tokio::test(start_paused = true)]
+        async fn spin() {
+            case(host_test::Flavour::Spin).await;
+        }
+    };
+}
+pub(crate) use in_both_flavours;
