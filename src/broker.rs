@@ -95,13 +95,12 @@ struct Admitted {
 /// Nothing is told to a caller who can't say who it is, not even whether an id is well formed.
 async fn admit<P: Ports>(ports: &P, request: &IncomingRequest, id: &str) -> Result<Admitted, Problem> {
     let bearer = caller::bearer(request.authorization.as_ref())?;
-    let mut settings = Settings::read(ports).await.map_err(Problem::Misconfigured)?;
-    let broker = BrokerSettings::take(&mut settings).map_err(Problem::Misconfigured)?;
+    let mut settings = Settings::read(ports).await?;
+    let broker = BrokerSettings::take(&mut settings)?;
     let caller = broker.identify(&bearer)?;
     let callers_key = (caller == Caller::OfTheUpstream).then_some(bearer);
-    let mut configuration =
-        Configuration::take(&mut settings, callers_key).map_err(Problem::Misconfigured)?;
-    settings.finish().map_err(Problem::Misconfigured)?;
+    let mut configuration = Configuration::take(&mut settings, callers_key)?;
+    settings.finish()?;
     configuration.refresh.recheck = broker.recheck();
     let account_id = AccountId::parse(id).map_err(|error| Problem::upstream(error, caller))?;
     broker.allow(&account_id)?;

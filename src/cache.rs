@@ -2,10 +2,11 @@
 //! the answer says so.
 
 use crate::configuration::Protection;
-use crate::entry::{Entry, Header};
+use crate::entry::{self, Entry, Header};
 use crate::envelope;
-use crate::freshness::CLOCK_TOLERANCE;
+use crate::freshness::is_from_the_future;
 use crate::ports::{Bucket, Clock, Entropy, Store, StoreError};
+use crate::secret::SecretString;
 use crate::slot::Slot;
 use crate::timestamp::UnixMilliseconds;
 use crate::turn::{self, Turn};
@@ -52,13 +53,15 @@ impl<'a, P: Store + Entropy + Clock> Cache<'a, P> {
     pub async fn write(
         &mut self,
         slot: &Slot,
-        entry: &Entry,
+        header: &Header,
+        content: &SecretString,
         seen: Option<UnixMilliseconds>,
     ) -> Option<Entry> {
-        let later = self.read_later(slot, &entry.header, seen).await;
+        let later = self.read_later(slot, header, seen).await;
         if later.is_none()
             && let Some(bucket) = &self.bucket
-            && let Some(sealed) = envelope::seal(self.protection, slot, &entry.to_text(), self.ports)
+            && let Some(sealed) =
+                envelope::seal(self.protection, slot, &entry::to_text(header, content), self.ports)
         {
             let written = bucket.set(&slot.store_key, &sealed).await;
             self.note("writing an entry", written);
@@ -89,7 +92,7 @@ impl<'a, P: Store + Entropy + Clock> Cache<'a, P> {
         let is_later = |entry: &Entry| {
             let fetched_at = entry.header.fetched_at;
             let has_come = fetched_at > header.fetched_at && Some(fetched_at) != seen;
-            has_come && fetched_at <= now.after(CLOCK_TOLERANCE)
+            has_come && !is_from_the_future(fetched_at, now)
         };
         self.read(slot).await.filter(is_later)
     }

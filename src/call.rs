@@ -9,7 +9,7 @@ use crate::deadline::Deadline;
 use crate::entry::{Entry, Header};
 use crate::error::Error;
 use crate::fetch;
-use crate::freshness::{CLOCK_TOLERANCE, Freshness};
+use crate::freshness::{Freshness, is_from_the_future};
 use crate::held::{Cached, Held};
 use crate::negative;
 use crate::ports::{Bucket, Phase, Ports};
@@ -83,8 +83,8 @@ impl<'a, P: Ports> Call<'a, P> {
         let now = self.ports.wall_time();
         if let Some(error) = negative::error(&entry) {
             let fetched_at = entry.header.fetched_at;
-            let is_past = fetched_at <= now.after(CLOCK_TOLERANCE);
-            let is_kept = is_past && now < fetched_at.after(self.configuration.negative_age);
+            let is_kept = now < fetched_at.after(self.configuration.negative_age)
+                && !is_from_the_future(fetched_at, now);
             return if is_kept { Cached::Negative(error) } else { Cached::Missing(None) };
         }
         let Some(held) = self.hold(entry) else { return Cached::Missing(None) };
@@ -214,9 +214,7 @@ impl<'a, P: Ports> Call<'a, P> {
             };
             header.setback = Some(Setback::after(earlier, cause, now, &wait));
         }
-        let setback = header.setback;
-        let entry = Entry { header, content: account.json.clone() };
-        let later = self.cache.write(&self.slot, &entry, self.seen).await;
+        let later = self.cache.write(&self.slot, &header, &account.json, self.seen).await;
         let is_better = |held: &Held| rejected.is_none_or(|rejected| !held.uses(rejected));
         if let Some(later) = later.and_then(|entry| self.hold_valid(entry)).filter(is_better) {
             return later.into_credentials(self.account_id.clone());
@@ -224,7 +222,7 @@ impl<'a, P: Ports> Call<'a, P> {
 
         if freshness == Freshness::Expired {
             self.warnings.push(Warning::AlreadyExpired);
-        } else if let Some(setback) = setback.filter(|setback| setback.cause == Cause::Rejected) {
+        } else if let Some(setback) = header.setback.filter(|setback| setback.cause == Cause::Rejected) {
             self.warnings.push(Warning::TokenUnchanged(setback.retry_at.since(now)));
         }
         Credentials::new(self.account_id.clone(), account, Source::Upstream, fetched_at)
@@ -233,11 +231,8 @@ impl<'a, P: Ports> Call<'a, P> {
     /// Answers with credentials that are still valid although refreshing them failed, and puts the next
     /// refresh off. If another caller's refresh has succeeded meanwhile, it answers with what that brought.
     pub async fn fall_back(&mut self, mut held: Held, error: Error) -> Credentials {
-        let now = self.ports.wall_time();
-        let wait = |count| retry::after_failure(count, error.retry_after());
-        held.header.setback = Some(Setback::after(held.header.setback, Cause::Failed, now, &wait));
-        let entry = Entry { header: held.header.clone(), content: held.account.json.clone() };
-        let later = self.cache.write(&self.slot, &entry, self.seen).await;
+        held.header.put_off(&error, self.ports.wall_time());
+        let later = self.cache.write(&self.slot, &held.header, &held.account.json, self.seen).await;
         match later.and_then(|entry| self.hold_valid(entry)) {
             Some(later) => later.into_credentials(self.account_id.clone()),
             None => {
@@ -253,7 +248,7 @@ impl<'a, P: Ports> Call<'a, P> {
             && let Some(asked_at) = self.asked_at
             && let Some(entry) = negative::entry(error, asked_at)
         {
-            self.cache.write(&self.slot, &entry, self.seen).await;
+            self.cache.write(&self.slot, &entry.header, &entry.content, self.seen).await;
         }
     }
 

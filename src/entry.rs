@@ -10,7 +10,9 @@
 //! The words are the kind, the times of fetching, of expiry and of the upstream's next refresh in Unix
 //! milliseconds, and the setback's cause, count and time. What there is none of is a `-`.
 
+use crate::error::Error;
 use crate::freshness::Times;
+use crate::retry;
 use crate::secret::{ExposeSecret, SecretSlice, SecretString};
 use crate::setback::{Cause, Setback};
 use crate::timestamp::UnixMilliseconds;
@@ -64,6 +66,12 @@ impl Header {
         Self { kind: Kind::Account, fetched_at, expires_at, next_refresh_at, setback: None }
     }
 
+    /// Puts the next refresh off after one that failed.
+    pub fn put_off(&mut self, error: &Error, now: UnixMilliseconds) {
+        let wait = |count| retry::after_failure(count, error.retry_after());
+        self.setback = Some(Setback::after(self.setback, Cause::Failed, now, &wait));
+    }
+
     /// The times that decide on its freshness.
     pub fn times(&self) -> Times {
         Times {
@@ -76,22 +84,6 @@ impl Header {
 }
 
 impl Entry {
-    /// The entry as text.
-    pub fn to_text(&self) -> SecretSlice<u8> {
-        let Header { kind, fetched_at, expires_at, next_refresh_at, setback } = &self.header;
-        let setback = setback.map(|Setback { cause, count, retry_at }| {
-            [cause.word(), &count.to_string(), &retry_at.0.to_string()].join(" ")
-        });
-        let header = [
-            kind.word(),
-            &fetched_at.0.to_string(),
-            &expires_at.map_or_else(none, |moment| moment.0.to_string()),
-            &next_refresh_at.map_or_else(none, |moment| moment.0.to_string()),
-            &setback.unwrap_or_else(none),
-        ];
-        [header.join(" ").as_bytes(), b"\n", self.content.expose_secret().as_bytes()].concat().into()
-    }
-
     /// Reads an entry. None if `text` is anything else.
     pub fn from_text(text: &SecretSlice<u8>) -> Option<Self> {
         let (header, content) = core::str::from_utf8(text.expose_secret()).ok()?.split_once('\n')?;
@@ -112,6 +104,22 @@ impl Entry {
         };
         words.next().is_none().then(|| Self { header, content: content.into() })
     }
+}
+
+/// The entry of this header and content as text.
+pub fn to_text(header: &Header, content: &SecretString) -> SecretSlice<u8> {
+    let Header { kind, fetched_at, expires_at, next_refresh_at, setback } = header;
+    let setback = setback.map(|Setback { cause, count, retry_at }| {
+        [cause.word(), &count.to_string(), &retry_at.0.to_string()].join(" ")
+    });
+    let header = [
+        kind.word(),
+        &fetched_at.0.to_string(),
+        &expires_at.map_or_else(none, |moment| moment.0.to_string()),
+        &next_refresh_at.map_or_else(none, |moment| moment.0.to_string()),
+        &setback.unwrap_or_else(none),
+    ];
+    [header.join(" ").as_bytes(), b"\n", content.expose_secret().as_bytes()].concat().into()
 }
 
 impl Kind {
@@ -162,8 +170,7 @@ mod tests {
                     retry_at: UnixMilliseconds(fetched_at),
                 }),
             };
-            let entry = Entry { header: header.clone(), content: content.as_str().into() };
-            let read = Entry::from_text(&entry.to_text()).unwrap();
+            let read = Entry::from_text(&to_text(&header, &content.as_str().into())).unwrap();
             prop_assert_eq!(read.header, header);
             prop_assert_eq!(read.content.expose_secret(), content);
         }

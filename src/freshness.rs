@@ -17,7 +17,7 @@ use crate::timestamp::UnixMilliseconds;
 use core::time::Duration;
 
 /// How far an entry may come from the future: the clocks of machines that share a bucket differ a little.
-pub const CLOCK_TOLERANCE: Duration = Duration::from_secs(5);
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(5);
 
 /// The settings that decide when to refresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +57,11 @@ pub enum Freshness {
     FromTheFuture,
 }
 
+/// Whether what was fetched then was fetched later than `now`, by more than clocks differ.
+pub fn is_from_the_future(fetched_at: UnixMilliseconds, now: UnixMilliseconds) -> bool {
+    fetched_at > now.after(CLOCK_TOLERANCE)
+}
+
 impl Times {
     /// What the entry is good for at `now`. `jitter` gives a number from 0 up to 1; it is asked only close
     /// to the expiry.
@@ -66,7 +71,7 @@ impl Times {
         now: UnixMilliseconds,
         jitter: &dyn Fn() -> f64,
     ) -> Freshness {
-        if self.fetched_at > now.after(CLOCK_TOLERANCE) {
+        if is_from_the_future(self.fetched_at, now) {
             return Freshness::FromTheFuture;
         }
         let expiry = self.expiry(policy);

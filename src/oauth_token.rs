@@ -12,9 +12,7 @@ use crate::fields::{self, Fields};
 use crate::freshness::Freshness;
 use crate::ports::Ports;
 use crate::request;
-use crate::retry;
 use crate::secret::{self, ExposeSecret, SecretString};
-use crate::setback::{Cause, Setback};
 use crate::slot::Slot;
 use crate::timestamp::UnixMilliseconds;
 use core::time::Duration;
@@ -56,13 +54,9 @@ pub async fn get<P: Ports>(
         // It has expired meanwhile.
         Err(error) if freshness_of(&entry) == Freshness::Expired => Err(error),
         Err(error) => {
-            let now = ports.wall_time();
-            let wait = |count| retry::after_failure(count, error.retry_after());
-            entry.header.setback = Some(Setback::after(entry.header.setback, Cause::Failed, now, &wait));
-            let later = cache
-                .write(&slot, &entry, Some(entry.header.fetched_at))
-                .await
-                .filter(|entry| entry.header.kind == Kind::Token);
+            entry.header.put_off(&error, ports.wall_time());
+            let later = cache.write(&slot, &entry.header, &entry.content, seen).await;
+            let later = later.filter(|entry| entry.header.kind == Kind::Token);
             if later.is_none() {
                 warnings.push(Warning::TokenRefreshFailed(error));
             }
@@ -116,8 +110,7 @@ async fn fetch<P: Ports>(
             next_refresh_at: None,
             setback: None,
         };
-        let entry = Entry { header, content: token.clone() };
-        cache.write(&slot, &entry, seen).await;
+        cache.write(&slot, &header, &token, seen).await;
     }
     Ok(OAuthToken { token, is_cached: false })
 }
@@ -137,11 +130,7 @@ fn refusal(error: Error) -> Error {
 fn parse(body: &[u8]) -> Result<(SecretString, Option<Duration>), Malformed> {
     let body = core::str::from_utf8(body).map_err(|_| Malformed::NotJson)?;
     let answer = Fields::parse(body).ok_or(Malformed::NotJson)?;
-    let token = answer.get("access_token").and_then(fields::text);
-    let token = token.filter(|token| {
-        let token = token.expose_secret();
-        !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic())
-    });
+    let token = answer.get("access_token").and_then(fields::text).filter(secret::can_be_sent);
     let expires_in = answer.get("expires_in").map(|seconds| {
         // Some servers write a whole number with a fraction of zero.
         let seconds = seconds.strip_suffix(".0").unwrap_or(seconds);

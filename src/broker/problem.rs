@@ -28,11 +28,17 @@ pub enum Problem {
     Call(Error, Caller),
 }
 
+impl From<ConfigurationError> for Problem {
+    fn from(error: ConfigurationError) -> Self {
+        Self::Misconfigured(error)
+    }
+}
+
 impl Problem {
     /// The problem that a failed call is.
     pub fn upstream(error: Error, caller: Caller) -> Self {
         match error {
-            Error::Configuration(error) => Self::Misconfigured(error),
+            Error::Configuration(error) => error.into(),
             error => Self::Call(error, caller),
         }
     }
