@@ -6,21 +6,27 @@
 
 pub mod answer;
 pub mod caller;
+pub mod metrics;
+mod observed;
 pub mod problem;
+pub mod record;
 pub mod route;
 pub mod settings;
 
 use crate::account_id::AccountId;
-use crate::configuration::Configuration;
+use crate::configuration::{self, Configuration};
 use crate::credentials::Credentials;
 use crate::error::Error;
 use crate::get_credentials::{forget, get, refresh};
-use crate::ports::Ports;
-use crate::secret::{ExposeSecret, SecretSlice, SecretString};
+use crate::ports::{Place, Ports};
+use crate::secret::{self, ExposeSecret, SecretSlice, SecretString};
 use crate::settings::Settings;
+use crate::slot::Slot;
 use answer::Answer;
 use caller::Caller;
+use observed::Observed;
 use problem::Problem;
+use record::Record;
 use route::{Action, Route};
 use settings::BrokerSettings;
 
@@ -42,47 +48,84 @@ pub struct IncomingRequest {
     pub body: Option<SecretSlice<u8>>,
 }
 
-/// Answers a request, whatever it is.
-pub async fn answer<P: Ports>(ports: &P, request: &IncomingRequest) -> Answer {
-    let route = match Route::find(&request.method, &request.path_with_query) {
-        Ok(route) => route,
-        Err(problem) => return Answer::problem(&problem),
+/// Answers a request, whatever it is, and tells what is to be kept of it: its line of the log, and what
+/// [`metrics::count`] counts.
+pub async fn answer<P: Ports>(ports: &P, request: &IncomingRequest) -> (Answer, Record) {
+    let mut record = Record::start(ports, &request.method);
+    let observed = Observed::new(ports);
+    let answer = match Route::find(&request.method, &request.path_with_query) {
+        Ok(route) => {
+            record.route(&route);
+            let answered = perform(&observed, request, &route.action, &mut record).await;
+            let answer = answered.unwrap_or_else(|problem| Answer::problem(&problem));
+            if route.is_head { answer.without_body() } else { answer }
+        }
+        Err(problem) => Answer::problem(&problem),
     };
-    let answered = match route.action {
+    record.finish(ports, &answer, observed.into_exchanges());
+    (answer, record)
+}
+
+async fn perform<P: Ports>(
+    ports: &P,
+    request: &IncomingRequest,
+    action: &Action<'_>,
+    record: &mut Record,
+) -> Result<Answer, Problem> {
+    match action {
         Action::Health => Ok(Answer::health()),
         Action::Options(allowed) => Ok(Answer::options(allowed)),
-        Action::Get(id) => give(ports, request, id).await,
-        Action::Refresh(id) => replace(ports, request, id).await,
-        Action::Forget(id) => remove(ports, request, id).await,
-    };
-    let answer = answered.unwrap_or_else(|problem| Answer::problem(&problem));
-    if route.is_head { answer.without_body() } else { answer }
+        Action::Metrics => tell(ports, request).await,
+        Action::Get(id) => give(ports, request, &admit(ports, request, id, record).await?).await,
+        Action::Refresh(id) => replace(ports, request, &admit(ports, request, id, record).await?).await,
+        Action::Forget(id) => remove(ports, &admit(ports, request, id, record).await?).await,
+    }
 }
 
-async fn give<P: Ports>(ports: &P, request: &IncomingRequest, id: &str) -> Result<Answer, Problem> {
-    let Admitted { configuration, account_id, caller } = admit(ports, request, id).await?;
+async fn give<P: Ports>(
+    ports: &P,
+    request: &IncomingRequest,
+    admitted: &Admitted,
+) -> Result<Answer, Problem> {
+    let Admitted { configuration, account_id, caller } = admitted;
     let is_forced = request.cache_control.as_deref().is_some_and(asks_past_the_cache);
     let given = if is_forced {
-        refresh(ports, &configuration, account_id, None).await
+        refresh(ports, configuration, account_id.clone(), None).await
     } else {
-        get(ports, &configuration, account_id).await
+        get(ports, configuration, account_id.clone()).await
     };
-    answer_with(ports, given, is_forced, caller)
+    answer_with(ports, given, is_forced, *caller)
 }
 
-async fn replace<P: Ports>(ports: &P, request: &IncomingRequest, id: &str) -> Result<Answer, Problem> {
-    let Admitted { configuration, account_id, caller } = admit(ports, request, id).await?;
+async fn replace<P: Ports>(
+    ports: &P,
+    request: &IncomingRequest,
+    admitted: &Admitted,
+) -> Result<Answer, Problem> {
+    let Admitted { configuration, account_id, caller } = admitted;
     let body = request.body.as_ref().ok_or(Problem::RequestTooLarge)?;
     let rejected = rejected_token(body)?;
-    let given = refresh(ports, &configuration, account_id, rejected).await;
-    answer_with(ports, given, true, caller)
+    let given = refresh(ports, configuration, account_id.clone(), rejected).await;
+    answer_with(ports, given, true, *caller)
 }
 
-async fn remove<P: Ports>(ports: &P, request: &IncomingRequest, id: &str) -> Result<Answer, Problem> {
-    let Admitted { configuration, account_id, caller } = admit(ports, request, id).await?;
-    let removed = forget(ports, &configuration, account_id).await;
-    removed.map_err(|error| Problem::upstream(error, caller))?;
+async fn remove<P: Ports>(ports: &P, admitted: &Admitted) -> Result<Answer, Problem> {
+    let Admitted { configuration, account_id, caller } = admitted;
+    let removed = forget(ports, configuration, account_id.clone()).await;
+    removed.map_err(|error| Problem::upstream(error, *caller))?;
     Ok(Answer::removed())
+}
+
+/// Metrics are for whoever watches the broker, who is no caller: it has a token of its own.
+async fn tell<P: Ports>(ports: &P, request: &IncomingRequest) -> Result<Answer, Problem> {
+    let bearer = caller::bearer(request.authorization.as_ref())?;
+    let mut settings = Settings::read(ports).await?;
+    let token = BrokerSettings::take(&mut settings)?.metrics_token.ok_or(Problem::NoSuchPath)?;
+    if !secret::same(&token, &bearer) {
+        return Err(Problem::Unauthenticated);
+    }
+    let bucket = ports.open(&configuration::bucket(&mut settings)).await.map_err(Problem::NoMetrics)?;
+    Ok(Answer::metrics(metrics::text(&bucket).await.map_err(Problem::NoMetrics)?))
 }
 
 /// A caller who may have what it asks for.
@@ -92,18 +135,29 @@ struct Admitted {
     caller: Caller,
 }
 
-/// Nothing is told to a caller who can't say who it is, not even whether an id is well formed.
-async fn admit<P: Ports>(ports: &P, request: &IncomingRequest, id: &str) -> Result<Admitted, Problem> {
+/// Nothing is told to a caller who can't say who it is, not even whether an id is well formed. Nor is its request
+/// counted, so that it doesn't make the broker write to its store.
+async fn admit<P: Ports>(
+    ports: &P,
+    request: &IncomingRequest,
+    id: &str,
+    record: &mut Record,
+) -> Result<Admitted, Problem> {
     let bearer = caller::bearer(request.authorization.as_ref())?;
     let mut settings = Settings::read(ports).await?;
     let broker = BrokerSettings::take(&mut settings)?;
-    let caller = broker.identify(&bearer)?;
+    let caller = broker.callers.identify(&bearer)?;
     let callers_key = (caller == Caller::OfTheUpstream).then_some(bearer);
     let mut configuration = Configuration::take(&mut settings, callers_key)?;
     settings.finish()?;
-    configuration.refresh.recheck = broker.recheck();
+    configuration.refresh.recheck = broker.callers.recheck();
+    if broker.is_kept_in_instance {
+        configuration.bucket = Place::Instance;
+    }
+    record.counted_in = broker.metrics_token.is_some().then(|| configuration.bucket.clone());
     let account_id = AccountId::parse(id).map_err(|error| Problem::upstream(error, caller))?;
-    broker.allow(&account_id)?;
+    record.account(&Slot::of_account(&configuration, &account_id));
+    broker.callers.allow(&account_id)?;
     Ok(Admitted { configuration, account_id, caller })
 }
 

@@ -5,7 +5,7 @@ use crate::configuration::Protection;
 use crate::entry::{self, Entry, Header};
 use crate::envelope;
 use crate::freshness::is_from_the_future;
-use crate::ports::{Bucket, Clock, Entropy, Store, StoreError};
+use crate::ports::{Bucket, Clock, Entropy, Place, Store, StoreError};
 use crate::secret::SecretString;
 use crate::slot::Slot;
 use crate::timestamp::UnixMilliseconds;
@@ -30,10 +30,10 @@ pub struct CacheFailure {
 }
 
 impl<'a, P: Store + Entropy + Clock> Cache<'a, P> {
-    /// Opens the bucket called `bucket`.
-    pub async fn open(ports: &'a P, bucket: &str, protection: &'a Protection) -> Self {
+    /// Opens the bucket in `place`.
+    pub async fn open(ports: &'a P, place: &Place, protection: &'a Protection) -> Self {
         let mut cache = Self { ports, protection, bucket: None, failure: None };
-        let opened = ports.open(bucket).await;
+        let opened = ports.open(place).await;
         cache.bucket = cache.note("opening the bucket", opened);
         cache
     }
@@ -101,7 +101,7 @@ impl<'a, P: Store + Entropy + Clock> Cache<'a, P> {
     pub async fn take_turn(&mut self, slot: &Slot) -> Turn {
         let key = turn::key(slot, self.ports.wall_time());
         let Some(bucket) = &self.bucket else { return Turn::Unknown };
-        let sum = bucket.increment(&key).await;
+        let sum = bucket.increment(&key, 1).await;
         match self.note("taking a turn", sum) {
             Some(1) => Turn::Mine(key),
             Some(_) => Turn::Taken,

@@ -225,7 +225,8 @@ impl<'a, P: Ports> Call<'a, P> {
         } else if let Some(setback) = header.setback.filter(|setback| setback.cause == Cause::Rejected) {
             self.warnings.push(Warning::TokenUnchanged(setback.retry_at.since(now)));
         }
-        Credentials::new(self.account_id.clone(), account, Source::Upstream, fetched_at)
+        let credentials = Credentials::new(self.account_id.clone(), account, Source::Upstream, fetched_at);
+        Credentials { is_renewed: previous.is_some(), ..credentials }
     }
 
     /// Answers with credentials that are still valid although refreshing them failed, and puts the next

@@ -8,7 +8,7 @@ pub use error::ConfigurationError;
 use crate::base_url::{BaseUrl, BaseUrlError};
 use crate::encryption_keys::EncryptionKeys;
 use crate::freshness::RefreshPolicy;
-use crate::ports;
+use crate::ports::{self, Place};
 use crate::secret::{ExposeSecret, SecretString};
 use crate::settings::Settings;
 use core::time::Duration;
@@ -48,8 +48,8 @@ pub struct Configuration {
     pub form: RequestForm,
     /// What it is asked with.
     pub authorization: Authorization,
-    /// The bucket of the host's key-value store.
-    pub bucket: String,
+    /// The bucket that entries are kept in.
+    pub bucket: Place,
     /// Separates the entries of tenants that share a bucket and an API key.
     pub tenant: String,
     /// How cached entries are protected.
@@ -136,10 +136,7 @@ impl Configuration {
             base_url: base_url(settings)?,
             authorization: authorization(settings, &form, callers_key)?,
             form,
-            // Not every host has a bucket of another name than the empty one.
-            bucket: settings
-                .take_even_if_empty("credwell_bucket")
-                .map_or_else(|| "default".to_owned(), |name| name.expose_secret().to_owned()),
+            bucket: bucket(settings),
             tenant: settings.take("credwell_tenant").unwrap_or_default(),
             protection: protection(settings)?,
             refresh: RefreshPolicy {
@@ -169,6 +166,12 @@ impl Configuration {
             Authorization::OAuthClient { secret, .. } => secret,
         }
     }
+}
+
+/// Takes the setting of the bucket. Not every host has one of another name than the empty one.
+pub fn bucket(settings: &mut Settings) -> Place {
+    let name = settings.take_even_if_empty("credwell_bucket");
+    Place::Host(name.map_or_else(|| "default".to_owned(), |name| name.expose_secret().to_owned()))
 }
 
 fn base_url(settings: &mut Settings) -> Result<BaseUrl, ConfigurationError> {

@@ -32,6 +32,8 @@ pub struct Credentials {
     pub fetched_at: UnixMilliseconds,
     /// Where they came from.
     pub source: Source,
+    /// Whether the upstream was asked although the cache had something, since that was due or had expired.
+    pub is_renewed: bool,
     /// What the caller should know.
     pub warnings: Vec<Warning>,
 }
@@ -101,6 +103,7 @@ impl Credentials {
             expires_at: account.expires_at,
             fetched_at,
             source,
+            is_renewed: false,
             warnings: Vec::new(),
         }
     }

@@ -40,6 +40,7 @@ pub mod fields;
 pub mod freshness;
 pub mod get_credentials;
 pub mod held;
+pub mod instance_bucket;
 pub mod negative;
 pub mod oauth_token;
 pub mod ports;

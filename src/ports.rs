@@ -123,8 +123,18 @@ pub trait Store {
     /// An open bucket.
     type Bucket: Bucket;
 
-    /// Opens the bucket that the host calls `name`.
-    async fn open(&self, name: &str) -> Result<Self::Bucket, StoreError>;
+    /// Opens the bucket in `place`.
+    async fn open(&self, place: &Place) -> Result<Self::Bucket, StoreError>;
+}
+
+/// Where a bucket is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In the host's key-value store, under this name.
+    Host(String),
+    /// In the memory of the instance, as [`crate::instance_bucket`] says: for hosts that have no store, and use an
+    /// instance for more than one request.
+    Instance,
 }
 
 /// A bucket of a key-value store.
@@ -139,8 +149,8 @@ pub trait Bucket {
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError>;
     /// Removes `key`, whether it is there or not.
     async fn delete(&self, key: &str) -> Result<(), StoreError>;
-    /// Adds one to the number under `key`, which is 0 where there is none, and gives the sum, all in one step.
-    async fn increment(&self, key: &str) -> Result<u64, StoreError>;
+    /// Adds `delta` to the number under `key`, which is 0 where there is none, and gives the sum, all in one step.
+    async fn increment(&self, key: &str, delta: u64) -> Result<u64, StoreError>;
 }
 
 /// Why an operation of the store failed. The host's own words are left out: nothing says what they hold.

@@ -84,6 +84,7 @@ mod tests {
     use crate::base_url::BaseUrl;
     use crate::configuration::Protection;
     use crate::freshness::RefreshPolicy;
+    use crate::ports::Place;
     use core::time::Duration;
     use std::collections::HashSet;
 
@@ -93,7 +94,7 @@ mod tests {
             base_url: BaseUrl::parse("https://api.pipedream.com", false).unwrap(),
             form: RequestForm::Credentials,
             authorization: Authorization::ApiKey(api_key.into()),
-            bucket: "default".to_owned(),
+            bucket: Place::Host("default".to_owned()),
             tenant: String::new(),
             protection: Protection::Plaintext,
             refresh: RefreshPolicy { window: second, max_age_without_expiry: None, recheck: None },

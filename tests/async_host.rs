@@ -4,7 +4,7 @@
 use credwell::credentials::Source;
 use credwell::error::Error;
 use credwell::ports::{
-    Bucket, Clock, Entropy, Limits, Request, Response, Settings, SettingsError, Store, StoreError,
+    Bucket, Clock, Entropy, Limits, Place, Request, Response, Settings, SettingsError, Store, StoreError,
     TransportError, Upstream,
 };
 use credwell::secret::{ExposeSecret, SecretString};
@@ -60,7 +60,7 @@ impl Upstream for Host {
 impl Store for Host {
     type Bucket = Entries;
 
-    async fn open(&self, _: &str) -> Result<Entries, StoreError> {
+    async fn open(&self, _: &Place) -> Result<Entries, StoreError> {
         sleep(STORE_LATENCY).await;
         Ok(Entries(Rc::clone(&self.entries)))
     }
@@ -88,11 +88,11 @@ impl Bucket for Entries {
         Ok(())
     }
 
-    async fn increment(&self, key: &str) -> Result<u64, StoreError> {
+    async fn increment(&self, key: &str, delta: u64) -> Result<u64, StoreError> {
         sleep(STORE_LATENCY).await;
         let mut entries = self.0.borrow_mut();
         let number = entries.entry(key.to_owned()).or_default();
-        number.push(0);
+        number.resize(number.len() + usize::try_from(delta).expect("a small number"), 0);
         Ok(number.len() as u64)
     }
 }

@@ -96,6 +96,7 @@ impl Host {
             configuration,
             clock: Some(Clock::new(START_UNIX_MS)),
             entropy: Some(Entropy::seeded(0)),
+            log: None,
         };
         Self { component: component(flavour), capabilities, network }
     }

@@ -12,8 +12,9 @@ use std::sync::LazyLock;
 use wasmtime::component::{Component, HasData, HasSelf, InstancePre, Linker, ResourceTable};
 use wasmtime::{Config, Engine, PoolingAllocationConfig};
 use wasmtime_wasi::WasiView;
+use wasmtime_wasi::cli::{WasiCli, WasiCliView};
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
-use wasmtime_wasi::p2::bindings::{clocks, io, random};
+use wasmtime_wasi::p2::bindings::{cli, clocks, io, random};
 use wasmtime_wasi::random::WasiRandom;
 
 /// How much memory an instance may use, in bytes.
@@ -188,6 +189,7 @@ pub fn linker(engine: &Engine, flavour: Flavour) -> wasmtime::Result<Linker<Stat
     io::streams::add_to_linker::<State, Io>(linked, |state| state.ctx().table)?;
     clocks::wall_clock::add_to_linker::<State, WasiClocks>(linked, State::clocks)?;
     clocks::monotonic_clock::add_to_linker::<State, WasiClocks>(linked, State::clocks)?;
+    cli::stderr::add_to_linker::<State, WasiCli>(linked, State::cli)?;
     random::random::add_to_linker::<State, WasiRandom>(linked, |state| state.ctx().ctx.random())?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(linked)?;
     match flavour {

@@ -224,6 +224,7 @@ impl HarnessBuilder {
             configuration: self.configuration.clone(),
             clock: Some(clock.clone()),
             entropy: Some(self.entropy),
+            log: None,
         };
         Harness {
             upstream: self.upstream,

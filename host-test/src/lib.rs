@@ -29,6 +29,7 @@
 //!     ]),
 //!     clock: None,
 //!     entropy: None,
+//!     log: None,
 //! };
 //!
 //! // Once per request: an instance is cheap, and what the component keeps is in the key-value store.

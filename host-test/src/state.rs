@@ -3,6 +3,7 @@
 use crate::component::MEMORY_LIMIT;
 use crate::{Clock, Configuration, Entropy, MemoryKeyValue, Outgoing};
 use wasmtime::{StoreLimits, StoreLimitsBuilder};
+use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
@@ -21,6 +22,8 @@ pub struct Capabilities {
     pub clock: Option<Clock>,
     /// Its entropy. None: the operating system's.
     pub entropy: Option<Entropy>,
+    /// Its standard error. None: the process's.
+    pub log: Option<MemoryOutputPipe>,
 }
 
 /// The data of one instance's store.
@@ -43,6 +46,10 @@ impl State {
         if let Some(entropy) = &capabilities.entropy {
             wasi.secure_random(entropy.clone());
         }
+        match &capabilities.log {
+            Some(log) => wasi.stderr(log.clone()),
+            None => wasi.inherit_stderr(),
+        };
         Self {
             table: ResourceTable::new(),
             key_value: capabilities.key_value.clone(),

@@ -33,6 +33,7 @@ async fn start(broker: Broker, upstream: &MockUpstream, concurrency_limit: usize
         ]),
         clock: None,
         entropy: None,
+        log: None,
     };
     let listener = Listener::bind("127.0.0.1:0", broker, capabilities).await.expect("a port is free");
     let address = listener.address();

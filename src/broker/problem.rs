@@ -3,6 +3,7 @@
 use super::caller::Caller;
 use crate::configuration::ConfigurationError;
 use crate::error::{Error, whole_seconds};
+use crate::ports::StoreError;
 
 /// Why a request gets no credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub enum Problem {
     RequestTooLarge,
     /// The body is not what the path takes.
     MalformedBody,
+    /// The counters can't be read.
+    NoMetrics(StoreError),
     /// The broker's operator has to mend its configuration.
     Misconfigured(ConfigurationError),
     /// The call itself failed, for a caller of this kind.
@@ -53,6 +56,7 @@ impl Problem {
             Self::NotAllowed => 403,
             Self::RequestTooLarge => 413,
             Self::MalformedBody => 400,
+            Self::NoMetrics(_) => 503,
             Self::Misconfigured(_) => 500,
             Self::Call(error, caller) => call_status(error, *caller),
         }
@@ -67,6 +71,7 @@ impl Problem {
             Self::NotAllowed => "not-allowed",
             Self::RequestTooLarge => "request-too-large",
             Self::MalformedBody => "malformed-body",
+            Self::NoMetrics(_) => "no-metrics",
             Self::Misconfigured(_) => "configuration",
             Self::Call(error, _) => error.code(),
         }
@@ -75,12 +80,13 @@ impl Problem {
     /// What happened and what to change.
     pub fn detail(&self) -> String {
         match self {
-            Self::NoSuchPath => "the broker has /v1/accounts/{id}/credentials, /v1/accounts/{id}/credentials/refresh and /healthz".to_owned(),
+            Self::NoSuchPath => "the broker has /v1/accounts/{id}/credentials, /v1/accounts/{id}/credentials/refresh, /healthz and, where credwell_broker_metrics_token is set, /metrics".to_owned(),
             Self::NoSuchMethod { allowed } => ["the path takes ", allowed].concat(),
             Self::Unauthenticated => "send a valid key or token in the header Authorization: Bearer".to_owned(),
             Self::NotAllowed => "the broker's callers may not have this account: its operator can add it to credwell_broker_accounts".to_owned(),
             Self::RequestTooLarge => "send less than 16 KiB".to_owned(),
             Self::MalformedBody => r#"send {"rejected": "…"} with the rejected token, or nothing"#.to_owned(),
+            Self::NoMetrics(error) => ["the counters can't be read: ", &error.to_string()].concat(),
             Self::Misconfigured(error) => error.to_string(),
             Self::Call(error, _) => error.to_string(),
         }

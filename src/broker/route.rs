@@ -16,6 +16,8 @@ pub struct Route<'a> {
 pub enum Action<'a> {
     /// Say that the broker runs.
     Health,
+    /// Say what was counted.
+    Metrics,
     /// Say which methods there are.
     Options(&'static str),
     /// Give an account's credentials.
@@ -26,7 +28,8 @@ pub enum Action<'a> {
     Forget(&'a str),
 }
 
-const HEALTH: &str = "GET, HEAD, OPTIONS";
+/// The methods of [`Action::Health`] and [`Action::Metrics`].
+const STATUS: &str = "GET, HEAD, OPTIONS";
 const CREDENTIALS: &str = "GET, HEAD, DELETE, OPTIONS";
 const REFRESH: &str = "POST, OPTIONS";
 
@@ -39,7 +42,8 @@ impl<'a> Route<'a> {
         let path = path_with_query.split('?').next().unwrap_or_default();
         let account = path.strip_prefix("/v1/accounts/").and_then(|rest| rest.split_once('/'));
         let (allowed, action) = match (path, account) {
-            ("/healthz", _) => (HEALTH, Action::Health),
+            ("/healthz", _) => (STATUS, Action::Health),
+            ("/metrics", _) => (STATUS, Action::Metrics),
             (_, Some((id, "credentials"))) if method == "DELETE" => (CREDENTIALS, Action::Forget(id)),
             (_, Some((id, "credentials"))) => (CREDENTIALS, Action::Get(id)),
             (_, Some((id, "credentials/refresh"))) => (REFRESH, Action::Refresh(id)),
@@ -53,6 +57,20 @@ impl<'a> Route<'a> {
     }
 }
 
+impl Action<'_> {
+    /// Its name in the log.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Health => "health",
+            Self::Metrics => "metrics",
+            Self::Options(_) => "options",
+            Self::Get(_) => "get",
+            Self::Refresh(_) => "refresh",
+            Self::Forget(_) => "forget",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,6 +79,7 @@ mod tests {
     fn each_path_has_its_methods() {
         for (method, path, expected) in [
             ("GET", "/healthz", Action::Health),
+            ("GET", "/metrics", Action::Metrics),
             ("GET", "/v1/accounts/apn_a/credentials", Action::Get("apn_a")),
             ("GET", "/v1/accounts/apn_a/credentials?x=1", Action::Get("apn_a")),
             ("DELETE", "/v1/accounts/apn_a/credentials", Action::Forget("apn_a")),
@@ -91,7 +110,8 @@ mod tests {
             assert_eq!(Route::find("GET", path), Err(Problem::NoSuchPath), "{path}");
         }
         for (method, path, allowed) in [
-            ("POST", "/healthz", HEALTH),
+            ("POST", "/healthz", STATUS),
+            ("DELETE", "/metrics", STATUS),
             ("PUT", "/v1/accounts/apn_a/credentials", CREDENTIALS),
             ("get", "/v1/accounts/apn_a/credentials", CREDENTIALS),
             ("GET", "/v1/accounts/apn_a/credentials/refresh", REFRESH),

@@ -9,19 +9,32 @@ use crate::settings::Settings;
 use core::time::Duration;
 
 /// The broker's names, beside those of [`crate::configuration::NAMES`].
-pub const NAMES: [&str; 4] = [
+pub const NAMES: [&str; 6] = [
     "credwell_broker_mode",
     "credwell_broker_tokens",
     "credwell_broker_accounts",
     "credwell_broker_recheck_seconds",
+    "credwell_broker_metrics_token",
+    "credwell_broker_store",
 ];
 
 /// The shortest token that a caller can have, in bytes: 32 hexadecimal digits are 128 bits.
 const SHORTEST_TOKEN: usize = 32;
 
+/// The broker's settings.
+#[derive(Debug)]
+pub struct BrokerSettings {
+    /// Who may ask, and for what.
+    pub callers: Callers,
+    /// The token that metrics are given for; none: they are neither counted nor given.
+    pub metrics_token: Option<SecretString>,
+    /// Whether entries are kept in the memory of the instance, and not in the host's store.
+    pub is_kept_in_instance: bool,
+}
+
 /// Who may ask, and for what.
 #[derive(Debug)]
-pub enum BrokerSettings {
+pub enum Callers {
     /// A caller brings an API key of its own, and gets what the upstream gives for that key.
     PassThrough {
         /// After how long the upstream has to be asked again whether the key may still read an account.
@@ -42,6 +55,28 @@ impl BrokerSettings {
     /// # Errors
     /// The first thing that is wrong with them.
     pub fn take(settings: &mut Settings) -> Result<Self, ConfigurationError> {
+        let callers = Callers::take(settings)?;
+        let metrics_token = take_metrics_token(settings)?;
+        let is_kept_in_instance = match settings.take("credwell_broker_store").as_deref() {
+            None | Some("key-value") => false,
+            Some("instance") => true,
+            Some(_) => {
+                let expected =
+                    "key-value for the host's key-value store, or instance for the instance's memory";
+                return Err(Malformed { name: "credwell_broker_store", expected });
+            }
+        };
+        if is_kept_in_instance && metrics_token.is_some() {
+            let expected =
+                "remove it, or set credwell_broker_store to key-value: an instance counts for itself alone";
+            return Err(Unused { name: "credwell_broker_metrics_token", expected });
+        }
+        Ok(Self { callers, metrics_token, is_kept_in_instance })
+    }
+}
+
+impl Callers {
+    fn take(settings: &mut Settings) -> Result<Self, ConfigurationError> {
         let mode = settings.take("credwell_broker_mode");
         let tokens = settings.take_secret("credwell_broker_tokens");
         let accounts = settings.take("credwell_broker_accounts");
@@ -115,9 +150,21 @@ fn take_tokens(tokens: Option<SecretString>) -> Result<Vec<SecretString>, Config
     let tokens = tokens.ok_or(Missing { name, expected })?;
     let tokens: Vec<SecretString> =
         tokens.expose_secret().split(',').map(|token| token.trim_ascii().into()).collect();
-    let is_token =
-        |token: &SecretString| token.expose_secret().len() >= SHORTEST_TOKEN && secret::can_be_sent(token);
     if tokens.iter().all(is_token) { Ok(tokens) } else { Err(Malformed { name, expected }) }
+}
+
+fn take_metrics_token(settings: &mut Settings) -> Result<Option<SecretString>, ConfigurationError> {
+    let name = "credwell_broker_metrics_token";
+    match settings.take_secret(name) {
+        Some(token) if !is_token(&token) => {
+            Err(Malformed { name, expected: "a token of at least 32 visible ASCII characters" })
+        }
+        token => Ok(token),
+    }
+}
+
+fn is_token(token: &SecretString) -> bool {
+    token.expose_secret().len() >= SHORTEST_TOKEN && secret::can_be_sent(token)
 }
 
 fn take_accounts(accounts: Option<String>) -> Result<Option<Vec<AccountId>>, ConfigurationError> {

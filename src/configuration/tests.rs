@@ -34,7 +34,7 @@ fn what_is_not_set_has_its_default() {
     assert_eq!(loaded.base_url.authority, "api.pipedream.com");
     assert!(loaded.base_url.secure);
     assert_eq!(loaded.form, RequestForm::Credentials);
-    assert_eq!(loaded.bucket, "default");
+    assert_eq!(loaded.bucket, Place::Host("default".to_owned()));
     assert_eq!(loaded.refresh.window, Duration::from_secs(60));
     assert_eq!(loaded.refresh.max_age_without_expiry, None);
     assert_eq!(loaded.negative_age, Duration::from_secs(30));
@@ -92,7 +92,7 @@ fn an_empty_optional_setting_is_an_absent_one() {
     let names = ["credwell_tenant", "credwell_max_retries", "credwell_base_url", "credwell_project_id"];
     let loaded = load(&names.map(|name| (name, ""))).unwrap();
     assert_eq!(loaded.max_retries, 2);
-    assert_eq!(load(&[("credwell_bucket", "")]).unwrap().bucket, "");
+    assert_eq!(load(&[("credwell_bucket", "")]).unwrap().bucket, Place::Host(String::new()));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! interfaces come from the `wasi` crate. This is the one place where the flavours differ.
 
 macro_rules! generate {
-    ($world:literal) => {
+    ($world:literal $(, $name:literal: $path:path)*) => {
         wit_bindgen::generate!({
             path: "wit",
             world: $world,
@@ -14,6 +14,7 @@ macro_rules! generate {
                 "wasi:clocks/monotonic-clock@0.2.12": ::wasi::clocks::monotonic_clock,
                 "wasi:clocks/wall-clock@0.2.12": ::wasi::clocks::wall_clock,
                 "wasi:random/random@0.2.12": ::wasi::random::random,
+                $($name: $path,)*
                 "wasi:http/types@0.2.12": ::wasi::http::types,
                 "wasi:http/outgoing-handler@0.2.12": ::wasi::http::outgoing_handler,
             },
@@ -26,9 +27,9 @@ generate!("credentials-provider");
 #[cfg(all(not(feature = "broker"), feature = "spin"))]
 generate!("credentials-provider-spin");
 #[cfg(all(feature = "broker", not(feature = "spin")))]
-generate!("credentials-broker");
+generate!("credentials-broker", "wasi:cli/stderr@0.2.12": ::wasi::cli::stderr);
 #[cfg(all(feature = "broker", feature = "spin"))]
-generate!("credentials-broker-spin");
+generate!("credentials-broker-spin", "wasi:cli/stderr@0.2.12": ::wasi::cli::stderr);
 
 #[cfg(feature = "spin")]
 pub use self::wasi::{

@@ -3,8 +3,9 @@
 use super::Wasi;
 use super::bindings::incoming_handler::Guest;
 use super::run::run;
+use super::stderr;
 use crate::broker::answer::Answer;
-use crate::broker::{self, MAXIMUM_REQUEST_BODY};
+use crate::broker::{self, MAXIMUM_REQUEST_BODY, metrics};
 use crate::secret::{ExposeSecret, SecretSlice, SecretString};
 use wasi::http::types::{
     ErrorCode, Fields, IncomingRequest, Method, OutgoingBody, OutgoingResponse, ResponseOutparam,
@@ -17,8 +18,11 @@ super::bindings::export!(Component with_types_in super::bindings);
 
 impl Guest for Component {
     fn handle(request: IncomingRequest, response: ResponseOutparam) {
-        let answer = run(broker::answer(&Wasi, &incoming_request(&request)));
+        let (answer, record) = run(broker::answer(&Wasi, &incoming_request(&request)));
         send(answer, response);
+        // The caller doesn't wait for these.
+        stderr::write(&record.to_line());
+        run(metrics::count(&Wasi, &record));
     }
 }
 
@@ -30,12 +34,15 @@ fn incoming_request(request: &IncomingRequest) -> broker::IncomingRequest {
         let value = values.next().filter(|_| values.next().is_none())?;
         String::from_utf8(value).ok()
     };
+    let method = method(request.method());
+    // No other method has a use for a body.
+    let body = if method == "POST" { read_body(request) } else { Some(SecretSlice::default()) };
     broker::IncomingRequest {
-        method: method(request.method()),
         path_with_query: request.path_with_query().unwrap_or_default(),
         authorization: header("authorization").map(SecretString::from),
         cache_control: header("cache-control"),
-        body: read_body(request),
+        method,
+        body,
     }
 }
 

@@ -2,48 +2,109 @@
 
 use super::Wasi;
 use super::bindings::keyvalue as store;
-use crate::ports::{Bucket, Store, StoreError};
+#[cfg(feature = "broker")]
+use crate::instance_bucket::InstanceBucket;
+use crate::ports::{self, Place, Store, StoreError};
+#[cfg(feature = "broker")]
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// An open bucket.
+pub enum Bucket {
+    /// One of the host's.
+    Host(store::Bucket),
+    /// The instance's own.
+    #[cfg(feature = "broker")]
+    Instance,
+}
+
+/// What [`Bucket::Instance`] stands for: all requests of an instance share it.
+#[cfg(feature = "broker")]
+static INSTANCE: Mutex<InstanceBucket> = Mutex::new(InstanceBucket::new());
+
+#[cfg(feature = "broker")]
+fn instance() -> MutexGuard<'static, InstanceBucket> {
+    INSTANCE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 impl Store for Wasi {
-    type Bucket = store::Bucket;
+    type Bucket = Bucket;
 
-    async fn open(&self, name: &str) -> Result<store::Bucket, StoreError> {
-        // Spin has no bucket without a name, and its variables that are meant to be absent are empty.
-        #[cfg(feature = "spin")]
-        let name = if name.is_empty() { "default" } else { name };
-        Ok(store::open(name)?)
+    async fn open(&self, place: &Place) -> Result<Bucket, StoreError> {
+        match place {
+            Place::Host(name) => {
+                // Spin has no bucket without a name, and its variables that are meant to be absent are empty.
+                #[cfg(feature = "spin")]
+                let name = if name.is_empty() { "default" } else { name };
+                Ok(Bucket::Host(store::open(name)?))
+            }
+            #[cfg(feature = "broker")]
+            Place::Instance => Ok(Bucket::Instance),
+            // Only the broker has a setting that asks for it.
+            #[cfg(not(feature = "broker"))]
+            Place::Instance => Err(StoreError::NoSuchBucket),
+        }
     }
 }
 
-impl Bucket for store::Bucket {
+impl ports::Bucket for Bucket {
     const CAN_COUNT: bool = cfg!(feature = "broker");
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        Ok(Self::get(self, key)?)
+        match self {
+            Self::Host(bucket) => Ok(bucket.get(key)?),
+            #[cfg(feature = "broker")]
+            Self::Instance => Ok(instance().get(key).map(<[u8]>::to_vec)),
+        }
     }
 
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
-        Ok(Self::set(self, key, value)?)
+        match self {
+            Self::Host(bucket) => Ok(bucket.set(key, value)?),
+            #[cfg(feature = "broker")]
+            Self::Instance => {
+                instance().set(key, value);
+                Ok(())
+            }
+        }
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        Ok(Self::delete(self, key)?)
+        match self {
+            Self::Host(bucket) => Ok(bucket.delete(key)?),
+            #[cfg(feature = "broker")]
+            Self::Instance => {
+                instance().delete(key);
+                Ok(())
+            }
+        }
     }
 
     #[cfg(feature = "broker")]
-    async fn increment(&self, key: &str) -> Result<u64, StoreError> {
-        let sum = super::bindings::atomics::increment(self, key, 1)?;
-        // Spin's draft has a signed number. A negative one was never put there by us.
-        #[cfg(feature = "spin")]
-        let sum = u64::try_from(sum).map_err(|_| StoreError::Failed)?;
-        Ok(sum)
+    async fn increment(&self, key: &str, delta: u64) -> Result<u64, StoreError> {
+        match self {
+            Self::Host(bucket) => host_increment(bucket, key, delta),
+            Self::Instance => instance().increment(key, delta),
+        }
     }
 
     /// The component for other components doesn't import the operation: not every host has it.
     #[cfg(not(feature = "broker"))]
-    async fn increment(&self, _: &str) -> Result<u64, StoreError> {
+    async fn increment(&self, _: &str, _: u64) -> Result<u64, StoreError> {
         Err(StoreError::Failed)
     }
+}
+
+#[cfg(all(feature = "broker", not(feature = "spin")))]
+fn host_increment(bucket: &store::Bucket, key: &str, delta: u64) -> Result<u64, StoreError> {
+    Ok(super::bindings::atomics::increment(bucket, key, delta)?)
+}
+
+/// Spin's draft has signed numbers. A negative one was never put there by us.
+#[cfg(all(feature = "broker", feature = "spin"))]
+fn host_increment(bucket: &store::Bucket, key: &str, delta: u64) -> Result<u64, StoreError> {
+    let delta = i64::try_from(delta).map_err(|_| StoreError::Failed)?;
+    let sum = super::bindings::atomics::increment(bucket, key, delta)?;
+    u64::try_from(sum).map_err(|_| StoreError::Failed)
 }
 
 impl From<store::Error> for StoreError {

@@ -14,6 +14,8 @@ mod keyvalue;
 mod outgoing_http;
 mod random;
 mod run;
+#[cfg(feature = "broker")]
+mod stderr;
 
 /// The host, which serves every port.
 struct Wasi;

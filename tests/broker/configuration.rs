@@ -19,6 +19,8 @@ case! {
             ("credwell_broker_tokens", BROKER_TOKEN),
             ("credwell_broker_accounts", "*"),
             ("credwell_broker_recheck_seconds", "soon"),
+            ("credwell_broker_metrics_token", "short"),
+            ("credwell_broker_store", "disk"),
             ("credwell_request_form", "connect"),
             ("credwell_refresh_window_seconds", "soon"),
             ("credwell_no_such_setting", "1"),

@@ -3,6 +3,9 @@
 mod callers;
 mod configuration;
 mod http_api;
+mod instance_store;
+mod log;
+mod metrics;
 mod problems;
 mod scenario;
 mod single_flight;

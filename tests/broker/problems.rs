@@ -50,7 +50,7 @@ case! {
 
 case! {
     async fn paths_and_methods_that_are_not_there(scenario, pass_through) {
-        for path in ["/", "/v1/accounts/apn_a", "/v1/oauth/token", "/metrics"] {
+        for path in ["/", "/v1/accounts/apn_a", "/v1/oauth/token", "/metrics/"] {
             assert_eq!(scenario.send("GET", path, &[], "").await.status, 404, "{path}");
         }
         for (method, path, allow) in [

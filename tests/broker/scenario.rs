@@ -9,6 +9,7 @@ use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
 use std::sync::LazyLock;
+use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 
 /// The account that most cases ask for.
 pub const ACCOUNT: &str = "/v1/accounts/apn_EOhwvQr/credentials";
@@ -22,6 +23,23 @@ pub const BROKER_TOKEN: &str = "0123456789abcdef0123456789abcdef";
 /// The API key of the broker of the managed cases.
 pub const BROKERS_KEY: &str = "pd_brokers_key";
 
+/// A token that metrics are given for.
+pub const METRICS_TOKEN: &str = "metrics-0123456789abcdef01234567";
+
+/// More than any case logs, in bytes.
+const LOG_CAPACITY: usize = 1 << 20;
+
+/// Waits until something is there: what an instance does after its answer takes a few turns of the runtime.
+pub async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    for _ in 0..1_000 {
+        if let Some(found) = look().await {
+            return found;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("it has not come");
+}
+
 /// Defines a test for each flavour from one case.
 macro_rules! case {
     ($(#[$attribute:meta])* async fn $name:ident($scenario:ident, $mode:ident) $body:block) => {
@@ -32,7 +50,7 @@ macro_rules! case {
             async fn case(flavour: host_test::Flavour) {
                 let $scenario = $crate::scenario::Scenario::$mode(flavour);
                 $body
-                $scenario.search_the_store_for_secrets();
+                $scenario.search_for_secrets();
             }
 
             $crate::flavours::in_both_flavours!($(#[$attribute])*);
@@ -49,6 +67,7 @@ pub struct Scenario {
     pub key_value: MemoryKeyValue,
     pub clock: Clock,
     pub configuration: Configuration,
+    log: MemoryOutputPipe,
 }
 
 /// A response as the caller sees it.
@@ -99,15 +118,17 @@ impl Scenario {
         let configuration = Configuration::from_iter([("credwell_encryption_keys", TEST_ENCRYPTION_KEYS)]);
         settings.into_iter().for_each(|(name, value)| configuration.set(name, value));
         let (key_value, clock) = (MemoryKeyValue::new(), Clock::new(START_UNIX_MS));
+        let log = MemoryOutputPipe::new(LOG_CAPACITY);
         let capabilities = Capabilities {
             outgoing: Outgoing::Mock(upstream.clone()),
             key_value: key_value.clone(),
             configuration: configuration.clone(),
             clock: Some(clock.clone()),
             entropy: Some(Entropy::seeded(0)),
+            log: Some(log.clone()),
         };
         let broker = &BROKERS[usize::from(flavour == Flavour::Spin)];
-        Self { broker, capabilities, upstream, key_value, clock, configuration }
+        Self { broker, capabilities, upstream, key_value, clock, configuration, log }
     }
 
     /// Sends a request with these headers.
@@ -129,8 +150,32 @@ impl Scenario {
         Response { status: parts.status.as_u16(), headers: parts.headers, body }
     }
 
+    /// The lines of the log, once there are so many. An instance writes its line after its answer.
+    pub async fn log(&self, lines: usize) -> Vec<Value> {
+        eventually(async || {
+            let text = String::from_utf8(self.log.contents().to_vec()).expect("the log is text");
+            let lines_so_far = text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON"));
+            Some(lines_so_far.collect::<Vec<_>>()).filter(|found| found.len() >= lines)
+        })
+        .await
+    }
+
+    /// Fails if the log has a key, a token or an account's id in it.
+    fn search_the_log_for_secrets(&self) {
+        let log = String::from_utf8_lossy(&self.log.contents()).into_owned();
+        for secret in [CALLERS_KEY, BROKER_TOKEN, BROKERS_KEY, METRICS_TOKEN, "oauth_access_token", "apn_"] {
+            assert!(!log.contains(secret), "{log}");
+        }
+    }
+
+    /// Fails if the store, or the log, tells a secret.
+    pub fn search_for_secrets(&self) {
+        self.search_the_store_for_secrets();
+        self.search_the_log_for_secrets();
+    }
+
     /// Fails if a key or a value of the store has a key, a token or an account's id in it.
-    pub fn search_the_store_for_secrets(&self) {
+    fn search_the_store_for_secrets(&self) {
         for (_, key, value) in self.key_value.entries() {
             for secret in [CALLERS_KEY, BROKER_TOKEN, BROKERS_KEY, "oauth_access_token", "apn_"] {
                 let found = value.windows(secret.len()).any(|window| window == secret.as_bytes());

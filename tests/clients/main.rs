@@ -32,6 +32,7 @@ async fn serve(upstream: &LocalUpstream) -> String {
         ]),
         clock: None,
         entropy: None,
+        log: None,
     };
     let broker = Broker::new(Flavour::Wasmtime).expect("the broker is built");
     let listener = Listener::bind("127.0.0.1:0", broker, capabilities).await.expect("a free port");

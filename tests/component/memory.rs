@@ -255,6 +255,7 @@ async fn search(flavour: Flavour, client: Client) {
         configuration,
         clock: Some(clock.clone()),
         entropy: Some(Entropy::seeded(1)),
+        log: None,
     };
     let mut store = host_test::store(&engine, &capabilities).unwrap();
     let instance = pre.instantiate_async(&mut store).await.unwrap();

@@ -121,6 +121,7 @@ async fn ask(settings: Settings) -> anyhow::Result<(Report, usize)> {
         ]),
         clock: None,
         entropy: None,
+        log: None,
     };
     let runtime = Runtime::new(Flavour::Wasmtime)?;
     let mut report = Report::default();

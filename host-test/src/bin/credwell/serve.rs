@@ -61,6 +61,7 @@ fn capabilities(upstream: Upstream) -> Capabilities {
         configuration,
         clock: None,
         entropy: None,
+        log: None,
     }
 }
 
