@@ -1,5 +1,9 @@
 //! The steps that the calls are made of. [`crate::get_credentials`] puts them in order.
 
+mod turns;
+
+pub use turns::Step;
+
 use crate::account::Account;
 use crate::account_id::AccountId;
 use crate::cache::Cache;
@@ -12,13 +16,12 @@ use crate::fetch;
 use crate::freshness::{Freshness, is_from_the_future};
 use crate::held::{Cached, Held};
 use crate::negative;
-use crate::ports::{Bucket, Phase, Ports};
+use crate::ports::Ports;
 use crate::retry;
 use crate::secret::SecretString;
 use crate::setback::{Cause, Setback};
 use crate::slot::Slot;
 use crate::timestamp::UnixMilliseconds;
-use crate::turn::{self, Turn};
 use core::time::Duration;
 
 /// One call for one account.
@@ -36,18 +39,9 @@ pub struct Call<'a, P: Ports> {
     deadline: Option<Deadline>,
     /// The key of the turn that this call has.
     turn: Option<String>,
+    /// Since when it has waited for the one whose turn it is.
+    waiting_since: Option<UnixMilliseconds>,
     warnings: Vec<Warning>,
-}
-
-/// What to do with nothing that serves in hand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Ask the upstream: it is this call's turn, or nobody knows whose.
-    Ask,
-    /// Wait: somebody else asks it.
-    Wait,
-    /// Look into the cache again: the turn has just begun, and another one may have ended just before.
-    LookAgain,
 }
 
 /// How much of the call's time a request may take.
@@ -72,6 +66,7 @@ impl<'a, P: Ports> Call<'a, P> {
             asked_at: None,
             deadline: None,
             turn: None,
+            waiting_since: None,
             warnings: Vec::new(),
         }
     }
@@ -122,41 +117,6 @@ impl<'a, P: Ports> Call<'a, P> {
     pub fn serve_rejected(&mut self, held: Held, wait: Duration) -> Credentials {
         self.warnings.push(Warning::TokenUnchanged(wait));
         held.into_credentials(self.account_id.clone())
-    }
-
-    /// What to do with nothing that serves in hand: whose turn it is to ask the upstream decides.
-    pub async fn next_step(&mut self) -> Step {
-        if !P::Bucket::CAN_COUNT || self.turn.is_some() {
-            return Step::Ask;
-        }
-        match self.cache.take_turn(&self.slot).await {
-            Turn::Mine(key) => {
-                self.turn = Some(key);
-                Step::LookAgain
-            }
-            Turn::Taken => Step::Wait,
-            Turn::Unknown => Step::Ask,
-        }
-    }
-
-    /// Waits a little for the one whose turn it is.
-    ///
-    /// # Errors
-    /// [`Error::TimedOut`] once the deadline has passed.
-    pub async fn wait_for_turn(&mut self) -> Result<(), Error> {
-        let remaining = self.deadline().remaining(self.ports);
-        if remaining.is_zero() {
-            return Err(Error::TimedOut(Phase::Deadline));
-        }
-        self.ports.sleep(turn::pause(self.ports.fraction()).min(remaining)).await;
-        Ok(())
-    }
-
-    /// Ends the call's turn, if it has one. What it has brought is in the cache by then.
-    pub async fn end_turn(&mut self) {
-        if let Some(key) = self.turn.take() {
-            self.cache.end_turn(&key).await;
-        }
     }
 
     /// The deadline runs from the first wait on: the time that the store takes is not the upstream's.
@@ -243,14 +203,20 @@ impl<'a, P: Ports> Call<'a, P> {
         }
     }
 
-    /// Keeps what the upstream has said of the account instead of giving credentials, if this call has asked it.
+    /// Keeps what the upstream has said of the account instead of giving credentials, if this call has asked it: what
+    /// lasts for everyone, and what doesn't for those who wait for this call's turn to end.
     pub async fn refuse(&mut self, error: &Error) {
-        if !self.configuration.negative_age.is_zero()
-            && let Some(asked_at) = self.asked_at
-            && let Some(entry) = negative::entry(error, asked_at)
-        {
-            self.cache.write(&self.slot, &entry.header, &entry.content, self.seen).await;
-        }
+        let Some(asked_at) = self.asked_at else { return };
+        let lasting = negative::entry(error, asked_at).filter(|_| !self.configuration.negative_age.is_zero());
+        let (slot, entry, seen) = match lasting {
+            Some(entry) => (None, entry, self.seen),
+            None => {
+                let Some(entry) = self.shared_failure(error) else { return };
+                (Some(Slot::of_failure(self.configuration, &self.account_id)), entry, None)
+            }
+        };
+        let slot = slot.as_ref().unwrap_or(&self.slot);
+        self.cache.write(slot, &entry.header, &entry.content, seen).await;
     }
 
     /// Whether credentials have expired by now: time has passed since they were looked up.

@@ -54,6 +54,8 @@ pub enum Kind {
     Forbidden,
     /// The upstream called the account dead.
     Dead,
+    /// Asking it failed: see [`crate::shared_failure`].
+    Failed,
 }
 
 impl Header {
@@ -123,7 +125,8 @@ pub fn to_text(header: &Header, content: &SecretString) -> SecretSlice<u8> {
 }
 
 impl Kind {
-    const ALL: [Self; 5] = [Self::Account, Self::Token, Self::NotFound, Self::Forbidden, Self::Dead];
+    const ALL: [Self; 6] =
+        [Self::Account, Self::Token, Self::NotFound, Self::Forbidden, Self::Dead, Self::Failed];
 
     fn word(self) -> &'static str {
         match self {
@@ -132,6 +135,7 @@ impl Kind {
             Self::NotFound => "not-found",
             Self::Forbidden => "forbidden",
             Self::Dead => "dead",
+            Self::Failed => "failed",
         }
     }
 }

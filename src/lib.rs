@@ -49,6 +49,7 @@ pub mod retry;
 pub mod secret;
 pub mod setback;
 pub mod settings;
+pub mod shared_failure;
 pub mod slot;
 pub mod timestamp;
 pub mod turn;

@@ -9,7 +9,7 @@ use crate::timestamp::UnixMilliseconds;
 pub fn error(entry: &Entry) -> Option<Error> {
     let reason = Some(entry.content.expose_secret()).filter(|reason| !reason.is_empty());
     match entry.header.kind {
-        Kind::Account | Kind::Token => None,
+        Kind::Account | Kind::Token | Kind::Failed => None,
         Kind::NotFound => Some(Error::NotFound),
         Kind::Forbidden => Some(Error::Forbidden),
         Kind::Dead => Some(Error::AccountDead { reason: reason.map(str::to_owned) }),

@@ -27,6 +27,11 @@ impl Slot {
         Self::new(configuration, &["account", account_id.as_str()])
     }
 
+    /// The place of the failure that those get who wait for an account's credentials.
+    pub fn of_failure(configuration: &Configuration, account_id: &AccountId) -> Self {
+        Self::new(configuration, &["failure", account_id.as_str()])
+    }
+
     /// The place of the OAuth client's own token.
     pub fn of_oauth_token(configuration: &Configuration) -> Self {
         Self::new(configuration, &["oauth token", ""])
@@ -121,6 +126,7 @@ mod tests {
             Slot::of_account(&base, &id("apn_a")),
             Slot::of_account(&base, &id("apn_b")),
             Slot::of_account(&configuration("key-2"), &id("apn_a")),
+            Slot::of_failure(&base, &id("apn_a")),
             Slot::of_oauth_token(&base),
             Slot::of_account(
                 &Configuration { tenant: "apn_a".to_owned(), ..configuration("key-1") },

@@ -6,6 +6,9 @@
 //! another number. So there can be two requests where a slice ends in the middle of one, and as many as slices where a
 //! request takes longer than a slice.
 //!
+//! If asking fails, those who wait get the same failure (see [`crate::shared_failure`]), and whoever comes after them asks
+//! anew. So an upstream that fails is asked by one at a time too, and nobody waits for more than one question's end.
+//!
 //! Where the host can't count in one step, everyone asks the upstream.
 
 use crate::slot::Slot;

@@ -1,7 +1,7 @@
 //! Of many requests for one account one asks the upstream, in instances that know nothing of each other.
 
 use crate::scenario::{CALLERS_KEY, Response, Scenario, account, case};
-use host_test::{KeyValueFailure, Operation, Reply};
+use host_test::{Failure, KeyValueFailure, Operation, Reply};
 use std::collections::HashSet;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -69,6 +69,45 @@ case! {
 }
 
 case! {
+    /// Those who have waited get the failure of the one who asked; whoever comes later asks anew.
+    async fn a_failure_is_for_all_who_waited_and_nobody_else(scenario, pass_through) {
+        scenario.configuration.set("credwell_max_retries", "0");
+        for (reply, status, header) in [
+            (Reply::status(503).header("retry-after", "7"), 502, Some("7")),
+            (Reply::status(429).header("retry-after", "9"), 429, Some("9")),
+            (Reply::status(401), 401, None),
+            (Reply::failure(Failure::ConnectionRefused), 502, None),
+        ] {
+            let before = (scenario.upstream.count(), Instant::now());
+            scenario.upstream.always(reply.head_after(Duration::from_millis(800)));
+            let responses = crowd(&scenario, 200).await;
+            let expected = |response: &Response| {
+                response.status == status && response.header("retry-after") == header
+            };
+            assert!(responses.iter().all(expected), "{responses:?}");
+            assert_eq!(scenario.upstream.count(), before.0 + 1);
+            assert!(before.1.elapsed() < Duration::from_millis(1_600), "{:?}", before.1.elapsed());
+        }
+        scenario.upstream.always(account("one"));
+        assert_eq!(scenario.get(CALLERS_KEY).await.status, 200);
+    }
+}
+
+case! {
+    /// What serves others isn't touched by the failure of a refresh that one of them asked for.
+    async fn a_failed_refresh_is_for_those_who_rejected_the_token(scenario, pass_through) {
+        scenario.configuration.set("credwell_max_retries", "0");
+        scenario.upstream.reply(account("one"));
+        scenario.get(CALLERS_KEY).await;
+        scenario.upstream.always(Reply::status(500).head_after(Duration::from_millis(800)));
+        let refreshes = (0..50).map(|_| scenario.refresh(CALLERS_KEY, r#"{"rejected": "one"}"#));
+        assert_eq!(statuses(&futures_util::future::join_all(refreshes).await), HashSet::from([502]));
+        assert_eq!(scenario.upstream.count(), 2);
+        assert_eq!(scenario.get(CALLERS_KEY).await.token(), "one");
+    }
+}
+
+case! {
     /// The one whose turn it was has died: its number is left in the store. The others wait for the end of the slice,
     /// and then one of them asks.
     async fn a_turn_of_one_who_has_died_ends_by_itself(scenario, pass_through) {
@@ -94,7 +133,7 @@ case! {
         scenario.upstream.always(Reply::stalling());
         let before = Instant::now();
         assert_eq!(statuses(&crowd(&scenario, 50).await), HashSet::from([504]));
-        assert!(before.elapsed() < Duration::from_millis(6200), "{:?}", before.elapsed());
+        assert!(before.elapsed() < Duration::from_millis(3_200), "{:?}", before.elapsed());
     }
 }
 
