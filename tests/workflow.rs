@@ -6,12 +6,12 @@ use composed::ComposedPre;
 use composed::exports::credwell::workflow::app::{AppAnswer, WorkflowError};
 use host_test::{
     Capabilities, Clock, Configuration, Entropy, Error, Failure, Flavour, Harness, MemoryKeyValue,
-    MockUpstream, Outgoing, RecordedRequest, Reply, START_UNIX_MS, State, TEST_API_KEY, TEST_ENCRYPTION_KEYS,
+    MockUpstream, RecordedRequest, Reply, START_UNIX_MS, State, TEST_API_KEY, TEST_ENCRYPTION_KEYS,
 };
 use serde_json::json;
 use std::collections::{BTreeSet, HashMap};
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use wac_graph::types::Package;
 use wac_graph::{CompositionGraph, EncodeOptions};
 use wasmtime::component::InstancePre;
@@ -90,14 +90,10 @@ impl Host {
             ("credwell_api_key", TEST_API_KEY),
             ("credwell_encryption_keys", TEST_ENCRYPTION_KEYS),
         ]);
-        let capabilities = Capabilities {
-            outgoing: Outgoing::Mock(network.clone()),
-            key_value: MemoryKeyValue::new(),
-            configuration,
-            clock: Some(Clock::new(START_UNIX_MS)),
-            entropy: Some(Entropy::seeded(0)),
-            log: None,
-        };
+        let key_value = MemoryKeyValue::new().of(flavour);
+        let capabilities = Capabilities::new(Arc::new(network.clone()), key_value, Arc::new(configuration))
+            .clock(Clock::new(START_UNIX_MS))
+            .entropy(Entropy::seeded(0));
         Self { component: component(flavour), capabilities, network }
     }
 

@@ -1,9 +1,10 @@
 //! Everything that a test of the component needs, wired together.
 
-use crate::{
-    Capabilities, Clock, Configuration, Credentials, Entropy, Error, Flavour, Instance, MemoryKeyValue,
-    MockUpstream, Network, Outgoing, Runtime, Trap,
+use crate::{Clock, Configuration, Entropy, MemoryKeyValue, MockUpstream};
+use credwell_host::{
+    Capabilities, Credentials, Error, Flavour, Instance, Network, OutgoingHttp, Runtime, Trap,
 };
+use std::sync::{Arc, LazyLock};
 
 /// The API key that a harness configures. No upstream has issued it.
 pub const TEST_API_KEY: &str = "pd_test_api_key_3f9a27c1d08e4b65";
@@ -211,21 +212,16 @@ impl HarnessBuilder {
     ///
     /// The component isn't built or doesn't fit this host; the text says which.
     pub fn build(self) -> Harness {
-        let runtime = Runtime::shared(self.flavour);
-        let runtime = runtime.unwrap_or_else(|error| panic!("no component to test: {error:#}")).clone();
+        let runtime = runtime(self.flavour).clone();
         let clock = self.clock.unwrap_or_else(|| Clock::new(START_UNIX_MS));
-        let outgoing = match self.network {
-            Some(network) => Outgoing::Network(network),
-            None => Outgoing::Mock(self.upstream.clone()),
+        let outgoing: Arc<dyn OutgoingHttp> = match self.network {
+            Some(network) => Arc::new(network),
+            None => Arc::new(self.upstream.clone()),
         };
-        let capabilities = Capabilities {
-            outgoing,
-            key_value: self.key_value.clone(),
-            configuration: self.configuration.clone(),
-            clock: Some(clock.clone()),
-            entropy: Some(self.entropy),
-            log: None,
-        };
+        let key_value = self.key_value.of(self.flavour);
+        let capabilities = Capabilities::new(outgoing, key_value, Arc::new(self.configuration.clone()))
+            .clock(clock.clone())
+            .entropy(self.entropy);
         Harness {
             upstream: self.upstream,
             key_value: self.key_value,
@@ -235,4 +231,15 @@ impl HarnessBuilder {
             runtime,
         }
     }
+}
+
+/// The component, compiled once for all tests of a process.
+fn runtime(flavour: Flavour) -> &'static Runtime {
+    static WASMTIME: LazyLock<anyhow::Result<Runtime>> = LazyLock::new(|| Runtime::new(Flavour::Wasmtime));
+    static SPIN: LazyLock<anyhow::Result<Runtime>> = LazyLock::new(|| Runtime::new(Flavour::Spin));
+    let runtime = match flavour {
+        Flavour::Wasmtime => &WASMTIME,
+        Flavour::Spin => &SPIN,
+    };
+    runtime.as_ref().unwrap_or_else(|error| panic!("no component to test: {error:#}"))
 }

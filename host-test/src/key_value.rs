@@ -1,8 +1,11 @@
 //! `wasi:keyvalue`: a store in memory that fails, waits and tells on demand.
 
-mod serve;
+mod limits;
 
 use crate::lock;
+use async_trait::async_trait;
+use credwell_host::{Flavour, KeyPage, KeyValue, KeyValueError};
+use limits::Limited;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -18,7 +21,7 @@ struct Contents {
     buckets: BTreeSet<String>,
     /// By bucket and key.
     entries: BTreeMap<(String, String), Vec<u8>>,
-    failures: HashMap<Operation, KeyValueFailure>,
+    failures: HashMap<Operation, KeyValueError>,
     delays: HashMap<Operation, Duration>,
     operations: Vec<RecordedOperation>,
 }
@@ -34,19 +37,14 @@ pub enum Operation {
     Set,
     /// Removing a value.
     Delete,
+    /// Asking whether there is a value.
+    Exists,
+    /// Listing keys.
+    ListKeys,
     /// `atomics.increment`.
     Increment,
-}
-
-/// How an operation fails.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum KeyValueFailure {
-    /// The host knows no bucket of this name.
-    NoSuchStore,
-    /// The component may not use the bucket.
-    AccessDenied,
-    /// Anything else, in the host's words.
-    Other(String),
+    /// `atomics.swap`.
+    CompareAndSwap,
 }
 
 /// One operation that a component asked for, whether it succeeded or not.
@@ -56,7 +54,7 @@ pub struct RecordedOperation {
     pub operation: Operation,
     /// The bucket's name.
     pub bucket: String,
-    /// The key. None for [`Operation::Open`].
+    /// The key. None for [`Operation::Open`] and [`Operation::ListKeys`].
     pub key: Option<String>,
 }
 
@@ -76,6 +74,14 @@ impl MemoryKeyValue {
             delays: HashMap::new(),
             operations: Vec::new(),
         })))
+    }
+
+    /// The store as the hosts of a flavour present it: Spin refuses long keys and large values.
+    pub fn of(&self, flavour: Flavour) -> Arc<dyn KeyValue> {
+        match flavour {
+            Flavour::Wasmtime => Arc::new(self.clone()),
+            Flavour::Spin => Arc::new(Limited(self.clone())),
+        }
     }
 
     /// Adds an empty bucket, if there is none of this name.
@@ -108,7 +114,7 @@ impl MemoryKeyValue {
     }
 
     /// Makes every operation of this kind fail, until [`MemoryKeyValue::recover`].
-    pub fn fail(&self, operation: Operation, failure: KeyValueFailure) {
+    pub fn fail(&self, operation: Operation, failure: KeyValueError) {
         lock(&self.0).failures.insert(operation, failure);
     }
 
@@ -140,7 +146,7 @@ impl MemoryKeyValue {
         operation: Operation,
         bucket: &str,
         key: Option<&str>,
-    ) -> Result<(), KeyValueFailure> {
+    ) -> Result<(), KeyValueError> {
         let delay = {
             let mut contents = lock(&self.0);
             contents.operations.push(RecordedOperation {
@@ -158,48 +164,80 @@ impl MemoryKeyValue {
             None => Ok(()),
         }
     }
+}
 
-    async fn open(&self, bucket: &str) -> Result<Bucket, KeyValueFailure> {
+#[async_trait]
+impl KeyValue for MemoryKeyValue {
+    async fn open(&self, bucket: &str) -> Result<(), KeyValueError> {
         self.begin(Operation::Open, bucket, None).await?;
-        if lock(&self.0).buckets.contains(bucket) {
-            Ok(Bucket(bucket.to_owned()))
-        } else {
-            Err(KeyValueFailure::NoSuchStore)
-        }
+        if lock(&self.0).buckets.contains(bucket) { Ok(()) } else { Err(KeyValueError::NoSuchBucket) }
     }
 
-    async fn get(&self, bucket: &str, key: String) -> Result<Option<Vec<u8>>, KeyValueFailure> {
-        self.begin(Operation::Get, bucket, Some(&key)).await?;
-        Ok(lock(&self.0).entries.get(&(bucket.to_owned(), key)).cloned())
+    async fn get(&self, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, KeyValueError> {
+        self.begin(Operation::Get, bucket, Some(key)).await?;
+        Ok(lock(&self.0).entries.get(&entry(bucket, key)).cloned())
     }
 
-    async fn set(&self, bucket: &str, key: String, value: Vec<u8>) -> Result<(), KeyValueFailure> {
-        self.begin(Operation::Set, bucket, Some(&key)).await?;
-        lock(&self.0).entries.insert((bucket.to_owned(), key), value);
+    async fn set(&self, bucket: &str, key: &str, value: Vec<u8>) -> Result<(), KeyValueError> {
+        self.begin(Operation::Set, bucket, Some(key)).await?;
+        lock(&self.0).entries.insert(entry(bucket, key), value);
         Ok(())
     }
 
-    async fn delete(&self, bucket: &str, key: String) -> Result<(), KeyValueFailure> {
-        self.begin(Operation::Delete, bucket, Some(&key)).await?;
-        lock(&self.0).entries.remove(&(bucket.to_owned(), key));
+    async fn delete(&self, bucket: &str, key: &str) -> Result<(), KeyValueError> {
+        self.begin(Operation::Delete, bucket, Some(key)).await?;
+        lock(&self.0).entries.remove(&entry(bucket, key));
         Ok(())
+    }
+
+    async fn exists(&self, bucket: &str, key: &str) -> Result<bool, KeyValueError> {
+        self.begin(Operation::Exists, bucket, Some(key)).await?;
+        Ok(lock(&self.0).entries.contains_key(&entry(bucket, key)))
+    }
+
+    /// Two keys at a time, so that a test needs few to see more than one page.
+    async fn list_keys(&self, bucket: &str, cursor: Option<&str>) -> Result<KeyPage, KeyValueError> {
+        self.begin(Operation::ListKeys, bucket, None).await?;
+        let contents = lock(&self.0);
+        let keys = contents.entries.keys().filter(|(of, _)| of == bucket).map(|(_, key)| key);
+        let mut rest = keys.filter(|key| cursor.is_none_or(|cursor| key.as_str() > cursor));
+        let keys: Vec<String> = rest.by_ref().take(2).cloned().collect();
+        let cursor = rest.next().and_then(|_| keys.last().cloned());
+        Ok(KeyPage { keys, cursor })
     }
 
     /// Numbers are kept as decimal text. What is no number counts as a failure of the store.
-    async fn increment(&self, bucket: &str, key: String, delta: i64) -> Result<i64, KeyValueFailure> {
-        self.begin(Operation::Increment, bucket, Some(&key)).await?;
+    async fn increment(&self, bucket: &str, key: &str, delta: i64) -> Result<i64, KeyValueError> {
+        self.begin(Operation::Increment, bucket, Some(key)).await?;
         let mut contents = lock(&self.0);
-        let entry = contents.entries.entry((bucket.to_owned(), key)).or_insert_with(|| b"0".to_vec());
-        let number = std::str::from_utf8(entry).ok().and_then(|text| text.parse::<i64>().ok());
+        let value = contents.entries.entry(entry(bucket, key)).or_insert_with(|| b"0".to_vec());
+        let number = std::str::from_utf8(value).ok().and_then(|text| text.parse::<i64>().ok());
         let sum = number.and_then(|number| number.checked_add(delta));
-        let sum = sum.ok_or_else(|| KeyValueFailure::Other("the value is no number".to_owned()))?;
-        *entry = sum.to_string().into_bytes();
+        let sum = sum.ok_or_else(|| KeyValueError::Failed("the value is no number".to_owned()))?;
+        *value = sum.to_string().into_bytes();
         Ok(sum)
+    }
+
+    async fn compare_and_swap(
+        &self,
+        bucket: &str,
+        key: &str,
+        expected: Option<&[u8]>,
+        value: Vec<u8>,
+    ) -> Result<bool, KeyValueError> {
+        self.begin(Operation::CompareAndSwap, bucket, Some(key)).await?;
+        let mut contents = lock(&self.0);
+        let is_as_expected = contents.entries.get(&entry(bucket, key)).map(Vec::as_slice) == expected;
+        if is_as_expected {
+            contents.entries.insert(entry(bucket, key), value);
+        }
+        Ok(is_as_expected)
     }
 }
 
-/// A bucket that a component has opened.
-pub struct Bucket(String);
+fn entry(bucket: &str, key: &str) -> (String, String) {
+    (bucket.to_owned(), key.to_owned())
+}
 
 #[cfg(test)]
 mod tests {
@@ -209,14 +247,14 @@ mod tests {
     async fn a_failure_leaves_other_operations_alone_and_ends_with_the_recovery() {
         let store = MemoryKeyValue::new();
         store.put(DEFAULT_BUCKET, "key", b"before");
-        store.fail(Operation::Set, KeyValueFailure::AccessDenied);
+        store.fail(Operation::Set, KeyValueError::AccessDenied);
 
-        let refused = store.set(DEFAULT_BUCKET, "key".into(), b"lost".to_vec()).await;
-        assert_eq!(refused, Err(KeyValueFailure::AccessDenied));
-        let read = store.get(DEFAULT_BUCKET, "key".into()).await;
+        let refused = store.set(DEFAULT_BUCKET, "key", b"lost".to_vec()).await;
+        assert_eq!(refused, Err(KeyValueError::AccessDenied));
+        let read = store.get(DEFAULT_BUCKET, "key").await;
         assert_eq!(read, Ok(Some(b"before".to_vec())));
         store.recover();
-        let written = store.set(DEFAULT_BUCKET, "key".into(), b"after".to_vec()).await;
+        let written = store.set(DEFAULT_BUCKET, "key", b"after".to_vec()).await;
         assert_eq!(written, Ok(()));
         assert_eq!(store.entries(), [(DEFAULT_BUCKET.into(), "key".into(), b"after".to_vec())]);
         assert_eq!(store.count(Operation::Set), 2);
@@ -226,7 +264,7 @@ mod tests {
     async fn only_known_buckets_open() {
         let store = MemoryKeyValue::new();
         assert!(store.open(DEFAULT_BUCKET).await.is_ok());
-        assert_eq!(store.open("other").await.err(), Some(KeyValueFailure::NoSuchStore));
+        assert_eq!(store.open("other").await.err(), Some(KeyValueError::NoSuchBucket));
         store.add_bucket("other");
         assert!(store.open("other").await.is_ok());
     }
@@ -236,8 +274,7 @@ mod tests {
         let store = MemoryKeyValue::new();
         store.delay(Operation::Set, Duration::from_secs(5));
         let writer = store.clone();
-        let write =
-            tokio::spawn(async move { writer.set(DEFAULT_BUCKET, "key".into(), b"value".to_vec()).await });
+        let write = tokio::spawn(async move { writer.set(DEFAULT_BUCKET, "key", b"value".to_vec()).await });
 
         tokio::time::sleep(Duration::from_secs(4)).await;
         assert!(store.entries().is_empty());

@@ -7,15 +7,14 @@ pub use failure::Failure;
 pub use reply::Reply;
 
 use crate::lock;
-use crate::network::{Answer, Transfer};
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Uri};
+use http::{HeaderMap, Method, Request, Response, Uri};
 use http_body_util::BodyExt;
 use std::collections::VecDeque;
 use std::future::pending;
 use std::sync::{Arc, Mutex};
 use tokio::time::Instant;
-use wasmtime_wasi_http::{RequestOptions, WasiBody, WasiHttpHooks};
+use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 /// An upstream that answers by script and keeps a record of what it was asked. Clones are the same one.
 ///
@@ -117,6 +116,12 @@ impl MockUpstream {
     }
 }
 
+/// What became of a request whose head has arrived: its response, and the rest of its transfer.
+type Answer = Result<(Response<WasiBody>, Transfer), Error>;
+
+/// Drives a response's body while the component reads it.
+type Transfer = Box<dyn Future<Output = Result<(), Error>> + Send>;
+
 /// How much of a request's body the component may write at a time, in bytes. A body has many times as much, so
 /// the component has to wait until the upstream reads on.
 const BODY_CHUNK: usize = 16;
@@ -159,7 +164,6 @@ mod tests {
     use super::*;
     use http_body_util::Full;
     use std::time::Duration;
-    use wasmtime_wasi_http::Error;
 
     const SECOND: Duration = Duration::from_secs(1);
 

@@ -3,7 +3,7 @@
 use crate::scenario::{
     ACCOUNT, BROKER_TOKEN, CALLERS_KEY, METRICS_TOKEN, Response, Scenario, account, case, eventually,
 };
-use host_test::{KeyValueFailure, Operation, Reply};
+use host_test::{KeyValueError, Operation, Reply};
 use std::time::Duration;
 
 fn enable(scenario: &Scenario) {
@@ -121,7 +121,7 @@ case! {
     async fn a_store_that_does_not_count_fails_the_metrics_and_no_request(scenario, pass_through) {
         enable(&scenario);
         scenario.upstream.always(account("one"));
-        scenario.key_value.fail(Operation::Increment, KeyValueFailure::AccessDenied);
+        scenario.key_value.fail(Operation::Increment, KeyValueError::AccessDenied);
         assert_eq!(scenario.get(CALLERS_KEY).await.status, 200);
         let problem = ask(&scenario, METRICS_TOKEN).await;
         assert_eq!(problem.status, 503);

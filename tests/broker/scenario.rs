@@ -2,13 +2,13 @@
 
 use bytes::Bytes;
 use host_test::{
-    Broker, Capabilities, Clock, Configuration, Entropy, Flavour, MemoryKeyValue, MockUpstream, Outgoing,
-    Reply, START_UNIX_MS, TEST_ENCRYPTION_KEYS,
+    Broker, Capabilities, Clock, Configuration, Entropy, Flavour, MemoryKeyValue, MockUpstream, Reply,
+    START_UNIX_MS, TEST_ENCRYPTION_KEYS,
 };
 use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 
 /// The account that most cases ask for.
@@ -119,14 +119,12 @@ impl Scenario {
         settings.into_iter().for_each(|(name, value)| configuration.set(name, value));
         let (key_value, clock) = (MemoryKeyValue::new(), Clock::new(START_UNIX_MS));
         let log = MemoryOutputPipe::new(LOG_CAPACITY);
-        let capabilities = Capabilities {
-            outgoing: Outgoing::Mock(upstream.clone()),
-            key_value: key_value.clone(),
-            configuration: configuration.clone(),
-            clock: Some(clock.clone()),
-            entropy: Some(Entropy::seeded(0)),
-            log: Some(log.clone()),
-        };
+        let outgoing = Arc::new(upstream.clone());
+        let capabilities =
+            Capabilities::new(outgoing, key_value.of(flavour), Arc::new(configuration.clone()))
+                .clock(clock.clone())
+                .entropy(Entropy::seeded(0))
+                .stderr(log.clone());
         let broker = &BROKERS[usize::from(flavour == Flavour::Spin)];
         Self { broker, capabilities, upstream, key_value, clock, configuration, log }
     }

@@ -1,7 +1,7 @@
 //! Of many requests for one account one asks the upstream, in instances that know nothing of each other.
 
 use crate::scenario::{CALLERS_KEY, Response, Scenario, account, case};
-use host_test::{Failure, KeyValueFailure, Operation, Reply};
+use host_test::{Failure, KeyValueError, Operation, Reply};
 use std::collections::HashSet;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -116,7 +116,7 @@ case! {
         let dead = tokio::time::timeout(Duration::from_millis(100), scenario.get(CALLERS_KEY)).await;
         assert!(dead.is_err());
         scenario.upstream.always(account("two").head_after(Duration::from_millis(200)));
-        scenario.key_value.fail(Operation::Set, KeyValueFailure::AccessDenied);
+        scenario.key_value.fail(Operation::Set, KeyValueError::AccessDenied);
         scenario.key_value.recover();
         let responses = crowd(&scenario, 50).await;
         assert_eq!(statuses(&responses), HashSet::from([200]));
@@ -140,7 +140,7 @@ case! {
 case! {
     /// A host that can't count in one step, or not now: everyone asks, and everyone is answered.
     async fn without_turns_everyone_asks(scenario, pass_through) {
-        scenario.key_value.fail(Operation::Increment, KeyValueFailure::AccessDenied);
+        scenario.key_value.fail(Operation::Increment, KeyValueError::AccessDenied);
         scenario.upstream.always(account("one").head_after(Duration::from_millis(800)));
         let responses = crowd(&scenario, 20).await;
         assert_eq!(statuses(&responses), HashSet::from([200]));

@@ -8,12 +8,13 @@ mod snippet;
 mod support;
 
 use host_test::{
-    Broker, Capabilities, Configuration, Flavour, Listener, LocalUpstream, MemoryKeyValue, Network, Outgoing,
+    Broker, Capabilities, Configuration, Flavour, Listener, LocalUpstream, MemoryKeyValue, Network,
     TEST_ENCRYPTION_KEYS,
 };
 use serde_json::Value;
 use snippet::{Language, snippets};
 use std::future::pending;
+use std::sync::Arc;
 
 const WRONG_KEY: &str = "pd_wrong_api_key_5f0c7e913b";
 
@@ -22,18 +23,13 @@ const ACCOUNT: &str = LocalUpstream::ACCOUNT_IDS[0];
 
 /// Serves the broker for callers with API keys of their own, until the test ends, and returns its URL.
 async fn serve(upstream: &LocalUpstream) -> String {
-    let capabilities = Capabilities {
-        outgoing: Outgoing::Network(Network::to([upstream.authority()])),
-        key_value: MemoryKeyValue::new(),
-        configuration: Configuration::from_iter([
-            ("credwell_broker_mode", "pass-through"),
-            ("credwell_base_url", &upstream.base_url()),
-            ("credwell_encryption_keys", TEST_ENCRYPTION_KEYS),
-        ]),
-        clock: None,
-        entropy: None,
-        log: None,
-    };
+    let configuration = Configuration::from_iter([
+        ("credwell_broker_mode", "pass-through"),
+        ("credwell_base_url", &upstream.base_url()),
+        ("credwell_encryption_keys", TEST_ENCRYPTION_KEYS),
+    ]);
+    let network = Arc::new(Network::to([upstream.authority()]));
+    let capabilities = Capabilities::new(network, Arc::new(MemoryKeyValue::new()), Arc::new(configuration));
     let broker = Broker::new(Flavour::Wasmtime).expect("the broker is built");
     let listener = Listener::bind("127.0.0.1:0", broker, capabilities).await.expect("a free port");
     let base_url = format!("http://{}", listener.address());

@@ -1,18 +1,18 @@
 //! A key-value store that fails, is slow, or holds what nobody of us has written.
 
 use crate::scenario::{Account, assert_token, case, secret};
-use host_test::{Error, KeyValueFailure, Operation, Source, Warning};
+use host_test::{Error, KeyValueError, Operation, Source, Warning};
 use std::time::Duration;
 
 /// What the host says in its own words stays with the host.
-fn other() -> KeyValueFailure {
-    KeyValueFailure::Other(secret("words-of-the-host"))
+fn other() -> KeyValueError {
+    KeyValueError::Failed(secret("words-of-the-host"))
 }
 
 case! {
     async fn a_failing_store_does_not_stop_the_job_and_the_answer_says_so(scenario) {
         for operation in [Operation::Open, Operation::Get, Operation::Set] {
-            for failure in [KeyValueFailure::NoSuchStore, KeyValueFailure::AccessDenied, other()] {
+            for failure in [KeyValueError::NoSuchBucket, KeyValueError::AccessDenied, other()] {
                 scenario.harness.key_value.recover();
                 scenario.forget().await.unwrap();
                 scenario.harness.key_value.fail(operation, failure);

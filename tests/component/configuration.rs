@@ -1,7 +1,7 @@
 //! Configuration through `wasi:config`. What each setting takes is tested on the core itself.
 
 use crate::scenario::{Account, Scenario, assert_token, case, secret};
-use host_test::{ConfigurationFailure, Credentials, Error, Source};
+use host_test::{ConfigurationError, Credentials, Error, Source};
 
 #[track_caller]
 fn assert_names(answer: &Result<Credentials, Error>, name: &str) {
@@ -75,7 +75,7 @@ case! {
 case! {
     async fn a_host_that_cannot_read_its_configuration_is_told(scenario) {
         let words = || secret("words-of-the-host");
-        for failure in [ConfigurationFailure::Upstream(words()), ConfigurationFailure::Io(words())] {
+        for failure in [ConfigurationError::Upstream(words()), ConfigurationError::Io(words())] {
             scenario.configuration().fail(failure);
             assert_names(&scenario.get().await, "wasi:config");
         }

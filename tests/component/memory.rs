@@ -3,14 +3,14 @@
 
 use crate::scenario::{ACCOUNT, Account, secret};
 use host_test::{
-    Capabilities, Clock, Configuration, Entropy, Flavour, MemoryKeyValue, MockUpstream, Outgoing, Reply,
-    START_UNIX_MS, TEST_API_KEY, TEST_ENCRYPTION_KEYS,
+    Capabilities, Clock, Configuration, Entropy, Flavour, MemoryKeyValue, MockUpstream, Reply, START_UNIX_MS,
+    TEST_API_KEY, TEST_ENCRYPTION_KEYS, link,
 };
 use serde_json::json;
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use wasmtime::component::{Component, Val};
+use wasmtime::component::{Component, Linker, Val};
 use wasmtime::{Config, Engine, LinearMemory, MemoryCreator, MemoryType};
 
 /// The room that each memory has, in bytes.
@@ -242,21 +242,19 @@ async fn search(flavour: Flavour, client: Client) {
     config.memory_reservation(0).memory_reservation_for_growth(0).memory_guard_size(0).memory_init_cow(false);
     let engine = Engine::new(&config).unwrap();
     let component = Component::new(&engine, flavour.load().unwrap()).unwrap();
-    let pre = host_test::linker(&engine, flavour).unwrap().instantiate_pre(&component).unwrap();
+    let mut linker = Linker::new(&engine);
+    link::all(&mut linker, flavour).unwrap();
+    let pre = linker.instantiate_pre(&component).unwrap();
 
     let upstream = MockUpstream::new();
     upstream.always(Reply::status(500));
     let clock = Clock::new(START_UNIX_MS);
     let configuration = Configuration::from_iter(client.settings.clone());
     configuration.set("credwell_encryption_keys", TEST_ENCRYPTION_KEYS);
-    let capabilities = Capabilities {
-        outgoing: Outgoing::Mock(upstream.clone()),
-        key_value: MemoryKeyValue::new(),
-        configuration,
-        clock: Some(clock.clone()),
-        entropy: Some(Entropy::seeded(1)),
-        log: None,
-    };
+    let key_value = MemoryKeyValue::new().of(flavour);
+    let capabilities = Capabilities::new(Arc::new(upstream.clone()), key_value, Arc::new(configuration))
+        .clock(clock.clone())
+        .entropy(Entropy::seeded(1));
     let mut store = host_test::store(&engine, &capabilities).unwrap();
     let instance = pre.instantiate_async(&mut store).await.unwrap();
     let interface =

@@ -128,7 +128,7 @@ fn test(root: &Path, arguments: &[OsString]) -> Result<ExitCode> {
 fn host_program(root: &Path, arguments: &[OsString]) -> Command {
     let mut command = Command::new(process::cargo());
     command.arg("run").arg("--manifest-path").arg(root.join("Cargo.toml"));
-    command.args(["--package", "host-test", "--bin", "credwell", "--"]).args(arguments);
+    command.args(["--package", "credwell-host", "--bin", "credwell", "--"]).args(arguments);
     command
 }
 

@@ -1,7 +1,6 @@
 //! One scripted reply, and how it is played to the component.
 
-use super::Failure;
-use crate::network::{Answer, Transfer};
+use super::{Answer, Failure, Transfer};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::BodyExt;

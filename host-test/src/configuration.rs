@@ -1,8 +1,8 @@
-//! `wasi:config`: what the component is configured with.
+//! `wasi:config` as a test sets it.
 
-use crate::bindings::generated::wasi::{config0_2_0_draft_2024_09_27, config0_2_0_rc_1};
 use crate::lock;
-use crate::state::State;
+use async_trait::async_trait;
+use credwell_host::{ConfigurationError, ConfigurationSource};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -14,16 +14,7 @@ pub struct Configuration(Arc<Mutex<Contents>>);
 #[derive(Default)]
 struct Contents {
     values: BTreeMap<String, String>,
-    failure: Option<ConfigurationFailure>,
-}
-
-/// How reading the configuration fails.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ConfigurationFailure {
-    /// The source that the host reads from failed, in its words.
-    Upstream(String),
-    /// Reading failed, in the host's words.
-    Io(String),
+    failure: Option<ConfigurationError>,
 }
 
 impl Configuration {
@@ -48,21 +39,13 @@ impl Configuration {
     }
 
     /// Makes every reading fail, until [`Configuration::recover`].
-    pub fn fail(&self, failure: ConfigurationFailure) {
+    pub fn fail(&self, failure: ConfigurationError) {
         lock(&self.0).failure = Some(failure);
     }
 
     /// Ends the failures.
     pub fn recover(&self) {
         lock(&self.0).failure = None;
-    }
-
-    fn read(&self) -> Result<Vec<(String, String)>, ConfigurationFailure> {
-        let contents = lock(&self.0);
-        match &contents.failure {
-            Some(failure) => Err(failure.clone()),
-            None => Ok(contents.values.clone().into_iter().collect()),
-        }
     }
 }
 
@@ -76,21 +59,13 @@ impl<Name: Into<String>, Value: Into<String>> FromIterator<(Name, Value)> for Co
     }
 }
 
-// The drafts agree on what the component uses, but each has types of its own.
-macro_rules! serve {
-    ($draft:ident) => {
-        impl $draft::store::Host for State {
-            async fn get_all(
-                &mut self,
-            ) -> wasmtime::Result<Result<Vec<(String, String)>, $draft::store::Error>> {
-                Ok(self.configuration.read().map_err(|failure| match failure {
-                    ConfigurationFailure::Upstream(text) => $draft::store::Error::Upstream(text),
-                    ConfigurationFailure::Io(text) => $draft::store::Error::Io(text),
-                }))
-            }
+#[async_trait]
+impl ConfigurationSource for Configuration {
+    async fn all(&self) -> Result<Vec<(String, String)>, ConfigurationError> {
+        let contents = lock(&self.0);
+        match &contents.failure {
+            Some(failure) => Err(failure.clone()),
+            None => Ok(contents.values.clone().into_iter().collect()),
         }
-    };
+    }
 }
-
-serve!(config0_2_0_rc_1);
-serve!(config0_2_0_draft_2024_09_27);

@@ -1,7 +1,7 @@
 //! The HTTP broker behind whatever listens: one instance for each request.
 
-use crate::component::read;
-use crate::{Capabilities, Flavour, State, prepare, store};
+use crate::flavour::read;
+use crate::{Capabilities, Flavour, State, engine, link, store};
 use anyhow::Context;
 use bytes::Bytes;
 use http::{Request, Response};
@@ -35,7 +35,11 @@ impl Broker {
     ///
     /// The bytes are no component, it imports something that this host doesn't give it, or handles no requests.
     pub fn from_bytes(flavour: Flavour, component: &[u8]) -> anyhow::Result<Self> {
-        let pre = prepare(flavour, component).and_then(ProxyPre::new);
+        let pre = engine::prepare(component, |linker| {
+            link::all(linker, flavour)?;
+            link::stderr(linker)
+        });
+        let pre = pre.and_then(ProxyPre::new);
         Ok(Self { pre: pre.map_err(|error| anyhow::Error::from_boxed(error.into()))? })
     }
 

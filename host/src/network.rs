@@ -1,28 +1,9 @@
 //! `wasi:http/outgoing-handler`: where the component's requests go.
 
-use crate::MockUpstream;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
-
-/// Where a component's requests go.
-#[derive(Clone)]
-pub enum Outgoing {
-    /// To the network, through wasmtime's own client.
-    Network(Network),
-    /// To a script.
-    Mock(MockUpstream),
-}
-
-impl Outgoing {
-    pub(crate) fn hooks(&self) -> Box<dyn WasiHttpHooks> {
-        match self {
-            Self::Network(network) => Box::new(network.clone()),
-            Self::Mock(upstream) => Box::new(upstream.clone()),
-        }
-    }
-}
 
 /// The network, as far as the component may use it.
 ///
@@ -54,10 +35,10 @@ impl Network {
 }
 
 /// What became of a request whose head has arrived: its response, and the rest of its transfer.
-pub(crate) type Answer = Result<(http::Response<WasiBody>, Transfer), Error>;
+type Answer = Result<(http::Response<WasiBody>, Transfer), Error>;
 
 /// Drives a response's body while the component reads it.
-pub(crate) type Transfer = Box<dyn Future<Output = Result<(), Error>> + Send>;
+type Transfer = Box<dyn Future<Output = Result<(), Error>> + Send>;
 
 impl WasiHttpHooks for Network {
     fn send_request(

@@ -46,8 +46,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// A server for the HTTP broker.
 ///
 /// ```no_run
-/// # async fn listen(capabilities: host_test::Capabilities) -> anyhow::Result<()> {
-/// use host_test::{Broker, Flavour, Listener};
+/// # async fn listen(capabilities: credwell_host::Capabilities) -> anyhow::Result<()> {
+/// use credwell_host::{Broker, Flavour, Listener};
 ///
 /// let broker = Broker::new(Flavour::Wasmtime)?;
 /// let listener = Listener::bind("127.0.0.1:8080", broker, capabilities).await?;

@@ -1,17 +1,18 @@
 //! Runs the component once for each account and shows what it answers, without showing a secret. Or serves the
 //! HTTP broker.
 
+mod memory;
 mod report;
 mod serve;
 mod settings;
 
-use host_test::{
-    Capabilities, Configuration, Flavour, LocalUpstream, MemoryKeyValue, Network, Outgoing, Runtime,
-};
+use credwell_host::{Capabilities, FixedConfiguration, Flavour, LocalUpstream, Network, Runtime};
+use memory::Memory;
 use report::{Report, Row};
 use settings::{Request, Settings};
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 use wasmtime_wasi::Rng;
 
@@ -111,18 +112,13 @@ async fn ask_accounts(settings: Settings) -> anyhow::Result<bool> {
 /// Asks for every account twice, and says how many requests that took.
 async fn ask(settings: Settings) -> anyhow::Result<(Report, usize)> {
     let network = Network::to([settings.authority]);
-    let capabilities = Capabilities {
-        outgoing: Outgoing::Network(network.clone()),
-        key_value: MemoryKeyValue::new(),
-        configuration: Configuration::from_iter([
-            ("credwell_api_key", settings.api_key),
-            ("credwell_base_url", settings.base_url),
-            ("credwell_encryption_keys", settings.encryption_keys.unwrap_or_else(random_key)),
-        ]),
-        clock: None,
-        entropy: None,
-        log: None,
-    };
+    let configuration = FixedConfiguration::from_iter([
+        ("credwell_api_key", settings.api_key),
+        ("credwell_base_url", settings.base_url),
+        ("credwell_encryption_keys", settings.encryption_keys.unwrap_or_else(random_key)),
+    ]);
+    let outgoing = Arc::new(network.clone());
+    let capabilities = Capabilities::new(outgoing, Arc::new(Memory::default()), Arc::new(configuration));
     let runtime = Runtime::new(Flavour::Wasmtime)?;
     let mut report = Report::default();
     for account_id in &settings.account_ids {

@@ -4,11 +4,12 @@ mod client;
 
 use client::{Answer, get, send};
 use host_test::{
-    Broker, Capabilities, Configuration, Flavour, Listener, MemoryKeyValue, MockUpstream, Outgoing, Reply,
+    Broker, Capabilities, Configuration, Flavour, Listener, MemoryKeyValue, MockUpstream, Reply,
     TEST_API_KEY, TEST_ENCRYPTION_KEYS,
 };
 use serde_json::{Value, json};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -24,17 +25,12 @@ struct Server {
 }
 
 async fn start(broker: Broker, upstream: &MockUpstream, concurrency_limit: usize) -> Server {
-    let capabilities = Capabilities {
-        outgoing: Outgoing::Mock(upstream.clone()),
-        key_value: MemoryKeyValue::new(),
-        configuration: Configuration::from_iter([
-            ("credwell_broker_mode", "pass-through"),
-            ("credwell_encryption_keys", TEST_ENCRYPTION_KEYS),
-        ]),
-        clock: None,
-        entropy: None,
-        log: None,
-    };
+    let configuration = Configuration::from_iter([
+        ("credwell_broker_mode", "pass-through"),
+        ("credwell_encryption_keys", TEST_ENCRYPTION_KEYS),
+    ]);
+    let key_value = Arc::new(MemoryKeyValue::new());
+    let capabilities = Capabilities::new(Arc::new(upstream.clone()), key_value, Arc::new(configuration));
     let listener = Listener::bind("127.0.0.1:0", broker, capabilities).await.expect("a port is free");
     let address = listener.address();
     let (shutdown, told) = oneshot::channel();

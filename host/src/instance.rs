@@ -1,6 +1,6 @@
 //! One running instance and the calls into it.
 
-use crate::bindings::generated::{Provider, ProviderPre};
+use crate::bindings::provider::{Provider, ProviderPre};
 use crate::state::State;
 use crate::{Capabilities, Credentials, Error};
 use std::fmt;
@@ -71,7 +71,7 @@ impl Instance {
 ///
 /// # Errors
 ///
-/// The engine doesn't count fuel. The engine of [`crate::prepare`] does.
+/// The engine doesn't count fuel. The engine of [`crate::engine`] does.
 pub fn store(engine: &Engine, capabilities: &Capabilities) -> wasmtime::Result<Store<State>> {
     let mut store = Store::new(engine, State::new(capabilities));
     store.limiter(|state| &mut state.limits);

@@ -1,7 +1,7 @@
 //! What is shown of the component's answers.
 
 use chrono::DateTime;
-use host_test::{Credentials, Error, FieldValue, Source, Warning};
+use credwell_host::{Credentials, Error, FieldValue, Source, Warning};
 use std::fmt;
 use std::time::Duration;
 
@@ -145,7 +145,7 @@ fn printable(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use host_test::Field;
+    use credwell_host::Field;
 
     fn credentials(access_token: Option<&str>) -> Credentials {
         Credentials {

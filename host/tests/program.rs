@@ -3,7 +3,7 @@
 mod client;
 
 use client::get;
-use host_test::LocalUpstream;
+use credwell_host::LocalUpstream;
 use std::net::SocketAddr;
 use std::process::{Output, Stdio};
 use std::time::Duration;

@@ -1,14 +1,14 @@
 //! `credwell serve`: the HTTP broker as a server.
 
+use crate::memory::Memory;
 use crate::settings::serve::{ServeSettings, Upstream};
 use crate::{print, random_key};
 use anyhow::Context;
 use bytes::Bytes;
-use host_test::{
-    Broker, Capabilities, Configuration, Flavour, Listener, LocalUpstream, MemoryKeyValue, Network, Outgoing,
-};
+use credwell_host::{Broker, Capabilities, FixedConfiguration, Flavour, Listener, LocalUpstream, Network};
 use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
+use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Serves until the process is told to end.
@@ -52,23 +52,20 @@ fn upstream_of(samples: &LocalUpstream) -> Upstream {
 }
 
 fn capabilities(upstream: Upstream) -> Capabilities {
-    let configuration = Configuration::from_iter(upstream.settings);
-    configuration.set("credwell_encryption_keys", upstream.encryption_keys.unwrap_or_else(random_key));
-    Capabilities {
-        outgoing: Outgoing::Network(Network::to([upstream.authority])),
+    let encryption_keys = upstream.encryption_keys.unwrap_or_else(random_key);
+    let settings = upstream.settings.into_iter().chain([("credwell_encryption_keys", encryption_keys)]);
+    Capabilities::new(
+        Arc::new(Network::to([upstream.authority])),
         // It lives as long as the process: the cache is shared by all requests.
-        key_value: MemoryKeyValue::new(),
-        configuration,
-        clock: None,
-        entropy: None,
-        log: None,
-    }
+        Arc::new(Memory::default()),
+        Arc::new(FixedConfiguration::from_iter(settings)),
+    )
 }
 
 /// Sends the broker a request that it refuses after it has read its configuration, and before it asks the
 /// upstream, so that a mistake is told at the start and not to the first caller.
 async fn check(broker: &Broker, capabilities: &Capabilities) -> anyhow::Result<()> {
-    let tokens = capabilities.configuration.get("credwell_broker_tokens");
+    let tokens = capabilities.configuration.value("credwell_broker_tokens").await?;
     let token = tokens.as_deref().and_then(|tokens| tokens.split(',').next()).unwrap_or("none");
     let request = Request::get("http://localhost/v1/accounts/none/credentials")
         .header(header::AUTHORIZATION, format!("Bearer {}", token.trim()))

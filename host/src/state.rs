@@ -1,0 +1,59 @@
+//! What a store holds: everything that one instance of the component can reach.
+
+use crate::{
+    Capabilities, ConfigurationSource, ConfigurationView, KeyValueContext, KeyValueView, MEMORY_LIMIT,
+};
+use credwell_key_value::KeyValue;
+use std::sync::Arc;
+use wasmtime::{StoreLimits, StoreLimitsBuilder};
+use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
+
+/// The data of one instance's store.
+pub struct State {
+    pub(crate) limits: StoreLimits,
+    table: ResourceTable,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    outgoing: Box<dyn WasiHttpHooks>,
+    key_value: Arc<dyn KeyValue>,
+    configuration: Arc<dyn ConfigurationSource>,
+}
+
+impl State {
+    pub(crate) fn new(capabilities: &Capabilities) -> Self {
+        Self {
+            limits: StoreLimitsBuilder::new().memory_size(MEMORY_LIMIT).build(),
+            table: ResourceTable::new(),
+            wasi: capabilities.wasi().build(),
+            http: WasiHttpCtx::new(),
+            outgoing: capabilities.outgoing.hooks(),
+            key_value: Arc::clone(&capabilities.key_value),
+            configuration: Arc::clone(&capabilities.configuration),
+        }
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { hooks: &mut *self.outgoing, table: &mut self.table, ctx: &mut self.http }
+    }
+}
+
+impl KeyValueView for State {
+    fn key_value(&mut self) -> KeyValueContext<'_> {
+        KeyValueContext { store: &*self.key_value, table: &mut self.table }
+    }
+}
+
+impl ConfigurationView for State {
+    fn configuration(&mut self) -> &dyn ConfigurationSource {
+        &*self.configuration
+    }
+}
