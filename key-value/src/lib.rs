@@ -1,134 +1,68 @@
-//! What a host asks of the store behind `wasi:keyvalue`.
+//! The stores behind `wasi:keyvalue`. It knows nothing of the runtime that runs the components.
+//!
+//! [`open`] takes one URL, which says where the entries are kept:
+//!
+//! | URL | Kept in | Still there after | Shared by |
+//! |---|---|---|---|
+//! | `memory:` | the process, at most [`MEMORY_LIMIT`] bytes | nothing | nobody |
+//! | `redb:PATH` | a file of mode 0600, by redb | a crash and a loss of power, once a call has returned; see below | nobody: a second process is refused |
+//! | `redis://[user:password@]host[:port][/db]`, `rediss://…` over TLS | Redis 6 or later, or Valkey | what the server is set up for | every machine |
+//! | `nats://[user:password@]host[:port]`, `tls://…` over TLS | the JetStream of NATS 2.9 or later | what the server is set up for | every machine |
+//!
+//! `?retention_seconds=N` goes behind any of them, 86400 by default. An entry that wasn't written or counted up for
+//! that long is gone: what is kept here is a cache. Stored entries of another retention keep theirs until they are
+//! written again, except in NATS, where the retention is one of the bucket: the last process that opened it has set it.
+//!
+//! # What a caller may rely on
+//!
+//! - When [`set`](KeyValue::set), [`delete`](KeyValue::delete) or [`compare_and_swap`](KeyValue::compare_and_swap) has
+//!   returned, the file is synced: `redb:` loses nothing that was acknowledged. Concurrent writes share one sync.
+//!   [`increment`](KeyValue::increment) doesn't wait for a sync. What was counted in the last two seconds may be lost
+//!   with the process.
+//! - A call ends within [`CALL_LIMIT`], whatever the network, the server or the disk does. [`KeyValueError::Failed`]
+//!   doesn't tell whether a write has had its effect.
+//! - A store that was open recovers by itself once its server or its disk is back. The first [`open`] fails instead, so
+//!   that a wrong URL is found at the start.
+//! - Numbers are kept as decimal text, so `get` reads what `increment` has counted.
+//! - A bucket has a name of at most 64 of `A-Z a-z 0-9 . _ -`, or none. Every such bucket opens, and is empty at first:
+//!   which of them a component may open is for the host to say. A key is any text of at most [`MAXIMUM_KEY`] bytes, a
+//!   value has at most [`MAXIMUM_VALUE`] bytes. NATS takes no more than its `max_payload`, 1 MiB by default.
+//!
+//! # Where it is kept
+//!
+//! | Store | Bucket `B`, key `K` |
+//! |---|---|
+//! | redb | table `entries`, key `(B, K)`, value (Unix second of expiry, bytes); table `expiries` has the same in the order of expiry |
+//! | Redis | `credwell:B:K` |
+//! | NATS | key-value bucket `credwell_B`, in which `.` is `_d` and `_` is `__`; key `K`, in which everything but letters, digits, `-`, `_` and `/` is `=` and two hexadecimal digits for each byte. Make the bucket beforehand for replicas |
+//!
+//! Certificates of servers are checked against the system's, or those in the file that `SSL_CERT_FILE` names.
+//!
+//! ```
+//! # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {
+//! let store = credwell_key_value::open(&"memory:?retention_seconds=3600".parse()?).await?;
+//! store.set("default", "key", b"value".to_vec()).await?;
+//! assert_eq!(store.get("default", "key").await?, Some(b"value".to_vec()));
+//! # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #![warn(missing_docs)]
 
-use async_trait::async_trait;
+mod clock;
+mod file;
+mod key_value;
+mod limits;
+mod memory;
+mod nats_server;
+mod number;
+mod open;
+mod redis_server;
+mod store_url;
 
-/// A key-value store with buckets.
-///
-/// Every operation names its bucket. A host opens a bucket before it uses it, so that a name that can't be used is
-/// told then.
-#[async_trait]
-pub trait KeyValue: Send + Sync {
-    /// Says whether the bucket can be used.
-    ///
-    /// # Errors
-    ///
-    /// It can't: there is none of this name, or it may not be used.
-    async fn open(&self, bucket: &str) -> Result<(), KeyValueError>;
-
-    /// The value under a key, if there is one.
-    ///
-    /// # Errors
-    ///
-    /// As for every operation: the bucket can't be used, or the store failed.
-    async fn get(&self, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, KeyValueError>;
-
-    /// Writes a value, in place of any that was there.
-    ///
-    /// # Errors
-    ///
-    /// As for [`KeyValue::get`].
-    async fn set(&self, bucket: &str, key: &str, value: Vec<u8>) -> Result<(), KeyValueError>;
-
-    /// Removes a key. Removing one that isn't there succeeds.
-    ///
-    /// # Errors
-    ///
-    /// As for [`KeyValue::get`].
-    async fn delete(&self, bucket: &str, key: &str) -> Result<(), KeyValueError>;
-
-    /// Whether there is a value under a key.
-    ///
-    /// # Errors
-    ///
-    /// As for [`KeyValue::get`].
-    async fn exists(&self, bucket: &str, key: &str) -> Result<bool, KeyValueError>;
-
-    /// Some of the keys, in any order: the first ones, or those that follow the page that gave `cursor`.
-    ///
-    /// # Errors
-    ///
-    /// As for [`KeyValue::get`], or the store never gave that cursor.
-    async fn list_keys(&self, bucket: &str, cursor: Option<&str>) -> Result<KeyPage, KeyValueError>;
-
-    /// Adds `delta` to the number under a key, which is 0 where there is none, and gives the sum, all in one step.
-    ///
-    /// # Errors
-    ///
-    /// As for [`KeyValue::get`], or the value is no number, or the sum would be none.
-    async fn increment(&self, bucket: &str, key: &str, delta: i64) -> Result<i64, KeyValueError>;
-
-    /// Writes a value if `expected` is what is there (none: nothing is), in one step. Says whether it was.
-    ///
-    /// # Errors
-    ///
-    /// As for [`KeyValue::get`].
-    async fn compare_and_swap(
-        &self,
-        bucket: &str,
-        key: &str,
-        expected: Option<&[u8]>,
-        value: Vec<u8>,
-    ) -> Result<bool, KeyValueError>;
-
-    /// The values under the keys, in their order.
-    ///
-    /// # Errors
-    ///
-    /// As for [`KeyValue::get`].
-    async fn get_many(&self, bucket: &str, keys: &[String]) -> Result<Vec<Option<Vec<u8>>>, KeyValueError> {
-        let mut values = Vec::with_capacity(keys.len());
-        for key in keys {
-            values.push(self.get(bucket, key).await?);
-        }
-        Ok(values)
-    }
-
-    /// Writes all entries, each on its own: after a failure some may have been written.
-    ///
-    /// # Errors
-    ///
-    /// As for [`KeyValue::get`].
-    async fn set_many(&self, bucket: &str, entries: Vec<(String, Vec<u8>)>) -> Result<(), KeyValueError> {
-        for (key, value) in entries {
-            self.set(bucket, &key, value).await?;
-        }
-        Ok(())
-    }
-
-    /// Removes all keys, each on its own: after a failure some may have been removed.
-    ///
-    /// # Errors
-    ///
-    /// As for [`KeyValue::get`].
-    async fn delete_many(&self, bucket: &str, keys: &[String]) -> Result<(), KeyValueError> {
-        for key in keys {
-            self.delete(bucket, key).await?;
-        }
-        Ok(())
-    }
-}
-
-/// Some of a bucket's keys.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyPage {
-    /// The keys.
-    pub keys: Vec<String>,
-    /// Where the next page begins. None: there is none.
-    pub cursor: Option<String>,
-}
-
-/// Why an operation failed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum KeyValueError {
-    /// The store knows no bucket of this name.
-    #[error("there is no bucket of this name")]
-    NoSuchBucket,
-    /// The bucket may not be used.
-    #[error("the bucket may not be used")]
-    AccessDenied,
-    /// Anything else, in the store's words.
-    #[error("the store failed: {0}")]
-    Failed(String),
-}
+pub use clock::Clock;
+pub use key_value::{KeyPage, KeyValue, KeyValueError};
+pub use limits::{CALL_LIMIT, MAXIMUM_KEY, MAXIMUM_VALUE};
+pub use memory::MEMORY_LIMIT;
+pub use open::{OpenError, open, open_with_clock};
+pub use store_url::{DEFAULT_RETENTION, StoreUrl, UrlError};

@@ -1,0 +1,4 @@
+//! The stores, on real files and real servers.
+
+mod conformance;
+mod support;
