@@ -1,0 +1,72 @@
+//! The broker with what a manifest gives it.
+
+use host_test::{
+    Broker, Capabilities, Configuration, Flavour, MemoryKeyValue, MockUpstream, Outgoing, Reply,
+    TEST_ENCRYPTION_KEYS,
+};
+use http::Request;
+use http_body_util::{BodyExt, Empty};
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// What whoever deploys the manifest sets beside it.
+pub const SECRETS: [(&str, &str); 4] = [
+    ("credwell_api_key", "pd_brokers_key"),
+    ("credwell_encryption_keys", TEST_ENCRYPTION_KEYS),
+    ("credwell_broker_tokens", BROKER_TOKEN),
+    ("credwell_broker_accounts", "*"),
+];
+
+const BROKER_TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+/// What a manifest gives the broker.
+pub struct Deployment {
+    pub flavour: Flavour,
+    /// By name, with [`SECRETS`] in place.
+    pub settings: BTreeMap<String, String>,
+    /// The only bucket of the store.
+    pub bucket: String,
+    /// The origins that the broker may ask: `https://host`.
+    pub allowed: Vec<String>,
+}
+
+impl Deployment {
+    /// Fails unless the broker answers from the upstream, then from its cache, and asked only who it may ask.
+    pub async fn check(self) {
+        let upstream = MockUpstream::new();
+        upstream.reply(Reply::status(200).json(&json!({"data": {
+            "id": "apn_EOhwvQr",
+            "credentials": {"oauth_access_token": "one"},
+            "app": {"name_slug": "slack"},
+        }})));
+        let key_value = MemoryKeyValue::new();
+        key_value.remove_bucket(host_test::DEFAULT_BUCKET);
+        key_value.add_bucket(self.bucket);
+        let capabilities = Capabilities {
+            outgoing: Outgoing::Mock(upstream.clone()),
+            key_value,
+            configuration: Configuration::from_iter(self.settings),
+            clock: None,
+            entropy: None,
+        };
+        let broker = Broker::new(self.flavour).expect("the broker is built");
+        for from in ["credwell; fwd=miss", "credwell; hit"] {
+            let request = Request::get("http://broker.example/v1/accounts/apn_EOhwvQr/credentials")
+                .header("authorization", format!("Bearer {BROKER_TOKEN}"))
+                .body(Empty::new())
+                .expect("the request is well formed");
+            let (head, body) = broker.handle(&capabilities, request).await.expect("an answer").into_parts();
+            let body = body.collect().await.expect("the body is whole").to_bytes();
+            assert_eq!(head.status, 200, "{body:?}");
+            // Without a detail: the store takes part.
+            assert_eq!(head.headers["cache-status"], from);
+        }
+        let requests = upstream.requests();
+        let asked: Vec<_> = requests.iter().map(|request| origin(&request.uri)).collect();
+        assert_eq!(asked, self.allowed);
+    }
+}
+
+fn origin(uri: &http::Uri) -> String {
+    format!("{}://{}", uri.scheme_str().unwrap_or_default(), uri.authority().expect("an upstream has a host"))
+}

@@ -1,0 +1,17 @@
+//! Hosts that others make, each used as the README and `deploy` say.
+//!
+//! `wasmtime serve` runs. Spin and wasmCloud don't: their manifests are read, and the broker runs with the settings that
+//! they give it, on the host of the other tests.
+//!
+//! Where wasmtime's program is missing, the tests that need it say `skipped` and pass, except in continuous integration.
+
+#[path = "../../host-test/tests/client/mod.rs"]
+mod client;
+mod deployment;
+mod spin;
+#[path = "../support/install.rs"]
+#[expect(dead_code, reason = "Python is for the other tests")]
+mod support;
+mod wasmcloud;
+mod wasmtime_program;
+mod wasmtime_serve;
