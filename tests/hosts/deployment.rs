@@ -8,6 +8,7 @@ use http::Request;
 use http_body_util::{BodyExt, Empty};
 use serde_json::json;
 use std::collections::BTreeMap;
+use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 
 /// What whoever deploys the manifest sets beside it.
 pub const SECRETS: [(&str, &str); 4] = [
@@ -48,6 +49,8 @@ impl Deployment {
             configuration: Configuration::from_iter(self.settings),
             clock: None,
             entropy: None,
+            // The other tests look at it.
+            log: Some(MemoryOutputPipe::new(1 << 16)),
         };
         let broker = Broker::new(self.flavour).expect("the broker is built");
         for from in ["credwell; fwd=miss", "credwell; hit"] {

@@ -4,10 +4,11 @@ use crate::client::{Answer, get, send};
 use crate::support::installed;
 use crate::wasmtime_program::wasmtime;
 use host_test::{Flavour, LocalUpstream};
-use std::io::{BufRead, BufReader, sink};
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Lines};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 
 const README: &str = include_str!("../../README.md");
 
@@ -17,6 +18,8 @@ const PATH: &str = "/v1/accounts/apn_EOhwvQr/credentials";
 struct Server {
     process: Child,
     address: SocketAddr,
+    /// The lines on the standard error, from where it said where it listens.
+    lines: Lines<BufReader<ChildStderr>>,
 }
 
 impl Drop for Server {
@@ -35,8 +38,7 @@ fn command() -> Vec<&'static str> {
 }
 
 /// Runs the README's command on a free port and with another upstream.
-fn serve(program: &Path, upstream: &LocalUpstream) -> Server {
-    let mut words = command();
+fn serve(program: &Path, mut words: Vec<&str>, upstream: &LocalUpstream) -> Server {
     assert_eq!(words.pop(), Some("target/components/credwell-broker.wasm"));
     let address =
         words.iter_mut().find(|word| **word == "127.0.0.1:8080").expect("the command names an address");
@@ -49,21 +51,18 @@ fn serve(program: &Path, upstream: &LocalUpstream) -> Server {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the program starts");
-    let mut errors = BufReader::new(process.stderr.take().expect("the standard error is piped"));
-    let mut said = String::new();
-    let address = loop {
-        let line = said.len();
-        if errors.read_line(&mut said).expect("the program writes text") == 0 {
-            panic!("wasmtime has ended: {said}");
+    let mut lines = BufReader::new(process.stderr.take().expect("the standard error is piped")).lines();
+    let mut said = Vec::new();
+    loop {
+        let line = lines.next().unwrap_or_else(|| panic!("wasmtime has ended: {said:#?}"));
+        let line = line.expect("the program writes text");
+        let address = line.strip_prefix("Serving HTTP on http://").and_then(|line| line.strip_suffix('/'));
+        if let Some(address) = address {
+            let address = address.parse().expect("an address");
+            return Server { process, address, lines };
         }
-        let line = said[line..].trim().strip_prefix("Serving HTTP on http://");
-        if let Some(address) = line.and_then(|line| line.strip_suffix('/')) {
-            break address.parse().expect("an address");
-        }
-    };
-    // A full pipe would stop the program.
-    std::thread::spawn(move || std::io::copy(&mut errors, &mut sink()));
-    Server { process, address }
+        said.push(line);
+    }
 }
 
 /// The value of a header.
@@ -74,27 +73,72 @@ fn header<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
 /// The name at the end of a problem document's type.
 fn problem(answer: &Answer) -> String {
     assert_eq!(header(answer, "content-type"), Some("application/problem+json"), "{}", answer.head);
-    let document: serde_json::Value = serde_json::from_str(&answer.body).expect("a problem document is JSON");
+    let document: Value = serde_json::from_str(&answer.body).expect("a problem document is JSON");
     let kind = document["type"].as_str().expect("a type");
     kind.strip_prefix("urn:credwell:problem:").expect("a type of Credwell's").to_owned()
 }
 
+/// Asks for the account, and gives its token and where it came from.
+async fn ask(server: &Server) -> (Value, String) {
+    let answer = get(server.address, PATH, LocalUpstream::API_KEY).await;
+    assert_eq!(answer.status(), "200", "{}", answer.body);
+    let document: Value = serde_json::from_str(&answer.body).expect("the answer is JSON");
+    let cache_status = header(&answer, "cache-status").expect("a Cache-Status");
+    // Nothing is wrong with the store.
+    assert!(!cache_status.contains("detail"), "{cache_status}");
+    let from = cache_status.split("; ttl=").next().expect("there is a first part").to_owned();
+    (document["data"]["credentials"]["oauth_access_token"].clone(), from)
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn every_request_goes_upstream_since_the_store_lives_for_one() {
+async fn an_instance_that_is_used_again_answers_from_its_cache() {
     let Some(program) = installed("wasmtime serve", wasmtime()) else { return };
     let upstream = LocalUpstream::start().await.expect("a free port");
-    let server = serve(program, &upstream);
-    for count in 1..=2 {
-        let answer = get(server.address, PATH, LocalUpstream::API_KEY).await;
-        assert_eq!(answer.status(), "200", "{}", answer.body);
-        let document: serde_json::Value = serde_json::from_str(&answer.body).expect("the answer is JSON");
-        let token = &document["data"]["credentials"]["oauth_access_token"];
-        assert_eq!(*token, format!("xoxp-{count:032x}"));
-        let cache_status = header(&answer, "cache-status").expect("a Cache-Status");
-        // No detail: the store itself works.
-        assert!(cache_status.starts_with("credwell; fwd=miss; ttl="), "{cache_status}");
-        assert!(!cache_status.contains("detail"), "{cache_status}");
-        assert_eq!(upstream.count(), count);
+    let mut server = serve(program, command(), &upstream);
+    let mut fetched = Vec::new();
+    loop {
+        let (token, from) = ask(&server).await;
+        if from == "credwell; hit" {
+            assert!(fetched.contains(&token));
+            break;
+        }
+        assert_eq!(from, "credwell; fwd=miss");
+        fetched.push(token);
+        // An instance takes the next request once it has ended the last, a moment after the answer to that. Until then,
+        // another one is made.
+        assert!(fetched.len() < 10, "no instance is used again");
+    }
+    assert_eq!(upstream.count(), fetched.len());
+
+    let mut outcomes = Vec::new();
+    while outcomes.len() <= fetched.len() {
+        let line = server.lines.next().expect("a line of the log").expect("the program writes text");
+        assert!(!line.contains(LocalUpstream::API_KEY) && !line.contains("xoxp-"), "{line}");
+        let line: Value = serde_json::from_str(&line).expect("the line is JSON");
+        outcomes.push(line["outcome"].as_str().expect("an outcome").to_owned());
+    }
+    assert_eq!(outcomes.iter().filter(|outcome| *outcome == "hit").count(), 1, "{outcomes:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_reuse_every_request_goes_upstream() {
+    let Some(program) = installed("wasmtime serve", wasmtime()) else { return };
+    let upstream = LocalUpstream::start().await.expect("a free port");
+    for store in ["credwell_broker_store=instance", "credwell_bucket="] {
+        let mut words = command();
+        for option in ["--max-instance-reuse-count", "--idle-instance-timeout"] {
+            let at = words.iter().position(|word| *word == option).expect("the command has the option");
+            words.drain(at..at + 2);
+        }
+        let setting = format!("-Sconfig-var={store}");
+        let at = words.iter().position(|word| *word == "-Sconfig-var=credwell_broker_store=instance");
+        words[at.expect("the command has the setting")] = &setting;
+        let server = serve(program, words, &upstream);
+        let before = upstream.count();
+        let (first, second) = (ask(&server).await, ask(&server).await);
+        assert_eq!([first.1.as_str(), second.1.as_str()], ["credwell; fwd=miss"; 2], "{store}");
+        assert_ne!(first.0, second.0, "{store}");
+        assert_eq!(upstream.count(), before + 2, "{store}");
     }
 }
 
@@ -102,7 +146,7 @@ async fn every_request_goes_upstream_since_the_store_lives_for_one() {
 async fn callers_are_told_what_is_wrong() {
     let Some(program) = installed("wasmtime serve", wasmtime()) else { return };
     let upstream = LocalUpstream::start().await.expect("a free port");
-    let server = serve(program, &upstream);
+    let server = serve(program, command(), &upstream);
 
     let nobody = format!("GET {PATH} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     let answer = send(server.address, &nobody).await;
