@@ -52,14 +52,19 @@ fn serve(program: &Path, mut words: Vec<&str>, upstream: &LocalUpstream) -> Serv
         .spawn()
         .expect("the program starts");
     let mut lines = BufReader::new(process.stderr.take().expect("the standard error is piped")).lines();
+    let address = listening(&mut lines);
+    Server { process, address, lines }
+}
+
+/// Reads until wasmtime says where it listens.
+fn listening(lines: &mut Lines<BufReader<ChildStderr>>) -> SocketAddr {
     let mut said = Vec::new();
     loop {
         let line = lines.next().unwrap_or_else(|| panic!("wasmtime has ended: {said:#?}"));
         let line = line.expect("the program writes text");
         let address = line.strip_prefix("Serving HTTP on http://").and_then(|line| line.strip_suffix('/'));
         if let Some(address) = address {
-            let address = address.parse().expect("an address");
-            return Server { process, address, lines };
+            return address.parse().expect("an address");
         }
         said.push(line);
     }
