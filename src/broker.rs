@@ -16,9 +16,10 @@ pub mod settings;
 use crate::account_id::AccountId;
 use crate::configuration::{self, Configuration};
 use crate::credentials::Credentials;
+use crate::encryption_keys::EncryptionKeys;
 use crate::error::Error;
 use crate::get_credentials::{forget, get, refresh};
-use crate::ports::{Place, Ports};
+use crate::ports::{Bucket, Place, Ports};
 use crate::secret::{self, ExposeSecret, SecretSlice, SecretString};
 use crate::settings::Settings;
 use crate::slot::Slot;
@@ -148,7 +149,8 @@ async fn admit<P: Ports>(
     let broker = BrokerSettings::take(&mut settings)?;
     let caller = broker.callers.identify(&bearer)?;
     let callers_key = (caller == Caller::OfTheUpstream).then_some(bearer);
-    let mut configuration = Configuration::take(&mut settings, callers_key)?;
+    let instance_keys = if broker.is_kept_in_instance { instance_keys(ports).await } else { None };
+    let mut configuration = Configuration::take(&mut settings, callers_key, instance_keys)?;
     settings.finish()?;
     configuration.refresh.recheck = broker.callers.recheck();
     if broker.is_kept_in_instance {
@@ -159,6 +161,23 @@ async fn admit<P: Ports>(
     record.account(&Slot::of_account(&configuration, &account_id));
     broker.callers.allow(&account_id)?;
     Ok(Admitted { configuration, account_id, caller })
+}
+
+/// What seals the entries that an instance keeps for itself: a random key, which is gone with them. It is put back each
+/// time, since the bucket drops what was written longest ago.
+async fn instance_keys<P: Ports>(ports: &P) -> Option<EncryptionKeys> {
+    const NAME: &str = "key";
+    let bucket = ports.open(&Place::Instance).await.ok()?;
+    let key = match bucket.get(NAME).await.ok()? {
+        Some(key) => SecretSlice::from(key),
+        None => {
+            let mut key = vec![0; 32];
+            ports.fill(&mut key);
+            key.into()
+        }
+    };
+    bucket.set(NAME, key.expose_secret()).await.ok()?;
+    EncryptionKeys::of_instance(key)
 }
 
 fn answer_with(

@@ -116,19 +116,20 @@ impl Configuration {
     /// The first thing that is wrong with them.
     pub async fn load(host: &impl ports::Settings) -> Result<Self, ConfigurationError> {
         let mut settings = Settings::read(host).await?;
-        let configuration = Self::take(&mut settings, None)?;
+        let configuration = Self::take(&mut settings, None, None)?;
         settings.finish()?;
         Ok(configuration)
     }
 
     /// Takes its settings. `callers_key` is an API key that the caller brings along, in place of one that is
-    /// configured.
+    /// configured; `instance_keys` protect entries where no keys are.
     ///
     /// # Errors
     /// The first thing that is wrong with them.
     pub fn take(
         settings: &mut Settings,
         callers_key: Option<SecretString>,
+        instance_keys: Option<EncryptionKeys>,
     ) -> Result<Self, ConfigurationError> {
         let form = request_form(settings)?;
         let default = Duration::from_secs;
@@ -138,7 +139,7 @@ impl Configuration {
             form,
             bucket: bucket(settings),
             tenant: settings.take("credwell_tenant").unwrap_or_default(),
-            protection: protection(settings)?,
+            protection: protection(settings, instance_keys)?,
             refresh: RefreshPolicy {
                 window: settings.take_seconds("credwell_refresh_window_seconds")?.unwrap_or(default(60)),
                 max_age_without_expiry: settings.take_seconds("credwell_max_age_without_expiry_seconds")?,
@@ -190,7 +191,10 @@ fn base_url(settings: &mut Settings) -> Result<BaseUrl, ConfigurationError> {
     })
 }
 
-fn protection(settings: &mut Settings) -> Result<Protection, ConfigurationError> {
+fn protection(
+    settings: &mut Settings,
+    instance_keys: Option<EncryptionKeys>,
+) -> Result<Protection, ConfigurationError> {
     let name = "credwell_encryption_keys";
     let keys = settings.take_secret(name);
     let allow_plaintext = settings.take_flag("credwell_allow_plaintext_cache")?;
@@ -201,7 +205,7 @@ fn protection(settings: &mut Settings) -> Result<Protection, ConfigurationError>
             expected: "id:key pairs separated by commas, each key 64 hexadecimal digits and each id its own",
         }),
         None if allow_plaintext => Ok(Protection::Plaintext),
-        None => Err(Missing {
+        None => instance_keys.map(Protection::Encrypted).ok_or(Missing {
             name,
             expected: "set it to a name, a colon and 64 random hexadecimal digits, or set credwell_allow_plaintext_cache to true to cache credentials unencrypted",
         }),

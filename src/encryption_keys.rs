@@ -42,6 +42,12 @@ impl EncryptionKeys {
         Some(Self(keys))
     }
 
+    /// One key that nobody has configured, for entries that are gone before it is. None if it hasn't the right length.
+    pub fn of_instance(key: SecretSlice<u8>) -> Option<Self> {
+        let key = EncryptionKey { id: "instance".to_owned(), key };
+        key.expose().is_some().then(|| Self(vec![key]))
+    }
+
     /// The key that encrypts.
     pub fn current(&self) -> Option<&EncryptionKey> {
         self.0.first()

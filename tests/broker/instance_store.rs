@@ -6,6 +6,8 @@ use crate::scenario::{CALLERS_KEY, METRICS_TOKEN, account, case};
 case! {
     async fn the_hosts_store_is_left_alone(scenario, pass_through) {
         scenario.configuration.set("credwell_broker_store", "instance");
+        // It draws one of its own.
+        scenario.configuration.remove("credwell_encryption_keys");
         for token in ["one", "two"] {
             scenario.upstream.reply(account(token));
             let response = scenario.get(CALLERS_KEY).await;

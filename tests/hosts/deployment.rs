@@ -1,13 +1,13 @@
 //! The broker with what a manifest gives it.
 
 use host_test::{
-    Broker, Capabilities, Configuration, Flavour, MemoryKeyValue, MockUpstream, Outgoing, Reply,
-    TEST_ENCRYPTION_KEYS,
+    Broker, Capabilities, Configuration, Flavour, MemoryKeyValue, MockUpstream, Reply, TEST_ENCRYPTION_KEYS,
 };
 use http::Request;
 use http_body_util::{BodyExt, Empty};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 
 /// What whoever deploys the manifest sets beside it.
@@ -43,15 +43,12 @@ impl Deployment {
         let key_value = MemoryKeyValue::new();
         key_value.remove_bucket(host_test::DEFAULT_BUCKET);
         key_value.add_bucket(self.bucket);
-        let capabilities = Capabilities {
-            outgoing: Outgoing::Mock(upstream.clone()),
-            key_value,
-            configuration: Configuration::from_iter(self.settings),
-            clock: None,
-            entropy: None,
-            // The other tests look at it.
-            log: Some(MemoryOutputPipe::new(1 << 16)),
-        };
+        let configuration = Configuration::from_iter(self.settings);
+        let key_value = key_value.of(self.flavour);
+        // The other tests look at the log.
+        let log = MemoryOutputPipe::new(1 << 16);
+        let capabilities =
+            Capabilities::new(Arc::new(upstream.clone()), key_value, Arc::new(configuration)).stderr(log);
         let broker = Broker::new(self.flavour).expect("the broker is built");
         for from in ["credwell; fwd=miss", "credwell; hit"] {
             let request = Request::get("http://broker.example/v1/accounts/apn_EOhwvQr/credentials")

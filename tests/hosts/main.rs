@@ -5,7 +5,7 @@
 //!
 //! Where wasmtime's program is missing, the tests that need it say `skipped` and pass, except in continuous integration.
 
-#[path = "../../host-test/tests/client/mod.rs"]
+#[path = "../../host/tests/client/mod.rs"]
 mod client;
 mod deployment;
 mod spin;
