@@ -67,7 +67,7 @@ pub use instance::{FUEL_PER_CALL, Instance, Trap, store};
 pub use key_value::{Bucket, KeyValueContext, KeyValueView};
 pub use listener::Listener;
 pub use local_upstream::LocalUpstream;
-pub use network::Network;
+pub use network::{CertificateError, Network};
 pub use runtime::{Runtime, prepare};
 pub use state::State;
 

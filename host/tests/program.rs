@@ -1,12 +1,15 @@
 //! The program `credwell`, as a person runs it.
 
 mod client;
+mod tls;
 
 use client::get;
 use credwell_host::LocalUpstream;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::Duration;
+use tls::{Authority, Front};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
@@ -41,6 +44,13 @@ async fn serve(variables: &[(&str, &str)], lines: usize) -> (Child, SocketAddr, 
     let said = tokio::task::spawn_blocking(read).await.expect("the reader doesn't panic");
     let address = said[0].strip_prefix("listening on http://").expect("the first line says where");
     (child, address.parse().expect("an address"), said)
+}
+
+/// Writes a file into the folder of the tests, and returns its path.
+fn file(name: &str, text: &str) -> String {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&path, text).expect("the folder can be written to");
+    path.into_os_string().into_string().expect("the path is text")
 }
 
 /// Sends a signal, and waits for the exit status.
@@ -166,13 +176,12 @@ async fn it_serves_callers_that_have_a_token() {
     let upstream = LocalUpstream::start().await.expect("a port of the loopback is free");
     let base_url = upstream.base_url();
     let (token, other) = ("0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210");
-    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("broker-tokens");
-    std::fs::write(&file, format!("{token}\n")).expect("the folder can be written to");
+    let file = file("broker-tokens", &format!("{token}\n"));
     let variables = [
         ("CREDWELL_BASE_URL", base_url.as_str()),
         ("CREDWELL_API_KEY", LocalUpstream::API_KEY),
         ("CREDWELL_BROKER_MODE", "managed"),
-        ("CREDWELL_BROKER_TOKENS_FILE", file.to_str().expect("the path is text")),
+        ("CREDWELL_BROKER_TOKENS_FILE", file.as_str()),
         ("CREDWELL_BROKER_ACCOUNTS", LocalUpstream::ACCOUNT_IDS[0]),
     ];
     let (child, address, _) = serve(&variables, 1).await;
@@ -184,6 +193,41 @@ async fn it_serves_callers_that_have_a_token() {
     }
     assert_eq!(upstream.count(), 1);
     assert_eq!(end(child, "-INT").await, Some(0));
+}
+
+#[tokio::test]
+async fn it_asks_an_upstream_with_a_private_authority() {
+    let upstream = LocalUpstream::start().await.expect("a port of the loopback is free");
+    let authority = Authority::new();
+    let front = Front::start(authority.server("localhost", 2100), upstream.authority()).await;
+    let base_url = front.base_url();
+    let [base_url, key, ca_file] = [
+        ("CREDWELL_BASE_URL", base_url.as_str()),
+        ("CREDWELL_API_KEY", LocalUpstream::API_KEY),
+        ("CREDWELL_CA_FILE", &file("authority.pem", &authority.pem)),
+    ];
+    let account = LocalUpstream::ACCOUNT_IDS[0];
+    let path = format!("/v1/accounts/{account}/credentials");
+
+    let output = run(&[account], &[base_url, key]).await;
+    assert!(texts(&output).1.contains("TLS-certificate-error"), "{}", texts(&output).1);
+    let (child, address, _) = serve(&[base_url], 1).await;
+    let answer = get(address, &path, LocalUpstream::API_KEY).await;
+    assert!(answer.status() == "502" && answer.body.contains("TLS-certificate-error"), "{}", answer.body);
+    assert_eq!(end(child, "-TERM").await, Some(0));
+    assert_eq!((front.handshakes(), upstream.count()), (0, 0));
+
+    let output = run(&[account], &[base_url, key, ca_file]).await;
+    assert_eq!(output.status.code(), Some(0), "{}", texts(&output).1);
+    let (child, address, _) = serve(&[base_url, ca_file], 1).await;
+    let answer = get(address, &path, LocalUpstream::API_KEY).await;
+    assert_eq!(answer.status(), "200", "{}", answer.body);
+    assert_eq!(end(child, "-TERM").await, Some(0));
+    assert_eq!((front.handshakes(), upstream.count()), (2, 2));
+
+    let no_certificate = ("CREDWELL_CA_FILE", &*file("no-authority.pem", "no certificate"));
+    let (_, stderr) = texts(&run(&[account], &[base_url, key, no_certificate]).await);
+    assert!(stderr.contains("CREDWELL_CA_FILE"), "{stderr}");
 }
 
 #[tokio::test]

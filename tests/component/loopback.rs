@@ -1,4 +1,4 @@
-//! The component over real HTTP: wasmtime's own client against a server on the loopback. What the scripted
+//! The component over real HTTP: the host's client against a server on the loopback. What the scripted
 //! upstream can't show is whether the requests that the component makes are ones that a real client sends.
 
 use crate::scenario::assert_error;

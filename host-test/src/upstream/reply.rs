@@ -10,12 +10,12 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 use wasmtime_wasi_http::{Error, RequestOptions};
 
-/// What wasmtime's own client waits for when the component sets no timeout.
+/// What the host's client waits for when the component sets no timeout.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// One scripted reply: a response or a failure, with a delay in each stage, or none at all.
 ///
-/// The delays are of tokio's time, and the component's timeouts cut them off as wasmtime's own client
+/// The delays are of tokio's time, and the component's timeouts cut them off as [`Network`](crate::Network)
 /// does: `connect_timeout` with [`Failure::ConnectTimeout`], the other two with [`Failure::ReadTimeout`].
 #[derive(Clone, Debug)]
 pub struct Reply {

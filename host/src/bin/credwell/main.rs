@@ -6,10 +6,11 @@ mod report;
 mod serve;
 mod settings;
 
+use anyhow::Context;
 use credwell_host::{Capabilities, FixedConfiguration, Flavour, LocalUpstream, Network, Runtime};
 use memory::Memory;
 use report::{Report, Row};
-use settings::{Request, Settings};
+use settings::{CA_FILE, Request, Settings};
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -37,6 +38,7 @@ Environment:
   CREDWELL_API_KEY_FILE     File that holds the key, in place of CREDWELL_API_KEY
   CREDWELL_ACCOUNT_IDS      Account ids, separated by commas, in place of the arguments
   CREDWELL_BASE_URL         Upstream's URL [default: https://api.pipedream.com]
+  CREDWELL_CA_FILE          File of PEM certificates to trust, beside the public authorities
   CREDWELL_ENCRYPTION_KEYS  Keys for the cache, id:64-hex-digits [default: a random one]
   CREDWELL_COMPONENTS       Folder of the built components [default: target/components]
 
@@ -93,6 +95,7 @@ async fn ask_samples() -> anyhow::Result<bool> {
         api_key: LocalUpstream::API_KEY.to_owned(),
         base_url: upstream.base_url(),
         authority: upstream.authority(),
+        certificates: None,
         encryption_keys: None,
         account_ids: LocalUpstream::ACCOUNT_IDS.map(str::to_owned).to_vec(),
     };
@@ -111,7 +114,7 @@ async fn ask_accounts(settings: Settings) -> anyhow::Result<bool> {
 
 /// Asks for every account twice, and says how many requests that took.
 async fn ask(settings: Settings) -> anyhow::Result<(Report, usize)> {
-    let network = Network::to([settings.authority]);
+    let network = network(settings.authority, settings.certificates.as_deref())?;
     let configuration = FixedConfiguration::from_iter([
         ("credwell_api_key", settings.api_key),
         ("credwell_base_url", settings.base_url),
@@ -140,6 +143,15 @@ async fn ask(settings: Settings) -> anyhow::Result<(Report, usize)> {
         }
     }
     Ok((report, network.count()))
+}
+
+/// The way to the upstream and nowhere else.
+fn network(authority: String, certificates: Option<&[u8]>) -> anyhow::Result<Network> {
+    let network = Network::to([authority]);
+    match certificates {
+        Some(pem) => network.trusting(pem).context(CA_FILE),
+        None => Ok(network),
+    }
 }
 
 /// The cache lives as long as this process, so its key may too.

@@ -2,10 +2,10 @@
 
 use crate::memory::Memory;
 use crate::settings::serve::{ServeSettings, Upstream};
-use crate::{print, random_key};
+use crate::{network, print, random_key};
 use anyhow::Context;
 use bytes::Bytes;
-use credwell_host::{Broker, Capabilities, FixedConfiguration, Flavour, Listener, LocalUpstream, Network};
+use credwell_host::{Broker, Capabilities, FixedConfiguration, Flavour, Listener, LocalUpstream};
 use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub async fn serve(settings: ServeSettings) -> anyhow::Result<()> {
             (upstream_of(&samples), Some(samples))
         }
     };
-    let capabilities = capabilities(upstream);
+    let capabilities = capabilities(upstream)?;
     let broker = Broker::new(Flavour::Wasmtime)?;
     check(&broker, &capabilities).await?;
     let address = settings.address;
@@ -43,6 +43,7 @@ pub async fn serve(settings: ServeSettings) -> anyhow::Result<()> {
 fn upstream_of(samples: &LocalUpstream) -> Upstream {
     Upstream {
         authority: samples.authority(),
+        certificates: None,
         settings: vec![
             ("credwell_base_url", samples.base_url()),
             ("credwell_broker_mode", "pass-through".to_owned()),
@@ -51,15 +52,16 @@ fn upstream_of(samples: &LocalUpstream) -> Upstream {
     }
 }
 
-fn capabilities(upstream: Upstream) -> Capabilities {
+fn capabilities(upstream: Upstream) -> anyhow::Result<Capabilities> {
     let encryption_keys = upstream.encryption_keys.unwrap_or_else(random_key);
     let settings = upstream.settings.into_iter().chain([("credwell_encryption_keys", encryption_keys)]);
-    Capabilities::new(
-        Arc::new(Network::to([upstream.authority])),
+    let network = network(upstream.authority, upstream.certificates.as_deref())?;
+    Ok(Capabilities::new(
+        Arc::new(network),
         // It lives as long as the process: the cache is shared by all requests.
         Arc::new(Memory::default()),
         Arc::new(FixedConfiguration::from_iter(settings)),
-    )
+    ))
 }
 
 /// Sends the broker a request that it refuses after it has read its configuration, and before it asks the

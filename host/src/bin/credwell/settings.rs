@@ -8,6 +8,9 @@ use environment::{Environment, authority};
 use serve::ServeSettings;
 use std::ffi::OsString;
 
+/// The variable that names the file with certificates to trust.
+pub const CA_FILE: &str = "CREDWELL_CA_FILE";
+
 const DEFAULT_BASE_URL: &str = "https://api.pipedream.com";
 
 /// What the command is asked to do.
@@ -30,6 +33,8 @@ pub struct Settings {
     pub base_url: String,
     /// The base URL's host and port.
     pub authority: String,
+    /// PEM text with certificates to trust.
+    pub certificates: Option<Vec<u8>>,
     /// None: a random key for this run.
     pub encryption_keys: Option<String>,
     pub account_ids: Vec<String>,
@@ -94,7 +99,15 @@ impl Request {
 
         let base_url = base_url.unwrap_or_else(|| DEFAULT_BASE_URL.to_owned());
         let authority = authority("CREDWELL_BASE_URL", &base_url)?;
-        Ok(Self::Accounts(Settings { api_key, base_url, authority, encryption_keys, account_ids }))
+        let certificates = environment.file(CA_FILE)?;
+        Ok(Self::Accounts(Settings {
+            api_key,
+            base_url,
+            authority,
+            certificates,
+            encryption_keys,
+            account_ids,
+        }))
     }
 }
 
@@ -145,6 +158,7 @@ mod tests {
         assert!(read(&[], &[key]).is_err());
         assert!(read(&["apn_a"], &[key, ("CREDWELL_API_KEY_FILE", "file")]).is_err());
         assert!(read(&["apn_a"], &[key, ("CREDWELL_BASE_URL", "no url")]).is_err());
+        assert!(read(&["apn_a"], &[key, (CA_FILE, "/no/such/file")]).is_err());
         assert!(read(&["--key"], &[key]).is_err());
     }
 

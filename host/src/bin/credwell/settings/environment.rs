@@ -29,6 +29,12 @@ impl<Lookup: Fn(&str) -> Option<OsString>> Environment<Lookup> {
             }
         }
     }
+
+    /// What the file holds that a variable names.
+    pub fn file(&self, name: &str) -> anyhow::Result<Option<Vec<u8>>> {
+        let Some(file) = self.text(name)? else { return Ok(None) };
+        std::fs::read(&file).map(Some).with_context(|| format!("{name}: can't read {file}"))
+    }
 }
 
 /// The host and port of the URL that a variable holds.

@@ -1,7 +1,7 @@
 //! What `credwell serve` is asked to do.
 
-use super::DEFAULT_BASE_URL;
 use super::environment::{Environment, authority};
+use super::{CA_FILE, DEFAULT_BASE_URL};
 use anyhow::{Context, ensure};
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -21,6 +21,8 @@ pub struct ServeSettings {
 pub struct Upstream {
     /// The base URL's host and port.
     pub authority: String,
+    /// PEM text with certificates to trust.
+    pub certificates: Option<Vec<u8>>,
     /// The component's settings, except for encryption keys that weren't given.
     pub settings: Vec<(&'static str, String)>,
     /// None: random keys for this run.
@@ -78,7 +80,7 @@ fn upstream<Lookup: Fn(&str) -> Option<OsString>>(
     let authority = authority("CREDWELL_BASE_URL", &base_url)?;
     settings.push(("credwell_base_url", base_url));
     settings.push(("credwell_broker_mode", mode.unwrap_or_else(|| "pass-through".to_owned())));
-    Ok(Some(Upstream { authority, settings, encryption_keys }))
+    Ok(Some(Upstream { authority, certificates: environment.file(CA_FILE)?, settings, encryption_keys }))
 }
 
 #[cfg(test)]
