@@ -31,6 +31,11 @@ impl Lifetimes {
         Self { clock, retention }
     }
 
+    /// How long an entry lives.
+    pub fn retention(&self) -> Duration {
+        self.retention
+    }
+
     /// The Unix time in whole seconds.
     pub fn now(&self) -> u64 {
         (self.clock.0)().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())

@@ -80,7 +80,7 @@ pub enum KeyValueError {
     /// The server's access rules keep this process from it.
     #[error("the store's access rules don't allow it")]
     AccessDenied,
-    /// Anything else. What was to be written may or may not be.
+    /// Anything else. What was to be written may or may not be, or may yet be.
     #[error("{0}")]
     Failed(String),
 }

@@ -20,7 +20,7 @@
 //!   [`increment`](KeyValue::increment) doesn't wait for a sync. What was counted in the last two seconds may be lost
 //!   with the process.
 //! - A call ends within [`CALL_LIMIT`], whatever the network, the server or the disk does. [`KeyValueError::Failed`]
-//!   doesn't tell whether a write has had its effect.
+//!   doesn't tell whether a write has had its effect, or is yet to have it.
 //! - A store that was open recovers by itself once its server or its disk is back. The first [`open`] fails instead, so
 //!   that a wrong URL is found at the start.
 //! - Numbers are kept as decimal text, so `get` reads what `increment` has counted.

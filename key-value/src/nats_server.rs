@@ -5,7 +5,9 @@ mod connection;
 mod encoding;
 
 use crate::key_value::{KeyPage, KeyValue, KeyValueError};
-use crate::limits::{CALL_LIMIT, PAGE, check_bucket, check_key, check_value, foreign_cursor, within};
+use crate::limits::{
+    CALL_LIMIT, PAGE, check_bucket, check_key, check_keys, check_value, foreign_cursor, within,
+};
 use crate::number;
 use crate::open::OpenError;
 use async_nats::connection::State;
@@ -14,7 +16,8 @@ use async_nats::jetstream::ContextBuilder;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use async_nats::jetstream::kv::{Operation, Store, UpdateErrorKind};
 use buckets::{Buckets, Error};
-use futures_util::StreamExt;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -22,6 +25,9 @@ use url::Url;
 
 /// How many counters of this process can be counted up at the same time.
 const COUNTERS: usize = 64;
+
+/// How much of a batch goes on at the same time.
+const BATCH: usize = 64;
 
 /// The header that tells what became of a key, and what it says of one that was removed
 /// (<https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-8.md>).
@@ -217,6 +223,44 @@ impl KeyValue for NatsServer {
                     return Ok(true);
                 }
             }
+        })
+        .await
+    }
+
+    async fn get_many(&self, bucket: &str, keys: &[String]) -> Result<Vec<Option<Vec<u8>>>, KeyValueError> {
+        check_keys(bucket, keys)?;
+        let keys: Vec<String> = keys.iter().map(|key| encoding::key(key)).collect();
+        self.with(bucket, async |store| {
+            let get = |key: String| async move { Ok(current(store, &key).await?.0) };
+            stream::iter(keys).map(get).buffered(BATCH).try_collect().await
+        })
+        .await
+    }
+
+    async fn set_many(&self, bucket: &str, entries: Vec<(String, Vec<u8>)>) -> Result<(), KeyValueError> {
+        check_bucket(bucket)?;
+        for (key, value) in &entries {
+            check_value(bucket, key, value)?;
+            self.check_size(value, 0)?;
+        }
+        // They are written in any order, so only the last value of a key is.
+        let entries = entries.into_iter().map(|(key, value)| (encoding::key(&key), value));
+        let entries: HashMap<String, Vec<u8>> = entries.collect();
+        self.with(bucket, async |store| {
+            let set = |(key, value): (String, Vec<u8>)| async move {
+                Ok(store.put(key, value.into()).await.map(drop)?)
+            };
+            stream::iter(entries).map(set).buffer_unordered(BATCH).try_collect().await
+        })
+        .await
+    }
+
+    async fn delete_many(&self, bucket: &str, keys: &[String]) -> Result<(), KeyValueError> {
+        check_keys(bucket, keys)?;
+        let keys: HashSet<String> = keys.iter().map(|key| encoding::key(key)).collect();
+        self.with(bucket, async |store| {
+            let delete = |key: String| async move { Ok(store.delete(key).await?) };
+            stream::iter(keys).map(delete).buffer_unordered(BATCH).try_collect().await
         })
         .await
     }

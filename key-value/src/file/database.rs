@@ -9,10 +9,11 @@ use redb::backends::FileBackend;
 use redb::{Database, DatabaseError, Durability, Error, ReadTransaction, ReadableDatabase, StorageError};
 use std::fs;
 use std::io;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
 
 /// How much of the file is kept in memory, in bytes.
 const CACHE: usize = 64 * 1024 * 1024;
@@ -22,6 +23,9 @@ const MODE: u32 = 0o600;
 
 /// What others may do. The group is left out: Kubernetes gives files in a volume with an `fsGroup` to that group.
 const OTHERS: u32 = 0o007;
+
+/// How many bytes a redb file begins with that say what it is.
+const MAGIC: usize = 9;
 
 pub struct Shared {
     path: PathBuf,
@@ -41,6 +45,10 @@ impl Shared {
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    pub fn retention(&self) -> Duration {
+        self.lifetimes.retention()
     }
 
     pub fn is_suspect(&self) -> bool {
@@ -103,6 +111,7 @@ fn open(path: &Path, check: bool) -> Result<Database, OpenError> {
     if mode & OTHERS != 0 {
         return Err(OpenError::OpenToOthers(path.to_owned()));
     }
+    discard_unfinished(&file).map_err(|error| explain(path, error))?;
     let create = || {
         Database::builder()
             .set_cache_size(CACHE)
@@ -128,6 +137,19 @@ fn open_file(path: &Path) -> io::Result<fs::File> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
     Ok(file)
+}
+
+/// Empties a file in which a store was not even begun, for want of room or because the process ended: redb writes these
+/// bytes last, and refuses what lacks them.
+fn discard_unfinished(file: &fs::File) -> io::Result<()> {
+    let mut begin = [1; MAGIC];
+    let zero = file.read_exact_at(&mut begin, 0).is_ok() && begin == [0; MAGIC];
+    // Another process that is just making it holds the lock.
+    if zero && file.try_lock().is_ok() {
+        file.set_len(0)?;
+        file.unlock()?;
+    }
+    Ok(())
 }
 
 fn explain(path: &Path, error: io::Error) -> OpenError {

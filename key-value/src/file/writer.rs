@@ -21,7 +21,7 @@ const BATCH: usize = 256;
 /// The most expired entries that are removed in one transaction.
 const SWEEP: usize = 256;
 
-/// How often expired entries are looked for.
+/// How often expired entries are looked for, unless they live for less.
 const SWEEP_PERIOD: Duration = Duration::from_secs(60);
 
 /// How long counted numbers wait for a sync, and how long writes are refused after one has failed.
@@ -67,7 +67,7 @@ impl Writer {
     }
 }
 
-/// Waits until all is written and synced, so that the file can be opened again at once.
+/// Waits until all is written. The database syncs what isn't when it is closed, behind this.
 impl Drop for Writer {
     fn drop(&mut self) {
         self.jobs = None;
@@ -99,9 +99,6 @@ impl Writing {
             }
             self.tend();
         }
-        if self.unsynced.is_some() {
-            self.sync();
-        }
     }
 
     /// Commits this write and those that have gathered behind it.
@@ -132,7 +129,8 @@ impl Writing {
         } else if self.unsynced.is_some_and(due) {
             self.sync();
         }
-        if self.failed.is_none() && self.swept.elapsed() >= SWEEP_PERIOD {
+        let period = SWEEP_PERIOD.min(self.shared.retention());
+        if self.failed.is_none() && self.swept.elapsed() >= period {
             let mut removed = 0;
             let swept = self.transact(Durable::Soon, |entries| {
                 removed = entries.sweep(SWEEP)?;

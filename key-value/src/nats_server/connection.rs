@@ -9,7 +9,7 @@ use url::Url;
 
 /// How often the server is asked whether it is there, while nothing else is. Two times without an answer, and the
 /// connection is made anew.
-const PING: Duration = Duration::from_secs(5);
+const PING: Duration = Duration::from_secs(2);
 
 /// The longest time between two attempts to connect.
 const RECONNECT: Duration = Duration::from_millis(500);

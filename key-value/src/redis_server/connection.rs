@@ -55,14 +55,11 @@ impl Connection {
         let connect = ConnectionManager::new_with_config(client.clone(), config());
         let manager = match tokio::time::timeout(CALL_LIMIT, connect).await {
             Ok(Ok(manager)) => manager,
-            Ok(Err(error)) if error.kind() == ErrorKind::AuthenticationFailed => {
-                return Err(OpenError::Refused(address));
-            }
+            Ok(Err(error)) if is_refusal(&error) => return Err(OpenError::Refused(address)),
             Ok(Err(error)) => return Err(unreachable(describe(&error))),
             Err(_) => return Err(unreachable("it doesn't answer".to_owned())),
         };
-        let this = Self { client, address, manager: Mutex::new(manager), failures: AtomicU32::new(0) };
-        Ok(this)
+        Ok(Self { client, address, manager: Mutex::new(manager), failures: AtomicU32::new(0) })
     }
 
     /// Sends a request that can be repeated.
@@ -104,9 +101,10 @@ impl Connection {
 
     /// What an error means to the caller.
     pub fn explain(&self, error: &RedisError) -> KeyValueError {
-        match error.code() {
-            Some("NOPERM" | "NOAUTH" | "WRONGPASS") => KeyValueError::AccessDenied,
-            _ => KeyValueError::Failed(format!("{}: {}", self.address, describe(error))),
+        if is_refusal(error) {
+            KeyValueError::AccessDenied
+        } else {
+            KeyValueError::Failed(format!("{}: {}", self.address, describe(error)))
         }
     }
 
@@ -140,7 +138,9 @@ fn client(url: &Url) -> RedisResult<Client> {
     // In the third protocol the server's end of the connection is noticed without a call.
     let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
     let keepalive = TcpKeepalive::new().with_time(SILENCE / 2).with_interval(SILENCE / 2);
-    let tcp = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
+    // What a connection that is given up hasn't sent yet must not arrive after what the next one has written.
+    let linger = Duration::ZERO;
+    let tcp = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive).set_linger_time(linger);
     #[cfg(target_os = "linux")]
     let tcp = tcp.set_user_timeout(SILENCE);
     Client::open(info.set_redis_settings(settings).set_tcp_settings(tcp))
@@ -154,6 +154,12 @@ fn config() -> ConnectionManagerConfig {
         .set_number_of_retries(1)
         .set_min_delay(Duration::from_millis(100))
         .set_concurrency_limit(CONCURRENCY)
+}
+
+/// The server doesn't know the user and password, or doesn't allow the user what was asked for.
+fn is_refusal(error: &RedisError) -> bool {
+    let code = matches!(error.code(), Some("NOAUTH" | "NOPERM" | "WRONGPASS"));
+    code || error.kind() == ErrorKind::AuthenticationFailed
 }
 
 /// The server's own words are left out, but for the code that they begin with: they can repeat what was sent.

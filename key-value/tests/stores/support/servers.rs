@@ -21,7 +21,7 @@ pub struct Server {
     kind: Kind,
     child: Child,
     port: u16,
-    /// What the server is told beside port and folder, in its own words.
+    /// What the server is told beside port and folder, in its own words. In it, `FOLDER` is its folder and `PORT` its port.
     settings: String,
     folder: TempDir,
 }
@@ -85,6 +85,7 @@ fn run(kind: Kind, port: u16, folder: &Path, settings: &str) -> anyhow::Result<C
     let (program, argument, ready, config) = match kind {
         Kind::Redis => {
             let config = format!("bind 127.0.0.1\nport {port}\ndir {folder}\nsave \"\"\n{settings}\n");
+            let config = config.replace("PORT", &port.to_string());
             ("redis-server", "-", "Ready to accept connections", config)
         }
         Kind::Nats => {

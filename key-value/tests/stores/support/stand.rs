@@ -72,4 +72,9 @@ impl TestClock {
         let milliseconds = u64::try_from(time.as_millis()).expect("a short time");
         self.0.fetch_add(milliseconds, Ordering::Relaxed);
     }
+
+    /// Sets the clock back to where it was at first.
+    pub fn set_back(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
 }
