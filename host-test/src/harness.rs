@@ -2,7 +2,7 @@
 
 use crate::{Clock, Configuration, Entropy, MemoryKeyValue, MockUpstream};
 use credwell_host::{
-    Capabilities, Credentials, Error, Flavour, Instance, Network, OutgoingHttp, Runtime, Trap,
+    Capabilities, Credentials, Error, Flavour, Instance, LoadError, Network, OutgoingHttp, Runtime, Trap,
 };
 use std::sync::{Arc, LazyLock};
 
@@ -59,7 +59,7 @@ impl Harness {
     /// It doesn't start.
     pub async fn instance(&self) -> Instance {
         let instance = self.runtime.instantiate(&self.capabilities).await;
-        instance.unwrap_or_else(|error| panic!("the component doesn't start: {error:#}"))
+        instance.unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// Calls `get-credentials` in a new instance.
@@ -235,11 +235,11 @@ impl HarnessBuilder {
 
 /// The component, compiled once for all tests of a process.
 fn runtime(flavour: Flavour) -> &'static Runtime {
-    static WASMTIME: LazyLock<anyhow::Result<Runtime>> = LazyLock::new(|| Runtime::new(Flavour::Wasmtime));
-    static SPIN: LazyLock<anyhow::Result<Runtime>> = LazyLock::new(|| Runtime::new(Flavour::Spin));
+    static WASMTIME: LazyLock<Result<Runtime, LoadError>> = LazyLock::new(|| Runtime::new(Flavour::Wasmtime));
+    static SPIN: LazyLock<Result<Runtime, LoadError>> = LazyLock::new(|| Runtime::new(Flavour::Spin));
     let runtime = match flavour {
         Flavour::Wasmtime => &WASMTIME,
         Flavour::Spin => &SPIN,
     };
-    runtime.as_ref().unwrap_or_else(|error| panic!("no component to test: {error:#}"))
+    runtime.as_ref().unwrap_or_else(|error| panic!("no component to test: {error}"))
 }

@@ -38,9 +38,9 @@ mod upstream;
 pub use clock::Clock;
 pub use configuration::Configuration;
 pub use credwell_host::{
-    Broker, Capabilities, ConfigurationError, Credentials, Error, Field, FieldValue, Flavour, Instance,
-    KeyValueError, Listener, LocalUpstream, Network, Runtime, Source, State, Trap, Warning, link, prepare,
-    store,
+    Broker, CallError, Capabilities, ConfigurationError, Credentials, CredentialsClient, Error, Field,
+    FieldValue, Flavour, Instance, KeyValueError, Listener, LocalUpstream, Network, Runtime, Source, State,
+    Trap, Warning, link, prepare, store,
 };
 pub use entropy::Entropy;
 pub use harness::{Harness, HarnessBuilder, START_UNIX_MS, TEST_API_KEY, TEST_ENCRYPTION_KEYS};

@@ -55,3 +55,45 @@ pub(crate) mod host {
 pub use provider::exports::credwell::credentials::credentials::{
     AccountState, Credentials, Error, Field, FieldValue, RateLimit, Source, UpstreamStatus, Warning,
 };
+
+impl Error {
+    /// The case's name in the interface, for example `rate-limited`.
+    pub fn case(&self) -> &'static str {
+        match self {
+            Self::InvalidAccountId(_) => "invalid-account-id",
+            Self::Configuration(_) => "configuration",
+            Self::Unauthorized(_) => "unauthorized",
+            Self::Forbidden(_) => "forbidden",
+            Self::NotFound(_) => "not-found",
+            Self::RateLimited(_) => "rate-limited",
+            Self::UpstreamFailure(_) => "upstream-failure",
+            Self::Unreachable(_) => "unreachable",
+            Self::TimedOut(_) => "timed-out",
+            Self::MalformedResponse(_) => "malformed-response",
+            Self::NoCredentials(_) => "no-credentials",
+            Self::AccountDead(_) => "account-dead",
+            Self::AccountUnhealthy(_) => "account-unhealthy",
+            Self::StoreFailure(_) => "store-failure",
+        }
+    }
+
+    /// What happened and what to change. It holds no secret.
+    pub fn message(&self) -> &str {
+        match self {
+            Self::InvalidAccountId(message)
+            | Self::Configuration(message)
+            | Self::Unauthorized(message)
+            | Self::Forbidden(message)
+            | Self::NotFound(message)
+            | Self::RateLimited(RateLimit { message, .. })
+            | Self::UpstreamFailure(UpstreamStatus { message, .. })
+            | Self::Unreachable(message)
+            | Self::TimedOut(message)
+            | Self::MalformedResponse(message)
+            | Self::NoCredentials(message)
+            | Self::AccountDead(AccountState { message, .. })
+            | Self::AccountUnhealthy(AccountState { message, .. })
+            | Self::StoreFailure(message) => message,
+        }
+    }
+}

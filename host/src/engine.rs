@@ -1,13 +1,49 @@
 //! wasmtime, set up for many short calls.
 
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime::{Config, Engine, PoolingAllocationConfig};
 
 /// How much memory an instance may use, in bytes.
 pub const MEMORY_LIMIT: usize = 16 << 20;
 
-/// How many instances of an engine may run at the same time. A call beyond that fails.
+/// How many instances an engine has room for, those included that wait for a call. Starting one beyond that fails.
 pub const INSTANCE_LIMIT: u32 = 256;
+
+/// How many of them may wait for a call.
+const IDLE_LIMIT: u32 = 64;
+
+/// The room that an engine has, so that nothing fails for want of it.
+#[derive(Clone)]
+pub(crate) struct Places {
+    running: Arc<Semaphore>,
+    idle: Arc<Semaphore>,
+}
+
+/// The place of one instance.
+pub(crate) struct Place(#[expect(dead_code, reason = "it is for its end")] OwnedSemaphorePermit);
+
+impl Places {
+    pub fn new() -> Self {
+        let running = (INSTANCE_LIMIT - IDLE_LIMIT) as usize;
+        Self {
+            running: Arc::new(Semaphore::new(running)),
+            idle: Arc::new(Semaphore::new(IDLE_LIMIT as usize)),
+        }
+    }
+
+    /// Waits for a place to run in.
+    pub async fn to_run(&self) -> Place {
+        let place = Arc::clone(&self.running).acquire_owned().await;
+        Place(place.expect("nobody closes it"))
+    }
+
+    /// A place to wait for a call in, if one is free.
+    pub fn to_wait(&self) -> Option<Place> {
+        Arc::clone(&self.idle).try_acquire_owned().ok().map(Place)
+    }
+}
 
 /// An engine that gives each instance its memory from a pool and counts what a call computes.
 ///

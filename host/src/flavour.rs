@@ -1,7 +1,7 @@
 //! The two flavours of the components, and where the build tool puts them.
 
-use anyhow::Context;
-use std::path::{Path, PathBuf};
+use crate::LoadError;
+use std::path::PathBuf;
 
 /// Which drafts of `wasi:keyvalue` and `wasi:config` the component imports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -45,12 +45,12 @@ impl Flavour {
     ///
     /// # Errors
     ///
-    /// The file can't be read, most likely because it isn't built yet.
-    pub fn load(self) -> anyhow::Result<Vec<u8>> {
-        read(&self.path())
+    /// [`LoadError::Unreadable`].
+    pub fn load(self) -> Result<Vec<u8>, LoadError> {
+        read(self.path())
     }
 }
 
-pub(crate) fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    std::fs::read(path).with_context(|| format!("can't read {}: run `cargo xtask build`", path.display()))
+pub(crate) fn read(path: PathBuf) -> Result<Vec<u8>, LoadError> {
+    std::fs::read(&path).map_err(|error| LoadError::Unreadable { path, error })
 }

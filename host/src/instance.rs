@@ -1,6 +1,7 @@
 //! One running instance and the calls into it.
 
 use crate::bindings::provider::{Provider, ProviderPre};
+use crate::engine::Place;
 use crate::state::State;
 use crate::{Capabilities, Credentials, Error};
 use std::fmt;
@@ -15,17 +16,23 @@ const FUEL_PER_TURN: u64 = 1_000_000;
 
 /// A running instance of the component, in a store of its own.
 ///
-/// Most hosts start one per request and drop it after the call. Some keep it for more calls, one at a time.
+/// It may be kept for more calls, one at a time, as [`CredentialsClient`](crate::CredentialsClient) does.
 pub struct Instance {
     store: Store<State>,
     exports: Provider,
+    /// Given back once the store is gone.
+    pub(crate) place: Place,
 }
 
 impl Instance {
-    pub(crate) async fn new(pre: &ProviderPre<State>, capabilities: &Capabilities) -> wasmtime::Result<Self> {
+    pub(crate) async fn new(
+        pre: &ProviderPre<State>,
+        capabilities: &Capabilities,
+        place: Place,
+    ) -> wasmtime::Result<Self> {
         let mut store = store(pre.engine(), capabilities)?;
         let exports = pre.instantiate_async(&mut store).await?;
-        Ok(Self { store, exports })
+        Ok(Self { store, exports, place })
     }
 
     /// Calls `get-credentials`.
@@ -86,7 +93,7 @@ pub struct Trap(pub(crate) wasmtime::Error);
 
 impl fmt::Display for Trap {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "the component trapped: {:#}", self.0)
+        write!(formatter, "the component gave no answer: {:#}", self.0)
     }
 }
 

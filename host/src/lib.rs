@@ -14,11 +14,9 @@
 //!
 //! ```no_run
 //! # async fn embed(key_value: std::sync::Arc<dyn credwell_host::KeyValue>) -> anyhow::Result<()> {
-//! use credwell_host::{Capabilities, FixedConfiguration, Flavour, Network, Runtime};
+//! use credwell_host::{Capabilities, CredentialsClient, FixedConfiguration, Flavour, Network, Runtime};
 //! use std::sync::Arc;
 //!
-//! // Once per process: this compiles the component.
-//! let runtime = Runtime::new(Flavour::Wasmtime)?;
 //! let configuration = FixedConfiguration::from_iter([
 //!     ("credwell_api_key", std::env::var("CREDWELL_API_KEY")?),
 //!     ("credwell_encryption_keys", std::env::var("CREDWELL_ENCRYPTION_KEYS")?),
@@ -26,9 +24,11 @@
 //! let network = Network::to(["api.pipedream.com"]);
 //! let capabilities = Capabilities::new(Arc::new(network), key_value, Arc::new(configuration));
 //!
-//! // Once per request: an instance is cheap, and what the component keeps is in the key-value store.
-//! let mut instance = runtime.instantiate(&capabilities).await?;
-//! let credentials = instance.get("apn_EOhwvQr").await??;
+//! // Once per process: this compiles the component.
+//! let client = CredentialsClient::new(Runtime::new(Flavour::Wasmtime)?, capabilities);
+//!
+//! // Before each request to an app: what the component keeps is in the key-value store.
+//! let credentials = client.get("apn_EOhwvQr").await?;
 //! println!("{} fields", credentials.fields.len());
 //! # Ok(())
 //! # }
@@ -42,6 +42,7 @@
 mod bindings;
 mod broker;
 mod capabilities;
+mod client;
 mod configuration;
 mod engine;
 mod flavour;
@@ -49,6 +50,7 @@ mod instance;
 mod key_value;
 pub mod link;
 mod listener;
+mod load_error;
 mod local_upstream;
 mod network;
 mod runtime;
@@ -57,8 +59,9 @@ mod state;
 pub use bindings::{
     AccountState, Credentials, Error, Field, FieldValue, RateLimit, Source, UpstreamStatus, Warning,
 };
-pub use broker::Broker;
+pub use broker::{Broker, BrokerError};
 pub use capabilities::{Capabilities, OutgoingHttp};
+pub use client::{CallError, CredentialsClient};
 pub use configuration::{ConfigurationError, ConfigurationSource, ConfigurationView, FixedConfiguration};
 pub use credwell_key_value::{KeyPage, KeyValue, KeyValueError};
 pub use engine::{INSTANCE_LIMIT, MEMORY_LIMIT, engine};
@@ -66,6 +69,7 @@ pub use flavour::Flavour;
 pub use instance::{FUEL_PER_CALL, Instance, Trap, store};
 pub use key_value::{Bucket, KeyValueContext, KeyValueView};
 pub use listener::Listener;
+pub use load_error::LoadError;
 pub use local_upstream::LocalUpstream;
 pub use network::{CertificateError, Network};
 pub use runtime::{Runtime, prepare};

@@ -2,13 +2,15 @@
 
 use crate::bindings::provider::ProviderPre;
 use crate::state::State;
-use crate::{Capabilities, Flavour, Instance, engine, link};
+use crate::{Capabilities, Flavour, Instance, LoadError, Trap, engine, link};
+use engine::{Place, Places};
 use wasmtime::component::InstancePre;
 
-/// A compiled component with its imports linked. Clones share it.
+/// A compiled component with its imports linked, and the room for its instances. Clones share both.
 #[derive(Clone)]
 pub struct Runtime {
     pre: ProviderPre<State>,
+    pub(crate) places: Places,
 }
 
 impl Runtime {
@@ -16,8 +18,8 @@ impl Runtime {
     ///
     /// # Errors
     ///
-    /// The component isn't built, or as for [`Runtime::from_bytes`].
-    pub fn new(flavour: Flavour) -> anyhow::Result<Self> {
+    /// [`LoadError::Unreadable`], or as for [`Runtime::from_bytes`].
+    pub fn new(flavour: Flavour) -> Result<Self, LoadError> {
         Self::from_bytes(flavour, &flavour.load()?)
     }
 
@@ -25,21 +27,25 @@ impl Runtime {
     ///
     /// # Errors
     ///
-    /// The bytes are no component, it imports something that this host doesn't give it (files, sockets,
-    /// the command line or the other flavour's drafts), or it doesn't export the interface.
-    pub fn from_bytes(flavour: Flavour, component: &[u8]) -> anyhow::Result<Self> {
+    /// [`LoadError::Unusable`]: the bytes are no component, it imports something that this host doesn't give it (files,
+    /// sockets, the command line or the other flavour's drafts), or it doesn't export the interface.
+    pub fn from_bytes(flavour: Flavour, component: &[u8]) -> Result<Self, LoadError> {
         let pre = prepare(flavour, component).and_then(ProviderPre::new);
-        Ok(Self { pre: pre.map_err(|error| anyhow::Error::from_boxed(error.into()))? })
+        Ok(Self { pre: pre.map_err(LoadError::Unusable)?, places: Places::new() })
     }
 
-    /// Starts an instance in a store of its own.
+    /// Starts an instance in a store of its own. While too many others run, it waits for one of them to end.
     ///
     /// # Errors
     ///
-    /// Too many instances run at the same time, or the component needs more memory than
-    /// [`MEMORY_LIMIT`](crate::MEMORY_LIMIT).
-    pub async fn instantiate(&self, capabilities: &Capabilities) -> anyhow::Result<Instance> {
-        Instance::new(&self.pre, capabilities).await.map_err(|error| anyhow::Error::from_boxed(error.into()))
+    /// The component needs more memory than [`MEMORY_LIMIT`](crate::MEMORY_LIMIT).
+    pub async fn instantiate(&self, capabilities: &Capabilities) -> Result<Instance, Trap> {
+        self.start(capabilities, self.places.to_run().await).await
+    }
+
+    /// Starts an instance in this place.
+    pub(crate) async fn start(&self, capabilities: &Capabilities, place: Place) -> Result<Instance, Trap> {
+        Instance::new(&self.pre, capabilities, place).await.map_err(Trap)
     }
 }
 

@@ -128,7 +128,7 @@ async fn an_upstream_that_is_not_there_and_an_unknown_account_are_told() {
     let key = ("CREDWELL_API_KEY", LocalUpstream::API_KEY);
     let output = run(&["apn_unknown"], &[key, ("CREDWELL_BASE_URL", &base_url)]).await;
     assert_eq!(output.status.code(), Some(1));
-    assert!(texts(&output).1.contains("not found"), "{}", texts(&output).1);
+    assert!(texts(&output).1.contains("not-found"), "{}", texts(&output).1);
     drop(upstream);
     let output = run(&["apn_unknown"], &[key, ("CREDWELL_BASE_URL", &base_url)]).await;
     assert_eq!(output.status.code(), Some(1));

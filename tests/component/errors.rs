@@ -1,6 +1,6 @@
 //! What the upstream's statuses and failures become.
 
-use crate::scenario::{Account, Scenario, assert_error, case, case_name};
+use crate::scenario::{Account, Scenario, assert_error, case};
 use host_test::{Error, Failure, Reply};
 use std::time::Duration;
 
@@ -81,7 +81,7 @@ case! {
                 Failure::HttpProtocol => ("unreachable", "HTTP-protocol-error"),
                 Failure::NothingScripted => unreachable!("not in the list"),
             };
-            assert_eq!(case_name(&error), expected, "{failure:?}: {error:?}");
+            assert_eq!(error.case(), expected, "{failure:?}: {error:?}");
             assert!(format!("{error:?}").contains(code), "{failure:?}: {error:?}");
         }
     }

@@ -201,26 +201,6 @@ pub fn at(seconds: i64) -> String {
     moment.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
 
-/// The name of the error's case.
-pub fn case_name(error: &Error) -> &'static str {
-    match error {
-        Error::InvalidAccountId(_) => "invalid-account-id",
-        Error::Configuration(_) => "configuration",
-        Error::Unauthorized(_) => "unauthorized",
-        Error::Forbidden(_) => "forbidden",
-        Error::NotFound(_) => "not-found",
-        Error::RateLimited(_) => "rate-limited",
-        Error::UpstreamFailure(_) => "upstream-failure",
-        Error::Unreachable(_) => "unreachable",
-        Error::TimedOut(_) => "timed-out",
-        Error::MalformedResponse(_) => "malformed-response",
-        Error::NoCredentials(_) => "no-credentials",
-        Error::AccountDead(_) => "account-dead",
-        Error::AccountUnhealthy(_) => "account-unhealthy",
-        Error::StoreFailure(_) => "store-failure",
-    }
-}
-
 /// Fails unless these are credentials with this token from this source.
 #[track_caller]
 pub fn assert_token(answer: &Result<Credentials, Error>, token: &str, source: Source) {
@@ -237,7 +217,7 @@ pub fn assert_token(answer: &Result<Credentials, Error>, token: &str, source: So
 #[track_caller]
 pub fn assert_error(answer: &Result<Credentials, Error>, name: &str) {
     match answer {
-        Err(error) => assert_eq!(case_name(error), name, "{error:?}"),
+        Err(error) => assert_eq!(error.case(), name, "{error:?}"),
         Ok(_) => panic!("expected {name}, got credentials"),
     }
 }

@@ -87,23 +87,7 @@ impl Row {
 
 /// One line for an account that wasn't answered.
 pub fn explain(account_id: &str, error: &Error) -> String {
-    let (case, message) = match error {
-        Error::InvalidAccountId(message) => ("invalid account id", message),
-        Error::Configuration(message) => ("configuration", message),
-        Error::Unauthorized(message) => ("unauthorized", message),
-        Error::Forbidden(message) => ("forbidden", message),
-        Error::NotFound(message) => ("not found", message),
-        Error::RateLimited(limit) => ("rate limited", &limit.message),
-        Error::UpstreamFailure(failure) => ("upstream failure", &failure.message),
-        Error::Unreachable(message) => ("unreachable", message),
-        Error::TimedOut(message) => ("timed out", message),
-        Error::MalformedResponse(message) => ("malformed response", message),
-        Error::NoCredentials(message) => ("no credentials", message),
-        Error::AccountDead(state) => ("account dead", &state.message),
-        Error::AccountUnhealthy(state) => ("account unhealthy", &state.message),
-        Error::StoreFailure(message) => ("store failure", message),
-    };
-    format!("{}: {case}: {}", printable(account_id), printable(message))
+    format!("{}: {}: {}", printable(account_id), error.case(), printable(error.message()))
 }
 
 fn moment(unix_milliseconds: i64) -> String {
