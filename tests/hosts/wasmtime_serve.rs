@@ -129,21 +129,22 @@ async fn an_instance_that_is_used_again_answers_from_its_cache() {
 async fn without_reuse_every_request_goes_upstream() {
     let Some(program) = installed("wasmtime serve", wasmtime()) else { return };
     let upstream = LocalUpstream::start().await.expect("a free port");
-    for store in ["credwell_broker_store=instance", "credwell_bucket="] {
+    let instance = "-Sconfig-var=credwell_broker_store=instance";
+    let key_value = ["-Sconfig-var=credwell_bucket=", "-Sconfig-var=credwell_allow_plaintext_cache=true"];
+    for settings in [&[instance][..], &key_value] {
         let mut words = command();
         for option in ["--max-instance-reuse-count", "--idle-instance-timeout"] {
             let at = words.iter().position(|word| *word == option).expect("the command has the option");
             words.drain(at..at + 2);
         }
-        let setting = format!("-Sconfig-var={store}");
-        let at = words.iter().position(|word| *word == "-Sconfig-var=credwell_broker_store=instance");
-        words[at.expect("the command has the setting")] = &setting;
+        let at = words.iter().position(|word| *word == instance).expect("the command has the setting");
+        words.splice(at..=at, settings.iter().copied());
         let server = serve(program, words, &upstream);
         let before = upstream.count();
         let (first, second) = (ask(&server).await, ask(&server).await);
-        assert_eq!([first.1.as_str(), second.1.as_str()], ["credwell; fwd=miss"; 2], "{store}");
-        assert_ne!(first.0, second.0, "{store}");
-        assert_eq!(upstream.count(), before + 2, "{store}");
+        assert_eq!([first.1.as_str(), second.1.as_str()], ["credwell; fwd=miss"; 2], "{settings:?}");
+        assert_ne!(first.0, second.0, "{settings:?}");
+        assert_eq!(upstream.count(), before + 2, "{settings:?}");
     }
 }
 
