@@ -3,6 +3,8 @@
 mod atomics;
 mod batch;
 mod cursors;
+#[cfg(test)]
+mod tests;
 
 use crate::bindings::host::wasi::{keyvalue0_2_0_draft, keyvalue0_2_0_draft2};
 use credwell_key_value::{KeyValue, KeyValueError};
