@@ -28,6 +28,7 @@ pub struct Network {
     /// In lower case: names of hosts have no case.
     allowed: Arc<BTreeSet<String>>,
     requests: Arc<AtomicUsize>,
+    authorities: Arc<RootCertStore>,
     client: Client,
 }
 
@@ -50,8 +51,9 @@ impl Network {
     /// port unless that is the scheme's default: `api.pipedream.com`, `127.0.0.1:8080`.
     pub fn to<Authority: Into<String>>(allowed: impl IntoIterator<Item = Authority>) -> Self {
         let allowed = allowed.into_iter().map(|authority| authority.into().to_ascii_lowercase());
-        let client = Client::trusting(public_authorities());
-        Self { allowed: Arc::new(allowed.collect()), requests: Arc::default(), client }
+        let authorities = Arc::new(RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.into() });
+        let client = Client::trusting(Arc::clone(&authorities));
+        Self { allowed: Arc::new(allowed.collect()), requests: Arc::default(), authorities, client }
     }
 
     /// Trusts the certificates in this PEM text (RFC 7468) too, for an upstream with a private authority.
@@ -60,16 +62,16 @@ impl Network {
     ///
     /// There are none, or one of them is malformed.
     pub fn trusting(self, pem: &[u8]) -> Result<Self, CertificateError> {
-        let mut authorities = public_authorities();
-        let known = authorities.len();
+        let mut authorities = RootCertStore::clone(&self.authorities);
         for certificate in CertificateDer::pem_slice_iter(pem) {
             let certificate = certificate.map_err(CertificateError::Malformed)?;
             authorities.add(certificate).map_err(CertificateError::Unusable)?;
         }
-        if authorities.len() == known {
+        if authorities.len() == self.authorities.len() {
             return Err(CertificateError::Missing);
         }
-        Ok(Self { client: Client::trusting(authorities), ..self })
+        let authorities = Arc::new(authorities);
+        Ok(Self { client: Client::trusting(Arc::clone(&authorities)), authorities, ..self })
     }
 
     /// How many requests were sent, over all instances that were given a clone of this.
@@ -81,10 +83,6 @@ impl Network {
         uri.authority()
             .is_some_and(|authority| self.allowed.contains(&authority.as_str().to_ascii_lowercase()))
     }
-}
-
-fn public_authorities() -> RootCertStore {
-    RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.into() }
 }
 
 /// What became of a request whose head has arrived: its response, and the rest of its transfer.

@@ -12,6 +12,7 @@ use hyper_util::client::legacy::connect::capture_connection;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::RootCertStore;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
@@ -32,7 +33,7 @@ pub struct Client(legacy::Client<Connector, WasiBody>);
 
 impl Client {
     /// A client that trusts servers with a certificate from one of these authorities.
-    pub fn trusting(authorities: RootCertStore) -> Self {
+    pub fn trusting(authorities: Arc<RootCertStore>) -> Self {
         let client = legacy::Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_TIMEOUT)

@@ -66,7 +66,7 @@ pub struct Connector(HttpsConnector<HttpConnector<Resolver>>);
 
 impl Connector {
     /// Trusts servers with a certificate from one of these authorities.
-    pub fn trusting(authorities: RootCertStore) -> Self {
+    pub fn trusting(authorities: Arc<RootCertStore>) -> Self {
         let mut tcp = HttpConnector::new_with_resolver(Resolver(GaiResolver::new()));
         // The scheme says whether there is TLS on top.
         tcp.enforce_http(false);

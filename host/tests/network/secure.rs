@@ -22,11 +22,11 @@ impl Upstream {
         Self { behind, front, authority }
     }
 
-    /// Asks for these accounts, of an upstream whose certificates are trusted if they are from this authority.
-    async fn ask(&self, trusted: Option<&Authority>, accounts: &[&str]) -> Vec<Result<Credentials, Error>> {
+    /// Asks for these accounts, and trusts certificates from these authorities and the public ones.
+    async fn ask(&self, trusted: &[&Authority], accounts: &[&str]) -> Vec<Result<Credentials, Error>> {
         let base_url = self.front.base_url();
         let mut network = Network::to([base_url.trim_start_matches("https://")]);
-        if let Some(authority) = trusted {
+        for authority in trusted {
             network = network.trusting(authority.pem.as_bytes()).expect("a certificate");
         }
         let harness = harness(base_url, network).config("credwell_api_key", LocalUpstream::API_KEY).build();
@@ -38,7 +38,7 @@ impl Upstream {
     }
 
     /// Asks, and checks that the upstream wasn't: not even who asks was told to whoever is at the other end.
-    async fn assert_distrusted(&self, trusted: Option<&Authority>) {
+    async fn assert_distrusted(&self, trusted: &[&Authority]) {
         let answers = self.ask(trusted, &ACCOUNTS[..1]).await;
         let is_told = |text: &str| text.contains("TLS-certificate-error");
         assert!(
@@ -53,7 +53,7 @@ impl Upstream {
 #[tokio::test]
 async fn an_authority_that_the_operator_trusts_is_trusted_and_a_connection_serves_many_calls() {
     let upstream = Upstream::start("localhost", 2100).await;
-    for answer in upstream.ask(Some(&upstream.authority), &ACCOUNTS).await {
+    for answer in upstream.ask(&[&upstream.authority, &Authority::new()], &ACCOUNTS).await {
         assert_eq!(answer.expect("credentials").source, Source::Upstream);
     }
     assert_eq!((upstream.front.handshakes(), upstream.behind.count()), (1, ACCOUNTS.len()));
@@ -62,18 +62,18 @@ async fn an_authority_that_the_operator_trusts_is_trusted_and_a_connection_serve
 #[tokio::test]
 async fn an_authority_that_nobody_named_is_not_trusted() {
     let upstream = Upstream::start("localhost", 2100).await;
-    upstream.assert_distrusted(None).await;
-    upstream.assert_distrusted(Some(&Authority::new())).await;
+    upstream.assert_distrusted(&[]).await;
+    upstream.assert_distrusted(&[&Authority::new()]).await;
 }
 
 #[tokio::test]
 async fn an_expired_certificate_is_not_trusted() {
     let upstream = Upstream::start("localhost", 2020).await;
-    upstream.assert_distrusted(Some(&upstream.authority)).await;
+    upstream.assert_distrusted(&[&upstream.authority]).await;
 }
 
 #[tokio::test]
 async fn a_certificate_for_another_name_is_not_trusted() {
     let upstream = Upstream::start("api.pipedream.com", 2100).await;
-    upstream.assert_distrusted(Some(&upstream.authority)).await;
+    upstream.assert_distrusted(&[&upstream.authority]).await;
 }
