@@ -45,7 +45,7 @@ impl Client {
     /// Sends a request and waits for the response's head.
     ///
     /// A server may close a connection in the moment in which a request is sent on it. Where that can't have changed
-    /// anything (RFC 9110, section 9.2.2), the request is sent once more, on a new connection.
+    /// anything (RFC 9110, section 9.2.2), the request is sent once more.
     pub async fn send(
         &self,
         request: Request<WasiBody>,
