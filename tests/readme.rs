@@ -38,7 +38,7 @@ fn every_error_is_in_the_table_and_no_other() {
 
 #[test]
 fn every_setting_of_the_broker_is_described() {
-    let broker = section("\n## The HTTP broker", "\n## Configuration");
+    let broker = section("\n## The HTTP broker", "\n## The program");
     for name in credwell::broker::settings::NAMES {
         assert!(broker.contains(&format!("`{name}`")), "{name}");
     }

@@ -59,6 +59,21 @@ pub enum UrlError {
     Retention,
 }
 
+impl StoreUrl {
+    /// Whether entries are kept where others could read them: not in the memory of this process.
+    pub fn outlives_process(&self) -> bool {
+        !matches!(self.place, Place::Memory)
+    }
+
+    /// Whether it holds a user's name, a token or a password.
+    pub fn has_user(&self) -> bool {
+        match &self.place {
+            Place::Memory | Place::File(_) => false,
+            Place::Redis(url) | Place::Nats(url) => !url.username().is_empty() || url.password().is_some(),
+        }
+    }
+}
+
 impl FromStr for StoreUrl {
     type Err = UrlError;
 
@@ -158,6 +173,21 @@ mod tests {
             let url: StoreUrl = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
             assert_eq!(url.to_string(), printed);
             assert_eq!(format!("{url:?}"), format!("StoreUrl({printed})"));
+        }
+    }
+
+    #[test]
+    fn a_url_says_whether_it_has_a_user_and_whether_it_keeps() {
+        for (text, outlives, has_user) in [
+            ("memory:", false, false),
+            ("redb:user@host", true, false),
+            ("redis://h", true, false),
+            ("redis://:hunter2@h", true, true),
+            ("nats://hunter2@h", true, true),
+            ("tls://u:hunter2@h", true, true),
+        ] {
+            let url: StoreUrl = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!((url.outlives_process(), url.has_user()), (outlives, has_user), "{text}");
         }
     }
 

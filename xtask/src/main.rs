@@ -21,7 +21,7 @@ Usage: cargo xtask <command> [arguments]
 
 Commands:
   build            Build the components into target/components and list what they import and export
-  run [ARGS...]    Build the components, then run the host program `credwell` with these arguments
+  run [ARGS...]    Build the components, then run the program `credwell` with these arguments, without any its demo
   test [ARGS...]   Build the components, then run `cargo test --workspace` with these arguments
   lint             Check the formatting, then run clippy on the host crates and on every component
   help             Print this text
@@ -129,6 +129,9 @@ fn host_program(root: &Path, arguments: &[OsString]) -> Command {
     let mut command = Command::new(process::cargo());
     command.arg("run").arg("--manifest-path").arg(root.join("Cargo.toml"));
     command.args(["--package", "credwell-host", "--bin", "credwell", "--"]).args(arguments);
+    if arguments.is_empty() {
+        command.arg("demo");
+    }
     command
 }
 
@@ -146,6 +149,16 @@ mod tests {
         let arguments = vec![OsString::from("--help"), OsString::from("--")];
         assert_eq!(parse(&["run", "--help", "--"]).unwrap(), Request::Run(arguments.clone()));
         assert_eq!(parse(&["test", "--help", "--"]).unwrap(), Request::Test(arguments));
+    }
+
+    #[test]
+    fn run_without_arguments_is_the_demo() {
+        for (given, expected) in [(&[][..], "demo"), (&["serve"], "serve")] {
+            let arguments: Vec<_> = given.iter().map(OsString::from).collect();
+            let command = host_program(Path::new("/root"), &arguments);
+            let after: Vec<_> = command.get_args().skip_while(|it| *it != "--").skip(1).collect();
+            assert_eq!(after, [expected]);
+        }
     }
 
     #[test]

@@ -1,170 +1,162 @@
-//! What the command is asked to do, from its arguments and its environment.
+//! Settings: from options, then from the environment, then from the configuration file.
 
 mod environment;
-pub mod serve;
+mod error;
+mod file;
+pub mod names;
+mod secret_file;
 
-use anyhow::{Context, bail, ensure};
-use environment::{Environment, authority};
-use serve::ServeSettings;
-use std::ffi::OsString;
+pub use environment::Environment;
+pub use error::{HINT, SettingsError};
 
-/// The variable that names the file with certificates to trust.
-pub const CA_FILE: &str = "CREDWELL_CA_FILE";
+use crate::arguments::{SettingArguments, environment_names};
+use credwell_key_value::StoreUrl;
+use file::{Entry, File};
+use names::Name;
+use secrecy::{ExposeSecret, SecretString};
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::path::PathBuf;
 
-const DEFAULT_BASE_URL: &str = "https://api.pipedream.com";
-
-/// What the command is asked to do.
-#[derive(Debug, PartialEq)]
-pub enum Request {
-    Help,
-    Version,
-    /// Ask an upstream on this machine for its sample accounts.
-    Samples,
-    /// Ask the real upstream.
-    Accounts(Settings),
-    /// Serve the HTTP broker.
-    Serve(ServeSettings),
-}
-
-/// Whom to ask for what. It holds the API key, hence no `Debug` that shows it.
-#[derive(PartialEq)]
+/// What is set. Values of the component's settings are in a type that isn't printed.
 pub struct Settings {
-    pub api_key: String,
-    pub base_url: String,
-    /// The base URL's host and port.
-    pub authority: String,
-    /// PEM text with certificates to trust.
-    pub certificates: Option<Vec<u8>>,
-    /// None: a random key for this run.
-    pub encryption_keys: Option<String>,
-    pub account_ids: Vec<String>,
+    values: BTreeMap<&'static str, SecretString>,
+    /// None: nothing says where the cache is.
+    pub store: Option<StoreUrl>,
+    /// Where a persistent cache is that nothing else is said about. None: there is no home folder.
+    pub default_store: Option<PathBuf>,
+    /// The file of certificates to trust.
+    pub ca_file: Option<PathBuf>,
+    file: File,
+    /// What is suspicious.
+    pub warnings: Vec<String>,
 }
 
-impl std::fmt::Debug for Settings {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Settings").field("base_url", &self.base_url).finish_non_exhaustive()
-    }
-}
-
-impl Request {
+impl Settings {
+    /// Reads every source.
+    ///
     /// # Errors
     ///
-    /// Wrong usage. The text says what to change and holds no secret.
-    pub fn read(
-        arguments: impl IntoIterator<Item = OsString>,
-        environment: impl Fn(&str) -> Option<OsString>,
-    ) -> anyhow::Result<Self> {
-        let mut words = Vec::new();
-        for argument in arguments {
-            match argument.to_str().context("an argument is no Unicode text")? {
-                "--help" | "-h" => return Ok(Self::Help),
-                "--version" | "-V" => return Ok(Self::Version),
-                option if option.starts_with('-') => bail!("there is no option {option:?}"),
-                word => words.push(word.to_owned()),
+    /// The first thing that is wrong with one of them.
+    pub fn read(arguments: &SettingArguments, environment: &Environment) -> Result<Self, SettingsError> {
+        let mut warnings = environment.unknown(&environment_names());
+        let file = match given(arguments.config.as_deref()) {
+            Some(path) => File::read(path.into())?,
+            None => environment.default_file().map_or_else(|| Ok(File::default()), File::read_if_there)?,
+        };
+        let options = options(&arguments.set)?;
+        let mut values = BTreeMap::new();
+        for name in &names::ALL {
+            let value = match options.get(name.full) {
+                Some(value) => Some(SecretString::from(*value)),
+                None => value(name, environment, &file, &mut warnings)?,
+            };
+            // An empty value counts as not set, as it does for the component.
+            if let Some(value) = value.filter(|value| !value.expose_secret().is_empty()) {
+                values.insert(name.full, value);
             }
         }
-        let environment = Environment(environment);
-        match words.split_first() {
-            Some((command, arguments)) if command == "serve" => {
-                ServeSettings::read(arguments, &environment).map(Self::Serve)
-            }
-            _ => Self::read_accounts(words, &environment),
-        }
+        let store = store(arguments, environment, &file, &mut warnings)?;
+        let ca_file = given(arguments.ca_file.as_deref()).map(PathBuf::from);
+        let ca_file = ca_file.or_else(|| file.path_of("ca_file"));
+        let default_store = environment.default_store();
+        Ok(Self { values, store, default_store, ca_file, file, warnings })
     }
 
-    fn read_accounts<Lookup: Fn(&str) -> Option<OsString>>(
-        mut account_ids: Vec<String>,
-        environment: &Environment<Lookup>,
-    ) -> anyhow::Result<Self> {
-        if let Some(listed) = environment.text("CREDWELL_ACCOUNT_IDS")? {
-            ensure!(account_ids.is_empty(), "accounts are both in CREDWELL_ACCOUNT_IDS and arguments");
-            let listed = listed.split(',').map(str::trim).filter(|account_id| !account_id.is_empty());
-            account_ids = listed.map(str::to_owned).collect();
-        }
-        let base_url = environment.text("CREDWELL_BASE_URL")?;
-        let encryption_keys = environment.text("CREDWELL_ENCRYPTION_KEYS")?;
-        let Some(api_key) = environment.secret("CREDWELL_API_KEY")? else {
-            let is_bare = account_ids.is_empty() && base_url.is_none() && encryption_keys.is_none();
-            ensure!(
-                is_bare,
-                "there is no API key: set CREDWELL_API_KEY, or CREDWELL_API_KEY_FILE to the name of a file \
-                 that holds it"
-            );
-            return Ok(Self::Samples);
-        };
-        ensure!(
-            !account_ids.is_empty(),
-            "there is no account to ask for: name accounts as arguments or in CREDWELL_ACCOUNT_IDS"
-        );
+    /// Whether nothing is set that is the component's.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
 
-        let base_url = base_url.unwrap_or_else(|| DEFAULT_BASE_URL.to_owned());
-        let authority = authority("CREDWELL_BASE_URL", &base_url)?;
-        let certificates = environment.file(CA_FILE)?;
-        Ok(Self::Accounts(Settings {
-            api_key,
-            base_url,
-            authority,
-            certificates,
-            encryption_keys,
-            account_ids,
-        }))
+    /// The value of one of the component's settings.
+    pub fn value(&self, full_name: &str) -> Option<&str> {
+        self.values.get(full_name).map(SecretString::expose_secret)
+    }
+
+    /// Sets one of the component's settings.
+    pub fn set(&mut self, full_name: &'static str, value: String) {
+        self.values.insert(full_name, SecretString::from(value));
+    }
+
+    /// All of the component's settings.
+    pub fn into_values(self) -> BTreeMap<&'static str, SecretString> {
+        self.values
+    }
+
+    /// One of the program's own settings, from an option or from the file. An empty one counts as not set.
+    pub fn own(&self, option: Option<&str>, name: &str) -> Option<String> {
+        option.filter(|text| !text.is_empty()).map(str::to_owned).or_else(|| self.file.text_of(name))
+    }
+}
+
+fn given(text: Option<&OsStr>) -> Option<&OsStr> {
+    text.filter(|text| !text.is_empty())
+}
+
+/// The options `--set`.
+fn options(set: &[String]) -> Result<BTreeMap<&'static str, &str>, SettingsError> {
+    let option = |text: &'_ String| {
+        let (name, _) = text.split_once('=').ok_or(SettingsError::SetForm)?;
+        let known = names::find(name).ok_or_else(|| SettingsError::SetUnknown { name: name.to_owned() })?;
+        if known.is_secret { Err(SettingsError::SetSecret { name: known.full }) } else { Ok(known.full) }
+    };
+    let values = set.iter().map(|text| Ok((option(text)?, text.split_once('=').unwrap_or_default().1)));
+    values.collect()
+}
+
+/// A setting of the component, from the environment or from the file.
+fn value(
+    name: &Name,
+    environment: &Environment,
+    file: &File,
+    warnings: &mut Vec<String>,
+) -> Result<Option<SecretString>, SettingsError> {
+    let variable = name.variable();
+    let found = match name.is_secret {
+        true => environment.secret(&variable, warnings)?,
+        false => environment.text(&variable)?.map(SecretString::from),
+    };
+    match (found, file.component.get(name.full)) {
+        (Some(value), _) => Ok(Some(value)),
+        (None, Some(Entry::Text(text))) => Ok(Some(SecretString::from(text.as_str()))),
+        (None, Some(Entry::SecretFile(path))) => {
+            let setting = format!("{}_file", name.short());
+            secret_file::read(&setting, path, warnings).map(Some)
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+/// Where the cache is. A password in it can only come from the environment, or from a file.
+fn store(
+    arguments: &SettingArguments,
+    environment: &Environment,
+    file: &File,
+    warnings: &mut Vec<String>,
+) -> Result<Option<StoreUrl>, SettingsError> {
+    let parse = |text: &str| text.parse::<StoreUrl>().map_err(SettingsError::StoreUrl);
+    let option = arguments.store.as_deref().filter(|text| !text.is_empty());
+    if let Some(text) = option {
+        let url = parse(text)?;
+        return if url.has_user() { Err(SettingsError::StoreOptionSecret) } else { Ok(Some(url)) };
+    }
+    if let Some(text) = environment.secret(names::STORE_VARIABLE, warnings)? {
+        return parse(text.expose_secret()).map(Some);
+    }
+    match (file.text_of("store"), file.path_of("store_file")) {
+        (Some(_), Some(_)) => {
+            Err(SettingsError::Both { one: "store".to_owned(), other: "store_file".to_owned() })
+        }
+        (Some(text), None) => {
+            let url = parse(&text)?;
+            if url.has_user() { Err(SettingsError::StoreFileSecret) } else { Ok(Some(url)) }
+        }
+        (None, Some(path)) => {
+            parse(secret_file::read("store_file", &path, warnings)?.expose_secret()).map(Some)
+        }
+        (None, None) => Ok(None),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(arguments: &[&str], environment: &[(&str, &str)]) -> anyhow::Result<Request> {
-        Request::read(arguments.iter().map(OsString::from), |name| {
-            let found = environment.iter().find(|(known, _)| *known == name);
-            found.map(|(_, value)| OsString::from(value))
-        })
-    }
-
-    fn accounts(arguments: &[&str], environment: &[(&str, &str)]) -> Settings {
-        match read(arguments, environment) {
-            Ok(Request::Accounts(settings)) => settings,
-            other => panic!("not a request for accounts: {other:?}"),
-        }
-    }
-
-    #[test]
-    fn nothing_set_means_the_samples() {
-        assert_eq!(read(&[], &[]).expect("valid"), Request::Samples);
-        assert_eq!(read(&[], &[("CREDWELL_API_KEY", "")]).expect("valid"), Request::Samples);
-    }
-
-    #[test]
-    fn accounts_come_from_the_arguments_or_the_environment() {
-        let key = ("CREDWELL_API_KEY", "key");
-        let settings = accounts(&["apn_a", "apn_b"], &[key]);
-        assert_eq!(settings.account_ids, ["apn_a", "apn_b"]);
-        assert_eq!(settings.authority, "api.pipedream.com");
-
-        let listed = ("CREDWELL_ACCOUNT_IDS", "apn_a, apn_b,");
-        let elsewhere = ("CREDWELL_BASE_URL", "https://gateway.example:8443/pipedream");
-        let settings = accounts(&[], &[key, listed, elsewhere]);
-        assert_eq!(settings.account_ids, ["apn_a", "apn_b"]);
-        assert_eq!(settings.authority, "gateway.example:8443");
-        assert!(read(&["apn_c"], &[key, listed]).is_err());
-    }
-
-    #[test]
-    fn what_is_missing_or_ambiguous_is_refused() {
-        let key = ("CREDWELL_API_KEY", "key");
-        assert!(read(&["apn_a"], &[]).is_err());
-        assert!(read(&[], &[("CREDWELL_BASE_URL", "https://gateway.example")]).is_err());
-        assert!(read(&[], &[key]).is_err());
-        assert!(read(&["apn_a"], &[key, ("CREDWELL_API_KEY_FILE", "file")]).is_err());
-        assert!(read(&["apn_a"], &[key, ("CREDWELL_BASE_URL", "no url")]).is_err());
-        assert!(read(&["apn_a"], &[key, (CA_FILE, "/no/such/file")]).is_err());
-        assert!(read(&["--key"], &[key]).is_err());
-    }
-
-    #[test]
-    fn a_request_shows_no_key() {
-        let request = read(&["apn_a"], &[("CREDWELL_API_KEY", "secret")]).expect("valid");
-        assert!(!format!("{request:?}").contains("secret"));
-    }
-}
+mod tests;

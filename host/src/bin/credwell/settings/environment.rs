@@ -1,44 +1,85 @@
 //! Environment variables, secrets in files among them.
 
-use anyhow::{Context, bail, ensure};
+use super::names::{self, OTHER_VARIABLES};
+use super::{SettingsError, secret_file};
+use secrecy::SecretString;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+const PREFIX: &str = "CREDWELL_";
 
 /// The environment variables.
-pub struct Environment<Lookup>(pub Lookup);
+pub struct Environment(BTreeMap<OsString, OsString>);
 
-impl<Lookup: Fn(&str) -> Option<OsString>> Environment<Lookup> {
-    /// A variable's text. An empty one counts as not set.
-    pub fn text(&self, name: &str) -> anyhow::Result<Option<String>> {
-        let value = (self.0)(name).filter(|value| !value.is_empty());
-        let value = value.map(OsString::into_string).transpose();
-        value.map_err(|_| anyhow::anyhow!("{name} is no Unicode text"))
-    }
-
-    /// A secret: the variable's text, or what the file holds that the variable with `_FILE` at its end names.
-    pub fn secret(&self, name: &str) -> anyhow::Result<Option<String>> {
-        let file_name = format!("{name}_FILE");
-        match (self.text(name)?, self.text(&file_name)?) {
-            (Some(_), Some(_)) => bail!("set one of {name} and {file_name}, not both"),
-            (text, None) => Ok(text),
-            (None, Some(file)) => {
-                let text = std::fs::read_to_string(&file)
-                    .with_context(|| format!("{file_name}: can't read {file}"))?;
-                let secret = text.trim();
-                ensure!(!secret.is_empty(), "{file_name}: {file} is empty");
-                Ok(Some(secret.to_owned()))
-            }
-        }
-    }
-
-    /// What the file holds that a variable names.
-    pub fn file(&self, name: &str) -> anyhow::Result<Option<Vec<u8>>> {
-        let Some(file) = self.text(name)? else { return Ok(None) };
-        std::fs::read(&file).map(Some).with_context(|| format!("{name}: can't read {file}"))
+impl<Name: Into<OsString>, Value: Into<OsString>> FromIterator<(Name, Value)> for Environment {
+    fn from_iter<Variables: IntoIterator<Item = (Name, Value)>>(variables: Variables) -> Self {
+        Self(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
     }
 }
 
-/// The host and port of the URL that a variable holds.
-pub fn authority(name: &str, url: &str) -> anyhow::Result<String> {
-    let uri: http::Uri = url.parse().with_context(|| format!("{name} is no URL"))?;
-    Ok(uri.authority().with_context(|| format!("{name} names no host"))?.to_string())
+impl Environment {
+    /// This process's.
+    pub fn of_process() -> Self {
+        std::env::vars_os().collect()
+    }
+
+    /// A variable's text. An empty one counts as not set.
+    pub fn text(&self, name: &str) -> Result<Option<String>, SettingsError> {
+        let value = self.0.get(name.as_ref() as &std::ffi::OsStr).filter(|value| !value.is_empty());
+        let text =
+            value.map(|value| value.to_str().ok_or_else(|| SettingsError::NotUnicode(name.to_owned())));
+        Ok(text.transpose()?.map(str::to_owned))
+    }
+
+    /// A secret: the variable's text, or what the file holds that the variable with `_FILE` at its end names.
+    pub fn secret(
+        &self,
+        name: &str,
+        warnings: &mut Vec<String>,
+    ) -> Result<Option<SecretString>, SettingsError> {
+        let file_name = format!("{name}_FILE");
+        match (self.text(name)?, self.text(&file_name)?) {
+            (Some(_), Some(_)) => Err(SettingsError::Both { one: name.to_owned(), other: file_name }),
+            (text, None) => Ok(text.map(SecretString::from)),
+            (None, Some(path)) => secret_file::read(&file_name, Path::new(&path), warnings).map(Some),
+        }
+    }
+
+    /// A warning for each variable that looks like a setting and is none. They are no errors: Kubernetes sets some
+    /// for every service that is called so.
+    pub fn unknown(&self, options: &BTreeSet<String>) -> Vec<String> {
+        let is_known = |name: &str| {
+            let base = name.strip_suffix("_FILE").unwrap_or(name);
+            OTHER_VARIABLES.contains(&name)
+                || options.contains(name)
+                || names::ALL.iter().any(|it| {
+                    let variable = it.variable();
+                    variable == name || (it.is_secret && variable == base)
+                })
+        };
+        let ours = self.0.keys().filter_map(|name| name.to_str()).filter(|name| name.starts_with(PREFIX));
+        let unknown = ours.filter(|name| !is_known(name));
+        unknown.map(|name| format!("{name} is no setting, and means nothing here")).collect()
+    }
+
+    /// Where a configuration file is looked for.
+    pub fn default_file(&self) -> Option<PathBuf> {
+        Some(self.folder("XDG_CONFIG_HOME", ".config")?.join("credwell/config.toml"))
+    }
+
+    /// Where the cache is if nothing says so.
+    pub fn default_store(&self) -> Option<PathBuf> {
+        Some(self.folder("XDG_STATE_HOME", ".local/state")?.join("credwell/cache.redb"))
+    }
+
+    /// A folder of the [XDG Base Directory Specification](https://specifications.freedesktop.org/basedir/latest/),
+    /// by which a relative path counts as not set.
+    fn folder(&self, name: &str, below_home: &str) -> Option<PathBuf> {
+        let absolute = |name: &str| {
+            let path = PathBuf::from(self.0.get(name.as_ref() as &std::ffi::OsStr)?);
+            path.is_absolute().then_some(path)
+        };
+        absolute(name).or_else(|| Some(absolute("HOME")?.join(below_home)))
+    }
 }
