@@ -7,6 +7,7 @@ use http::{Request, Response};
 use http_body_util::BodyExt;
 use std::fmt::Display;
 use tokio::sync::oneshot;
+use tracing::Instrument;
 use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
@@ -64,10 +65,11 @@ impl Broker {
         let request = store.data_mut().http().new_incoming_request(Scheme::Http, request).map_err(Trap)?;
         let response = store.data_mut().http().new_response_outparam(sender).map_err(Trap)?;
         let pre = self.pre.clone();
-        let instance = tokio::spawn(async move {
+        let instance = async move {
             let broker = pre.instantiate_async(&mut store).await?;
             broker.wasi_http_incoming_handler().call_handle(&mut store, request, response).await
-        });
+        };
+        let instance = tokio::spawn(instance.in_current_span());
         match receiver.await {
             Ok(answer) => answer.map_err(BrokerError::Refused),
             // The instance has dropped the sender: it has ended.

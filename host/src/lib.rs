@@ -39,12 +39,14 @@
 
 #![warn(missing_docs)]
 
+mod audit;
 mod bindings;
 mod broker;
 mod capabilities;
 mod client;
 mod configuration;
 mod engine;
+mod fingerprint;
 mod flavour;
 mod instance;
 mod key_value;
@@ -52,10 +54,14 @@ pub mod link;
 mod listener;
 mod load_error;
 mod local_upstream;
+mod metrics;
 mod network;
+mod observed;
 mod runtime;
 mod state;
+pub mod telemetry;
 
+pub use audit::AuditLog;
 pub use bindings::{
     AccountState, Credentials, Error, Field, FieldValue, RateLimit, Source, UpstreamStatus, Warning,
 };
@@ -65,12 +71,14 @@ pub use client::{CallError, CredentialsClient};
 pub use configuration::{ConfigurationError, ConfigurationSource, ConfigurationView, FixedConfiguration};
 pub use credwell_key_value::{KeyPage, KeyValue, KeyValueError};
 pub use engine::{INSTANCE_LIMIT, MEMORY_LIMIT, engine};
+pub use fingerprint::FingerprintKey;
 pub use flavour::Flavour;
 pub use instance::{FUEL_PER_CALL, Instance, Trap, store};
 pub use key_value::{Bucket, KeyValueContext, KeyValueView};
 pub use listener::Listener;
 pub use load_error::LoadError;
 pub use local_upstream::LocalUpstream;
+pub use metrics::{Metrics, MetricsListener};
 pub use network::{CertificateError, Network};
 pub use runtime::{Runtime, prepare};
 pub use state::State;

@@ -1,72 +1,79 @@
 //! What listens in front of the HTTP broker: HTTP/1.1, one instance for each request, and bounds on what
 //! callers can take up.
 
-use crate::{Broker, Capabilities};
-use bytes::Bytes;
-use http::header::{self, HeaderValue};
-use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::{Body, Incoming};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use serde_json::json;
-use std::convert::Infallible;
+mod answer;
+mod connections;
+mod exchange;
+mod request_id;
+mod route;
+mod service;
+mod whole;
+
+pub(crate) use answer::{Answer, empty};
+pub(crate) use connections::{Bounds, serve_connections};
+
+use crate::{AuditLog, Broker, Capabilities, FingerprintKey, Metrics};
+use service::Service;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, ToSocketAddrs};
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout_at;
 
 /// How many requests are answered at the same time, unless [`Listener::concurrency_limit`] says otherwise. It
 /// is half of what the engine's pool holds: an instance outlives its answer by a moment.
 const CONCURRENCY_LIMIT: usize = 128;
 
-/// How long a caller may take to send a request's head, and then its body. A connection without a request is
-/// closed after that time too.
+/// How many requests for `/healthz` are answered beside those: whoever restarts what doesn't answer must not do so
+/// because it is busy.
+const HEALTH_RESERVE: usize = 8;
+
+/// How many connections are open at the same time, unless [`Listener::connection_limit`] says otherwise.
+const CONNECTION_LIMIT: usize = 1024;
+
+/// How long a caller may take to send a request's head, and then its body, unless [`Listener::read_timeout`] says
+/// otherwise.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How much of a request's head is kept in memory, in bytes.
-const HEAD_LIMIT: usize = 32 << 10;
-
-/// How much of a request's body is kept in memory, in bytes. The broker itself takes less.
-const BODY_LIMIT: usize = 64 << 10;
-
-/// How long requests under way may take once the listener shuts down.
-const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How long to wait before the next connection is accepted, when none could be: most likely there are too many
-/// open files, and trying again at once would not help.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// A server for the HTTP broker.
 ///
 /// ```no_run
 /// # async fn listen(capabilities: credwell_host::Capabilities) -> anyhow::Result<()> {
-/// use credwell_host::{Broker, Flavour, Listener};
+/// use credwell_host::{AuditLog, Broker, FingerprintKey, Flavour, Listener, Metrics, MetricsListener};
 ///
 /// let broker = Broker::new(Flavour::Wasmtime)?;
+/// let metrics = Metrics::new();
+/// let for_operators = MetricsListener::bind("127.0.0.1:9090", metrics.clone()).await?;
+/// tokio::spawn(for_operators.serve(std::future::pending()));
 /// let listener = Listener::bind("127.0.0.1:8080", broker, capabilities).await?;
 /// println!("listening on http://{}", listener.address());
-/// listener.serve(async { _ = tokio::time::sleep(std::time::Duration::from_secs(3_600)).await }).await;
+/// let listener = listener.audit(AuditLog::to_file("/var/log/credwell/audit.jsonl")?);
+/// let listener = listener.fingerprint_key(FingerprintKey::new(b"32 random bytes of your own"));
+/// let shutdown = async { _ = tokio::time::sleep(std::time::Duration::from_secs(3_600)).await };
+/// listener.metrics(metrics).serve(shutdown).await;
 /// # Ok(())
 /// # }
 /// ```
 ///
 /// It speaks no TLS: anywhere but on the loopback, something that does has to stand in front of it.
 ///
-/// Requests beyond the concurrency limit are answered 503 at once, in place of a queue that would only grow.
-/// What an instance fails with goes to the standard error, and its caller is told no more than that it failed.
+/// Requests beyond the concurrency limit are answered 503 at once, in place of a queue that would only grow; eight
+/// requests for `/healthz` don't count. What an instance fails with is an event of `tracing`, and its caller is told no
+/// more than that it failed.
+///
+/// Each answer has `x-request-id`: the request's, if it sent one of at most 64 visible ASCII characters, or a random
+/// one. It is in logs, so it should be no secret.
 pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
     broker: Broker,
     capabilities: Capabilities,
     concurrency_limit: usize,
+    bounds: Bounds,
+    audit: Option<AuditLog>,
+    metrics: Metrics,
+    fingerprint_key: FingerprintKey,
 }
 
 impl Listener {
@@ -81,14 +88,56 @@ impl Listener {
         capabilities: Capabilities,
     ) -> std::io::Result<Self> {
         let socket = TcpListener::bind(address).await?;
-        let address = socket.local_addr()?;
-        Ok(Self { socket, address, broker, capabilities, concurrency_limit: CONCURRENCY_LIMIT })
+        Ok(Self {
+            address: socket.local_addr()?,
+            socket,
+            broker,
+            capabilities,
+            concurrency_limit: CONCURRENCY_LIMIT,
+            bounds: Bounds { connections: CONNECTION_LIMIT, read_timeout: READ_TIMEOUT },
+            audit: None,
+            metrics: Metrics::new(),
+            fingerprint_key: FingerprintKey::random(),
+        })
     }
 
     /// Sets how many requests are answered at the same time. More than 128 can use up the engine's pool.
     #[must_use]
     pub fn concurrency_limit(self, limit: usize) -> Self {
         Self { concurrency_limit: limit, ..self }
+    }
+
+    /// Sets how many connections are open at the same time, 1024 by default. More wait until one is closed.
+    #[must_use]
+    pub fn connection_limit(mut self, limit: usize) -> Self {
+        self.bounds.connections = limit;
+        self
+    }
+
+    /// Sets how long a caller may take to send a request's head, and then its body, ten seconds by default. A
+    /// connection without a request is closed after that time too.
+    #[must_use]
+    pub fn read_timeout(mut self, timeout: Duration) -> Self {
+        self.bounds.read_timeout = timeout;
+        self
+    }
+
+    /// Writes each request for an account to an audit log, and gives no credential without.
+    #[must_use]
+    pub fn audit(self, log: AuditLog) -> Self {
+        Self { audit: Some(log), ..self }
+    }
+
+    /// Counts in these metrics, for a [`MetricsListener`](crate::MetricsListener) to show.
+    #[must_use]
+    pub fn metrics(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
+    }
+
+    /// Sets the key of the fingerprints in the audit log and in spans. Without, they can't be compared over restarts.
+    #[must_use]
+    pub fn fingerprint_key(self, key: FingerprintKey) -> Self {
+        Self { fingerprint_key: key, ..self }
     }
 
     /// The address with the port that was taken.
@@ -99,120 +148,23 @@ impl Listener {
     /// Serves until `shutdown` is done. Then no more connections are accepted, and requests under way have ten
     /// seconds to end.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
+        let places = Arc::new(Semaphore::new(self.concurrency_limit));
         let service = Arc::new(Service {
             broker: self.broker,
-            capabilities: self.capabilities,
-            instances: Arc::new(Semaphore::new(self.concurrency_limit)),
+            capabilities: self.capabilities.observed(&self.metrics),
+            places: Arc::clone(&places),
+            health_places: Arc::new(Semaphore::new(HEALTH_RESERVE)),
+            read_timeout: self.bounds.read_timeout,
+            audit: self.audit,
+            metrics: self.metrics.clone(),
+            fingerprint_key: self.fingerprint_key,
         });
-        let mut server = http1::Builder::new();
-        server.timer(TokioTimer::new()).header_read_timeout(READ_TIMEOUT).max_buf_size(HEAD_LIMIT);
-
-        let graceful = GracefulShutdown::new();
-        // Dropped with this future, and the open connections with it.
-        let mut connections = JoinSet::new();
-        let mut shutdown = pin!(shutdown);
-        loop {
-            let accepted = tokio::select! {
-                () = &mut shutdown => break,
-                accepted = self.socket.accept() => accepted,
-            };
-            let Ok((stream, _)) = accepted else {
-                sleep(ACCEPT_PAUSE).await;
-                continue;
-            };
-            // An answer is written in one piece: there is nothing to wait for.
-            _ = stream.set_nodelay(true);
-            let service = Arc::clone(&service);
-            let answer = service_fn(move |request| Arc::clone(&service).answer(request));
-            let connection = server.serve_connection(TokioIo::new(stream), answer);
-            let connection = graceful.watch(connection);
-            // A caller that hangs up early is no failure of the server.
-            connections.spawn(async move { _ = connection.await });
-            while connections.try_join_next().is_some() {}
-        }
-        drop(self.socket);
-        _ = timeout(SHUTDOWN_TIMEOUT, graceful.shutdown()).await;
+        let answer = move |peer, request| Arc::clone(&service).answer(peer, request);
+        let metrics = self.metrics;
+        let open = move || metrics.connection();
+        let deadline = serve_connections(self.socket, self.bounds, shutdown, open, answer).await;
+        // Requests whose callers have hung up go on, and are to get their lines in the audit log.
+        let all = u32::try_from(self.concurrency_limit).unwrap_or(u32::MAX);
+        _ = timeout_at(deadline, places.acquire_many(all)).await;
     }
-}
-
-/// What all connections share.
-struct Service {
-    broker: Broker,
-    capabilities: Capabilities,
-    instances: Arc<Semaphore>,
-}
-
-type Answer = Response<Full<Bytes>>;
-
-impl Service {
-    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Answer, Infallible> {
-        Ok(match whole(request).await {
-            Ok(request) => self.ask(request).await,
-            Err(refusal) => refusal,
-        })
-    }
-
-    /// Asks the broker, in a task of its own: a caller that hangs up doesn't end the instance, which goes on to
-    /// fill the cache, so it counts until it has ended.
-    async fn ask(self: Arc<Self>, request: Request<Full<Bytes>>) -> Answer {
-        let Ok(permit) = Arc::clone(&self.instances).try_acquire_owned() else {
-            let detail = "too many requests are under way: send this one again later";
-            let mut answer = problem(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail);
-            answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-            return answer;
-        };
-        let instance = tokio::spawn(async move {
-            let _permit = permit;
-            let request = request.map(|body| body.map_err(|never| match never {}));
-            let (head, body) = self.broker.handle(&self.capabilities, request).await?.into_parts();
-            // In one piece: a caller that reads slowly keeps no instance, and one that fails halfway gives 500.
-            let body = body.collect().await?.to_bytes();
-            anyhow::Ok(Response::from_parts(head, Full::new(body)))
-        });
-        let answer = instance.await.map_err(anyhow::Error::from).flatten();
-        answer.unwrap_or_else(|error| {
-            eprintln!("credwell: an instance of the broker failed: {error:#}");
-            let detail = "the broker failed: its operator finds the reason on its standard error";
-            problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
-        })
-    }
-}
-
-/// Reads a request to its end before an instance is started for it.
-async fn whole(request: Request<Incoming>) -> Result<Request<Full<Bytes>>, Answer> {
-    let (head, body) = request.into_parts();
-    let has_host = head.headers.get(header::HOST).is_some_and(|host| host.to_str().is_ok());
-    if head.uri.authority().is_none() && !has_host {
-        // RFC 9112, section 3.2.
-        return Err(problem(StatusCode::BAD_REQUEST, "malformed-request", "send the header Host"));
-    }
-    let too_large = || problem(StatusCode::PAYLOAD_TOO_LARGE, "request-too-large", "send less than 16 KiB");
-    if body.size_hint().lower() > BODY_LIMIT as u64 {
-        // The caller has said so: there is no need to wait for the body.
-        return Err(too_large());
-    }
-    match timeout(READ_TIMEOUT, Limited::new(body, BODY_LIMIT).collect()).await {
-        Ok(Ok(body)) => Ok(Request::from_parts(head, Full::new(body.to_bytes()))),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(problem(StatusCode::BAD_REQUEST, "malformed-request", "the body broke off")),
-        Err(_elapsed) => {
-            Err(problem(StatusCode::REQUEST_TIMEOUT, "request-timed-out", "send the body within 10 seconds"))
-        }
-    }
-}
-
-/// A problem document (RFC 9457) like the broker's own.
-fn problem(status: StatusCode, code: &str, detail: &str) -> Answer {
-    let document = json!({
-        "type": format!("urn:credwell:problem:{code}"),
-        "title": code,
-        "status": status.as_u16(),
-        "detail": detail,
-    });
-    let mut answer = Response::new(Full::new(Bytes::from(document.to_string())));
-    *answer.status_mut() = status;
-    let headers = answer.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    answer
 }

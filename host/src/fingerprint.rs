@@ -1,0 +1,74 @@
+//! Fingerprints: what stands for a caller's token or an account in logs and traces.
+
+use hmac::digest::KeyInit;
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+use std::fmt;
+use std::sync::Arc;
+use wasmtime_wasi::Rng;
+
+/// How many bytes of the hash make a fingerprint: 64 bits, so that no two of a few million are the same.
+const LENGTH: usize = 8;
+
+/// The key of an installation's fingerprints: `HMAC-SHA256` under it, cut to 16 hexadecimal digits.
+///
+/// Equal fingerprints mean the same token, or the same account, for as long as the key is the same. Without the key
+/// nobody can test a guess. With it one can: a random token can't be guessed, but whoever has a list of account ids can
+/// find the fingerprint of each. A token and an account never have the same one.
+#[derive(Clone)]
+pub struct FingerprintKey(Arc<Hmac<Sha256>>);
+
+impl FingerprintKey {
+    /// A key that the host keeps, so that fingerprints can be compared over restarts and between machines. It should be
+    /// random, and have 32 bytes.
+    pub fn new(key: &[u8]) -> Self {
+        Self(Arc::new(Hmac::new_from_slice(key).expect("HMAC takes keys of any length")))
+    }
+
+    /// A key that ends with the process.
+    pub fn random() -> Self {
+        let mut key = [0; 32];
+        wasmtime_wasi::thread_rng().fill_bytes(&mut key);
+        Self::new(&key)
+    }
+
+    pub(crate) fn of_token(&self, token: &[u8]) -> String {
+        self.of(b"token", token)
+    }
+
+    pub(crate) fn of_account(&self, id: &str) -> String {
+        self.of(b"account", id.as_bytes())
+    }
+
+    fn of(&self, kind: &[u8], text: &[u8]) -> String {
+        let mut hash = Hmac::clone(&self.0);
+        hash.update(kind);
+        hash.update(&[0]);
+        hash.update(text);
+        let hash = hash.finalize().into_bytes();
+        hash.iter().take(LENGTH).map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+impl fmt::Debug for FingerprintKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("FingerprintKey(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_depends_on_the_key_the_kind_and_the_text() {
+        let key = FingerprintKey::new(b"one");
+        let fingerprint = key.of_token(b"text");
+        assert_eq!(fingerprint.len(), 16);
+        assert_eq!(FingerprintKey::new(b"one").of_token(b"text"), fingerprint);
+        assert_ne!(FingerprintKey::new(b"two").of_token(b"text"), fingerprint);
+        assert_ne!(FingerprintKey::random().of_token(b"text"), fingerprint);
+        assert_ne!(key.of_account("text"), fingerprint);
+        assert_ne!(key.of_token(b"texts"), fingerprint);
+    }
+}
