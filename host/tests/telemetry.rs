@@ -5,7 +5,7 @@
 mod client;
 
 use bytes::Bytes;
-use client::send;
+use client::{get, send};
 use credwell_host::telemetry::{self, TelemetryOptions};
 use credwell_host::{
     Broker, Capabilities, FingerprintKey, FixedConfiguration, Flavour, Listener, LocalUpstream, Network,
@@ -89,6 +89,7 @@ async fn a_collector_gets_the_spans_of_a_request_and_no_secret() {
     let (shutdown, told) = tokio::sync::oneshot::channel::<()>();
     let serving = tokio::spawn(listener.serve(async { _ = told.await }));
 
+    assert_eq!(get(address, "/healthz", LocalUpstream::API_KEY).await.status(), "200");
     let id = LocalUpstream::ACCOUNT_IDS[0];
     let request = format!(
         "GET /v1/accounts/{id}/credentials?query-of-the-caller HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
@@ -123,11 +124,10 @@ async fn a_collector_gets_the_spans_of_a_request_and_no_secret() {
     ] {
         assert!(contains(&bytes, &text(expected)), "no {expected}");
     }
-    // All are of the caller's trace, and one of them is the child of the caller's span.
-    let spans = count(&bytes, &text("request"))
-        + count(&bytes, &text("key-value"))
-        + count(&bytes, &text("upstream"));
-    assert_eq!(count(&bytes, &from_hexadecimal(TRACE)), spans);
+    // All but the one for /healthz are of the caller's trace, and one of them is the child of the caller's span.
+    let spans = ["request", "key-value", "upstream"].map(|name| count(&bytes, &text(name)));
+    assert_eq!(count(&bytes, &from_hexadecimal(TRACE)), spans.iter().sum::<usize>() - 1);
+    assert_eq!((spans[0], spans[2]), (2, 1));
     assert_eq!(count(&bytes, &from_hexadecimal(PARENT)), 1);
     for kept_back in [
         LocalUpstream::API_KEY,

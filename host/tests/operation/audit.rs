@@ -1,5 +1,6 @@
 //! The audit log of a running listener.
 
+use super::client::get;
 use super::{PATH, Server, TOKEN, account, assert_problem, authorization, listener, send, upstream};
 use credwell_host::{AuditLog, FingerprintKey};
 use host_test::{MemoryKeyValue, MockUpstream, TEST_API_KEY};
@@ -43,6 +44,7 @@ async fn each_request_for_an_account_leaves_a_line_and_no_secret() {
         body.len()
     );
     send(server.address, &refresh).await;
+    server.ask("POST", &format!("{PATH}/refresh"), &[&key]).await;
     server.ask("DELETE", PATH, &[&key]).await;
     server.ask("GET", PATH, &[]).await;
     server
@@ -64,6 +66,8 @@ async fn each_request_for_an_account_leaves_a_line_and_no_secret() {
     let expected = [
         (id, "get", 200, "miss"),
         (id, "get", 200, "hit"),
+        // The cache had another token than the rejected one.
+        (id, "refresh", 200, "hit"),
         (id, "refresh", 200, "refresh"),
         (id, "forget", 204, "ok"),
         (id, "get", 401, "unauthenticated"),
@@ -78,8 +82,8 @@ async fn each_request_for_an_account_leaves_a_line_and_no_secret() {
     let callers: Vec<_> = lines.iter().map(|line| line["caller"].as_str()).collect();
     let caller = callers[0].expect("the caller had a token");
     assert_eq!(caller.len(), 16, "{caller}");
-    assert!(callers[..4].iter().all(|other| *other == Some(caller)), "{callers:?}");
-    assert!(callers[4].is_none() && callers[5].is_some_and(|other| other != caller), "{callers:?}");
+    assert!(callers[..5].iter().all(|other| *other == Some(caller)), "{callers:?}");
+    assert!(callers[5].is_none() && callers[6].is_some_and(|other| other != caller), "{callers:?}");
     assert_eq!(lines[0]["request_id"], "its-own-id");
     assert_ne!(lines[1]["request_id"], lines[2]["request_id"]);
     for line in &lines {
@@ -100,7 +104,7 @@ async fn each_request_for_an_account_leaves_a_line_and_no_secret() {
 async fn without_a_line_nothing_is_given_out() {
     let upstream = upstream();
     let server = start(Path::new("/dev/full"), &upstream).await;
-    let answer = server.ask("GET", PATH, &[&authorization()]).await;
+    let answer = get(server.address, PATH, TEST_API_KEY).await;
     assert_problem(&answer, "503", "audit-unavailable");
     assert!(!answer.head.contains("cache-status") && !answer.body.contains(TOKEN), "{}", answer.body);
     // The credentials were there to be given.
