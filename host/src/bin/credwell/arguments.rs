@@ -168,6 +168,22 @@ mod tests {
     }
 
     #[test]
+    fn the_readme_has_each_command_option_and_secret() {
+        let readme = include_str!("../../../../README.md");
+        let (_, section) = readme.split_once("\n## The program\n").expect("it has a section on the program");
+        let (section, _) = section.split_once("\n## ").expect("another one follows");
+        for command in Arguments::command().get_subcommands() {
+            assert!(section.contains(&format!("\n| `{}", command.get_name())), "{}", command.get_name());
+            for option in command.get_opts().filter_map(clap::Arg::get_long).filter(|it| *it != "id") {
+                assert!(section.contains(&format!("`--{option}")), "{option}");
+            }
+        }
+        for name in names::ALL.iter().filter(|name| name.is_secret) {
+            assert!(section.contains(&format!("`{}`", name.short())), "{}", name.full);
+        }
+    }
+
+    #[test]
     fn the_variables_of_options_are_found() {
         for name in ["CREDWELL_CONFIG", "CREDWELL_LISTEN"] {
             assert!(environment_names().contains(name), "{name}");
