@@ -53,6 +53,37 @@ async fn it_serves_callers_that_have_a_token() {
 }
 
 #[tokio::test]
+async fn operators_get_an_audit_log_and_metrics() {
+    let home = Home::new();
+    let audit = home.path().join("audit.jsonl");
+    let audit = audit.to_str().expect("the path is text");
+    let options = ["--audit-log", audit, "--metrics-listen", "127.0.0.1:0"];
+    let key = home.file("fingerprint-key", "a key of this installation");
+    let variables = [("CREDWELL_FINGERPRINT_KEY_FILE", key.as_str())];
+    let account = LocalUpstream::ACCOUNT_IDS[0];
+    let path = format!("/v1/accounts/{account}/credentials");
+    for _ in 0..2 {
+        let (child, address, said) = home.serve(&options, &variables, 3).await;
+        assert_eq!(get(address, &path, LocalUpstream::API_KEY).await.status(), "200");
+        let metrics = said[2].strip_prefix("metrics on http://").expect("the last line says where");
+        let metrics = metrics.strip_suffix("/metrics").expect("the path").parse().expect("an address");
+        let metrics = get(metrics, "/metrics", "").await;
+        let line = "credwell_host_request_duration_seconds_count{status=\"2xx\"} 1\n";
+        assert!(metrics.body.contains(line), "{}", metrics.body);
+        assert_eq!(end(child, "-TERM").await, Some(0));
+    }
+    let log = std::fs::read_to_string(audit).expect("the audit log is there");
+    assert!(!log.contains(LocalUpstream::API_KEY) && !log.contains("xoxp-"), "{log}");
+    let lines: Vec<serde_json::Value> =
+        log.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect();
+    let told = |line: &serde_json::Value| (line["account"].clone(), line["outcome"].clone());
+    assert_eq!(lines.iter().map(told).collect::<Vec<_>>(), vec![(account.into(), "miss".into()); 2]);
+    // The same key over a restart.
+    assert_eq!(lines[0]["caller"], lines[1]["caller"]);
+    assert!(lines[0]["caller"].is_string());
+}
+
+#[tokio::test]
 async fn a_mistake_in_the_broker_settings_is_told_before_it_listens() {
     let home = Home::new();
     let token = ("CREDWELL_BROKER_TOKENS", "0123456789abcdef0123456789abcdef");

@@ -21,6 +21,10 @@ async fn wrong_usage_is_told_before_anything_is_sent() {
         (vec!["serve", "--listen", "8080"], vec![], "127.0.0.1:8080"),
         (vec!["serve", "--concurrency-limit", "0"], vec![], "1 to 128"),
         (vec!["serve"], vec![("CREDWELL_CONCURRENCY_LIMIT", "129")], "1 to 128"),
+        (vec!["serve", "--metrics-listen", "9090"], vec![], "9090"),
+        (vec!["serve", "--log-level", "loud"], vec![], "error, warn, info"),
+        (vec!["serve", "--log-format", "xml"], vec![], "text or json"),
+        (vec!["serve", "--audit-log", "/no/such/folder/file"], vec![], "/no/such/folder/file"),
         (vec!["check"], vec![], "CREDWELL_API_KEY"),
     ] {
         let ended = home.run(&arguments, &variables).await;

@@ -2,6 +2,7 @@
 
 use crate::settings::SettingsError;
 use crate::status::Status;
+use credwell_host::telemetry::TelemetryError;
 use credwell_host::{BrokerError, CallError, CertificateError, LoadError};
 use credwell_key_value::OpenError;
 use std::net::SocketAddr;
@@ -90,6 +91,17 @@ pub enum Failure {
         /// The system's words.
         error: std::io::Error,
     },
+    /// The audit log can't be written to.
+    #[error("can't write the audit log {}: {error}", path.display())]
+    AuditLog {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        error: std::io::Error,
+    },
+    /// The server's log, or the export of its spans, doesn't start.
+    #[error("the log doesn't start: {0}")]
+    Telemetry(#[from] TelemetryError),
     /// The system gives no random numbers.
     #[error("the system gives no random numbers: {0}")]
     Entropy(#[from] getrandom::Error),
@@ -114,6 +126,7 @@ impl Failure {
             Self::Settings(_)
             | Self::Certificates { .. }
             | Self::CertificatesUnreadable { .. }
+            | Self::AuditLog { .. }
             | Self::FieldOfSeveral
             | Self::RejectedUnreadable { .. }
             | Self::RejectedMissing(_) => Status::Misused,
@@ -130,6 +143,7 @@ impl Failure {
             | Self::Broker(_)
             | Self::BrokerAnswer(_)
             | Self::Listen { .. }
+            | Self::Telemetry(_)
             | Self::Entropy(_)
             | Self::System(_) => Status::Failed,
         }

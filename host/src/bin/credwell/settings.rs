@@ -27,6 +27,8 @@ pub struct Settings {
     pub default_store: Option<PathBuf>,
     /// The file of certificates to trust.
     pub ca_file: Option<PathBuf>,
+    /// The key of fingerprints in the audit log.
+    pub fingerprint_key: Option<SecretString>,
     file: File,
     /// What is suspicious.
     pub warnings: Vec<String>,
@@ -60,7 +62,14 @@ impl Settings {
         let ca_file = given(arguments.ca_file.as_deref()).map(PathBuf::from);
         let ca_file = ca_file.or_else(|| file.path_of("ca_file"));
         let default_store = environment.default_store();
-        Ok(Self { values, store, default_store, ca_file, file, warnings })
+        let fingerprint_key = match environment.secret(names::FINGERPRINT_VARIABLE, &mut warnings)? {
+            Some(key) => Some(key),
+            None => file
+                .path_of("fingerprint_key_file")
+                .map(|path| secret_file::read("fingerprint_key_file", &path, &mut warnings))
+                .transpose()?,
+        };
+        Ok(Self { values, store, default_store, ca_file, fingerprint_key, file, warnings })
     }
 
     /// Whether nothing is set that is the component's.
@@ -86,6 +95,11 @@ impl Settings {
     /// One of the program's own settings, from an option or from the file. An empty one counts as not set.
     pub fn own(&self, option: Option<&str>, name: &str) -> Option<String> {
         option.filter(|text| !text.is_empty()).map(str::to_owned).or_else(|| self.file.text_of(name))
+    }
+
+    /// The same for the name of a file, which in the file is relative to that one's folder.
+    pub fn own_path(&self, option: Option<&str>, name: &str) -> Option<PathBuf> {
+        option.filter(|text| !text.is_empty()).map(PathBuf::from).or_else(|| self.file.path_of(name))
     }
 }
 

@@ -1,5 +1,7 @@
 //! `credwell serve`: the HTTP broker as a server.
 
+mod operation;
+
 use crate::arguments::SettingArguments;
 use crate::capabilities::{self, Component};
 use crate::failure::Failure;
@@ -11,7 +13,7 @@ use clap::Args;
 use credwell_host::{Broker, Capabilities, Flavour, INSTANCE_LIMIT, Listener, LocalUpstream};
 use http::{Request, StatusCode, header};
 use http_body_util::{BodyExt, Full};
-use std::net::SocketAddr;
+use operation::{Operation, OperationArguments};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 pub const EXAMPLES: &str = "\
@@ -19,6 +21,7 @@ Examples:
   $ credwell serve
   $ export CREDWELL_ENCRYPTION_KEYS_FILE=~/.config/credwell/encryption-keys
   $ CREDWELL_BROKER_MODE=pass-through credwell serve --listen 127.0.0.1:9090
+  $ credwell serve --audit-log audit.jsonl --metrics-listen 127.0.0.1:9091
 
 Without any of the component's settings it serves sample accounts of an upstream on this machine.
 It speaks no TLS. It says on which address it listens, which is how one learns the port that 0 stands for.";
@@ -37,6 +40,8 @@ pub struct ServeArguments {
     #[arg(long, value_name = "NUMBER", env = "CREDWELL_CONCURRENCY_LIMIT")]
     concurrency_limit: Option<String>,
     #[command(flatten)]
+    operation: OperationArguments,
+    #[command(flatten)]
     settings: SettingArguments,
 }
 
@@ -45,7 +50,9 @@ pub async fn run(arguments: ServeArguments, terminal: &Terminal) -> Result<Statu
     // Listened for from the start, so that no signal finds the process without a handler.
     let shutdown = shutdown(signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let mut settings = capabilities::settings(&arguments.settings, terminal)?;
-    let address = address(&settings, arguments.listen.as_deref())?;
+    let listen = settings.own(arguments.listen.as_deref(), "listen");
+    let address = operation::address(listen.unwrap_or_else(|| DEFAULT_ADDRESS.to_owned()))?;
+    let operation = Operation::read(&arguments.operation, &settings)?;
     let concurrency_limit = concurrency_limit(&settings, arguments.concurrency_limit.as_deref())?;
 
     let samples = if settings.is_empty() { Some(LocalUpstream::start().await?) } else { None };
@@ -59,7 +66,7 @@ pub async fn run(arguments: ServeArguments, terminal: &Terminal) -> Result<Statu
     let (broker, capabilities) = prepare(settings).await?;
     let listener = Listener::bind(address, broker, capabilities).await;
     let listener = listener.map_err(|error| Failure::Listen { address, error })?;
-    let listener = listener.concurrency_limit(concurrency_limit);
+    let (listener, running) = operation.apply(listener.concurrency_limit(concurrency_limit)).await?;
     if !listener.address().ip().is_loopback() {
         terminal.warn("the broker speaks no TLS: let only a proxy that does reach it");
     }
@@ -68,7 +75,10 @@ pub async fn run(arguments: ServeArguments, terminal: &Terminal) -> Result<Statu
         let accounts = LocalUpstream::ACCOUNT_IDS.join(", ");
         print(&format!("sample API key {}, sample accounts {accounts}\n", LocalUpstream::API_KEY))?;
     }
-    listener.serve(shutdown).await;
+    if let Some(address) = running.metrics_address() {
+        print(&format!("metrics on http://{address}/metrics\n"))?;
+    }
+    running.until(listener.serve(shutdown)).await;
     Ok(Status::Good)
 }
 
@@ -108,11 +118,6 @@ async fn check(broker: &Broker, capabilities: &Capabilities, token: &str) -> Res
         Some("urn:credwell:problem:configuration") => Err(SettingsError::Component(detail).into()),
         _ => Err(Failure::BrokerAnswer(detail)),
     }
-}
-
-fn address(settings: &Settings, option: Option<&str>) -> Result<SocketAddr, SettingsError> {
-    let text = settings.own(option, "listen").unwrap_or_else(|| DEFAULT_ADDRESS.to_owned());
-    text.parse().map_err(|_| SettingsError::Address(text))
 }
 
 fn concurrency_limit(settings: &Settings, option: Option<&str>) -> Result<usize, SettingsError> {

@@ -85,6 +85,18 @@ pub enum SettingsError {
         /// The file.
         path: PathBuf,
     },
+    /// The log has no such level.
+    #[error("{0:?} is no level of the log: error, warn, info, debug or trace")]
+    LogLevel(String),
+    /// The log has no such form.
+    #[error("{0:?} is no form of the log: text or json")]
+    LogFormat(String),
+    /// A collector is set, and the program can't export to it.
+    #[cfg(not(feature = "opentelemetry"))]
+    #[error(
+        "OTEL_EXPORTER_OTLP_ENDPOINT is set, but this program was built without the feature opentelemetry"
+    )]
+    NoOpenTelemetry,
     /// `--set` without a value.
     #[error("--set takes NAME=VALUE, for example --set refresh_window_seconds=90")]
     SetForm,

@@ -8,12 +8,17 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// The program's own settings, and what they take.
-const OWN: [(&str, &str); 5] = [
+const OWN: [(&str, &str); 10] = [
     ("store", "a URL in quotes"),
     ("store_file", PATH),
     ("listen", "an address in quotes"),
     ("concurrency_limit", "a whole number"),
     ("ca_file", PATH),
+    ("audit_log", PATH),
+    ("metrics_listen", "an address in quotes"),
+    ("log_level", "a level in quotes"),
+    ("log_format", "text or json, in quotes"),
+    ("fingerprint_key_file", PATH),
 ];
 
 const PATH: &str = "a file's name in quotes";

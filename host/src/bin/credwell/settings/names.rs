@@ -3,8 +3,17 @@
 /// The environment variable of the store's URL. With `_FILE` behind it, that of a file which holds it.
 pub const STORE_VARIABLE: &str = "CREDWELL_STORE_URL";
 
+/// The environment variable of the key of fingerprints in the audit log. With `_FILE` behind it, as above.
+pub const FINGERPRINT_VARIABLE: &str = "CREDWELL_FINGERPRINT_KEY";
+
 /// Environment variables that are neither options' nor the component's.
-pub const OTHER_VARIABLES: [&str; 3] = [STORE_VARIABLE, "CREDWELL_STORE_URL_FILE", "CREDWELL_COMPONENTS"];
+pub const OTHER_VARIABLES: [&str; 5] = [
+    STORE_VARIABLE,
+    "CREDWELL_STORE_URL_FILE",
+    FINGERPRINT_VARIABLE,
+    "CREDWELL_FINGERPRINT_KEY_FILE",
+    "CREDWELL_COMPONENTS",
+];
 
 const PREFIX: &str = "credwell_";
 
