@@ -20,7 +20,7 @@ pub struct Guest {
     flavour: Option<&'static str>,
 }
 
-/// Every component of the repository: the root package in its flavours, then the examples.
+/// Every component of the repository: the root package in its flavours, then those with a manifest of their own.
 pub fn all(root: &Path) -> Result<Vec<Guest>> {
     let manifest = root.join("Cargo.toml");
     let package = package_name(&manifest)?;
@@ -30,19 +30,17 @@ pub fn all(root: &Path) -> Result<Vec<Guest>> {
         Guest { manifest: manifest.clone(), package: package.clone(), flavour: Some("broker") },
         Guest { manifest, package, flavour: Some("broker-spin") },
     ];
-    for manifest in example_manifests(root)? {
+    for manifest in own_manifests(root)? {
         let package = package_name(&manifest)?;
         guests.push(Guest { manifest, package, flavour: None });
     }
     Ok(guests)
 }
 
-/// The manifests of the example guests, in an order that doesn't depend on the file system.
-pub fn example_manifests(root: &Path) -> Result<Vec<PathBuf>> {
+/// The manifests of the guests that are packages of their own: the examples, in an order that doesn't depend on the
+/// file system, and the load test's.
+pub fn own_manifests(root: &Path) -> Result<Vec<PathBuf>> {
     let folder = root.join("examples");
-    if !folder.exists() {
-        return Ok(Vec::new());
-    }
     let mut manifests = Vec::new();
     for entry in fs::read_dir(&folder).with_context(|| format!("can't list {}", folder.display()))? {
         let manifest = entry?.path().join("Cargo.toml");
@@ -51,6 +49,7 @@ pub fn example_manifests(root: &Path) -> Result<Vec<PathBuf>> {
         }
     }
     manifests.sort();
+    manifests.push(root.join("bench/hello/Cargo.toml"));
     Ok(manifests)
 }
 

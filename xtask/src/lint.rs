@@ -14,7 +14,7 @@ const DEBIAN_CLIPPY_PACKAGE: &str = "rust-web-clippy";
 /// Runs all checks, the cheapest first.
 pub fn run(root: &Path) -> Result<()> {
     process::run(host(root).args(["fmt", "--all", "--check"]))?;
-    for manifest in guest::example_manifests(root)? {
+    for manifest in guest::own_manifests(root)? {
         process::run(host(root).args(["fmt", "--check", "--manifest-path"]).arg(manifest))?;
     }
     process::run(host(root).args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;

@@ -23,6 +23,8 @@ Commands:
   build            Build the components into target/components and list what they import and export
   run [ARGS...]    Build the components, then run the program `credwell` with these arguments, without any its demo
   test [ARGS...]   Build the components, then run `cargo test --workspace` with these arguments
+  bench [ARGS...]  Build the components and the host program at full speed, then run the load test with these
+                   arguments; `--help` lists them
   lint             Check the formatting, then run clippy on the host crates and on every component
   help             Print this text
 
@@ -42,6 +44,8 @@ enum Request {
     Run(Vec<OsString>),
     /// Build the components and run the tests with these arguments for `cargo test`.
     Test(Vec<OsString>),
+    /// Build the components and the servers, and run the load test with these arguments.
+    Bench(Vec<OsString>),
     /// Check the formatting and run clippy.
     Lint,
     /// Print the help text.
@@ -58,6 +62,7 @@ impl Request {
         let request = match command.to_str() {
             Some("run") => return Ok(Self::Run(rest)),
             Some("test") => return Ok(Self::Test(rest)),
+            Some("bench") => return Ok(Self::Bench(rest)),
             Some("build") => Self::Build,
             Some("lint") => Self::Lint,
             Some("help" | "--help" | "-h") => return Ok(Self::Help),
@@ -91,6 +96,7 @@ fn perform(request: Request) -> Result<ExitCode> {
             return process::hand_over(&mut host_program(&root, &arguments));
         }
         Request::Test(arguments) => return test(&workspace_root()?, &arguments),
+        Request::Bench(arguments) => return bench(&workspace_root()?, &arguments),
         Request::Lint => lint::run(&workspace_root()?)?,
         Request::Help => print!("{HELP}"),
     }
@@ -124,6 +130,28 @@ fn test(root: &Path, arguments: &[OsString]) -> Result<ExitCode> {
     process::hand_over(&mut command)
 }
 
+/// Builds the components and the servers, and becomes the load test.
+fn bench(root: &Path, arguments: &[OsString]) -> Result<ExitCode> {
+    // Standard output belongs to the report.
+    eprint!("{}", build(root)?);
+    let cargo = |subcommand: &str| {
+        let mut command = Command::new(process::cargo());
+        // The profile of the root manifest that is for speed.
+        command.args([subcommand, "--profile", "host"]).current_dir(root);
+        command
+    };
+    process::run(cargo("build").args([
+        "--package",
+        "credwell-host",
+        "--package",
+        "credwell-bench",
+        "--bins",
+    ]))?;
+    let mut bench = cargo("run");
+    bench.args(["--package", "credwell-bench", "--bin", "credwell-bench", "--"]).args(arguments);
+    process::hand_over(&mut bench)
+}
+
 /// The command that runs the host program. It stays in the caller's folder, since the arguments may name files.
 fn host_program(root: &Path, arguments: &[OsString]) -> Command {
     let mut command = Command::new(process::cargo());
@@ -145,10 +173,11 @@ mod tests {
     }
 
     #[test]
-    fn arguments_of_run_and_test_are_passed_on_as_they_are() {
+    fn arguments_of_other_programs_are_passed_on_as_they_are() {
         let arguments = vec![OsString::from("--help"), OsString::from("--")];
         assert_eq!(parse(&["run", "--help", "--"]).unwrap(), Request::Run(arguments.clone()));
-        assert_eq!(parse(&["test", "--help", "--"]).unwrap(), Request::Test(arguments));
+        assert_eq!(parse(&["test", "--help", "--"]).unwrap(), Request::Test(arguments.clone()));
+        assert_eq!(parse(&["bench", "--help", "--"]).unwrap(), Request::Bench(arguments));
     }
 
     #[test]

@@ -1,0 +1,20 @@
+//! The native baseline as a server on a free port of the loopback, with the settings of `credwell serve`.
+
+use anyhow::Context;
+use axum::serve::ListenerExt;
+use credwell_bench::native_proxy::{Settings, router};
+use tokio::net::TcpListener;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let variable = |name: &'static str| std::env::var(name).context(name);
+    let router = router(Settings {
+        base_url: variable("CREDWELL_BASE_URL")?,
+        api_key: variable("CREDWELL_API_KEY")?,
+        tokens: variable("CREDWELL_BROKER_TOKENS")?.split(',').map(str::to_owned).collect(),
+    })?;
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    axum::serve(listener.tap_io(|stream| _ = stream.set_nodelay(true)), router).await?;
+    Ok(())
+}

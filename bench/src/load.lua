@@ -1,0 +1,43 @@
+-- What wrk asks for. Arguments: the round's name, the percentage of misses, and the number of accounts that everyone
+-- asks for. A miss is an account that nobody has asked for before: its id has the round, the thread and a number.
+
+local threads = 0
+
+function setup(thread)
+  threads = threads + 1
+  thread:set("id", threads)
+end
+
+function init(arguments)
+  round = arguments[1]
+  miss_share = tonumber(arguments[2]) / 100
+  missed = 0
+  wrk.headers["Authorization"] = "Bearer " .. os.getenv("CREDWELL_BROKER_TOKENS")
+  warm = {}
+  for number = 1, tonumber(arguments[3]) do
+    warm[number] = get("w" .. number)
+  end
+  math.randomseed(os.time() * 100 + id)
+end
+
+function get(name)
+  return wrk.format("GET", "/v1/accounts/apn_" .. name .. "/credentials")
+end
+
+function request()
+  if math.random() < miss_share then
+    missed = missed + 1
+    return get("m" .. round .. "x" .. id .. "x" .. missed)
+  end
+  return warm[math.random(#warm)]
+end
+
+-- Lines for the load test, in place of the percentiles that wrk prints: those are rounded, and of one round only.
+function done(summary, latency)
+  local errors = summary.errors
+  print(string.format("credwell-summary %d %d %d %d", summary.requests, summary.duration, errors.status,
+    errors.connect + errors.read + errors.write + errors.timeout))
+  for index = 1, #latency do
+    print(string.format("credwell-latency %d %d", latency(index)))
+  end
+end

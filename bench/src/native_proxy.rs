@@ -1,0 +1,159 @@
+//! The native baseline: the proxy that one would write in place of the broker, out of axum, moka and reqwest.
+//!
+//! It does what the broker does in managed mode for a `GET` of credentials: callers are known by their tokens, an
+//! account is cached until shortly before it expires, callers that miss it at the same time wait for one request, and
+//! a line of the log tells of each answer. What it doesn't do: it keeps the credentials unencrypted and wipes none.
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Router, routing::get};
+use bytes::Bytes;
+use chrono::{DateTime, TimeDelta, Utc};
+use moka::future::Cache;
+use std::io::Write;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use subtle::{Choice, ConstantTimeEq};
+
+/// How many accounts are kept: more than a run asks for.
+const CAPACITY: u64 = 10_000_000;
+
+/// How long before its expiry an account is fetched anew.
+const REFRESH_WINDOW: TimeDelta = TimeDelta::seconds(60);
+
+/// How long a request to the upstream may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What the proxy is configured with.
+pub struct Settings {
+    /// The upstream's URL, without a slash at its end.
+    pub base_url: String,
+    /// The upstream's API key.
+    pub api_key: String,
+    /// The callers' tokens.
+    pub tokens: Vec<String>,
+}
+
+struct Proxy {
+    settings: Settings,
+    client: reqwest::Client,
+    accounts: Cache<String, Account>,
+}
+
+#[derive(Clone)]
+struct Account {
+    answer: Bytes,
+    fetched_at: DateTime<Utc>,
+    expires_at: Option<DateTime<Utc>>,
+}
+
+/// The proxy as a service.
+///
+/// # Errors
+///
+/// The client can't be made.
+pub fn router(settings: Settings) -> reqwest::Result<Router> {
+    let client = reqwest::Client::builder().timeout(TIMEOUT).build()?;
+    let accounts = Cache::builder().max_capacity(CAPACITY).expire_after(UntilExpiry).build();
+    let proxy = Arc::new(Proxy { settings, client, accounts });
+    Ok(Router::new().route("/v1/accounts/{id}/credentials", get(credentials)).with_state(proxy))
+}
+
+async fn credentials(
+    State(proxy): State<Arc<Proxy>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, StatusCode> {
+    let begun = Instant::now();
+    let answer = proxy.answer(&id, &headers).await;
+    let (status, outcome) = match &answer {
+        Ok((_, is_fresh)) => (StatusCode::OK, if *is_fresh { "miss" } else { "hit" }),
+        Err(status) => (*status, "failed"),
+    };
+    let (time, status, took) = (Utc::now().timestamp_millis(), status.as_u16(), begun.elapsed().as_millis());
+    // In one write, as the broker does. A log that is not taken is no reason to fail.
+    let line =
+        format!("{{\"time\":{time},\"status\":{status},\"outcome\":\"{outcome}\",\"duration\":{took}}}\n");
+    _ = std::io::stderr().write_all(line.as_bytes());
+    answer.map(|(account, is_fresh)| account.into_response(is_fresh))
+}
+
+impl Proxy {
+    /// The account, and whether it was fetched for this request.
+    async fn answer(&self, id: &str, headers: &HeaderMap) -> Result<(Account, bool), StatusCode> {
+        if !self.knows_caller(headers) {
+            return Err(StatusCode::UNAUTHORIZED);
+        }
+        // It becomes a part of a URL.
+        if !id.strip_prefix("apn_").is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+        {
+            return Err(StatusCode::BAD_REQUEST);
+        }
+        let entry = self.accounts.entry_by_ref(id).or_try_insert_with(self.fetch(id)).await;
+        let entry = entry.map_err(|status: Arc<StatusCode>| *status)?;
+        let is_fresh = entry.is_fresh();
+        Ok((entry.into_value(), is_fresh))
+    }
+
+    fn knows_caller(&self, headers: &HeaderMap) -> bool {
+        let bearer =
+            headers.get(header::AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+        bearer.is_some_and(|bearer| {
+            let tokens = self.settings.tokens.iter();
+            tokens.fold(Choice::from(0), |known, token| known | token.as_bytes().ct_eq(bearer)).into()
+        })
+    }
+
+    async fn fetch(&self, id: &str) -> Result<Account, StatusCode> {
+        #[derive(serde::Deserialize)]
+        struct Document {
+            data: Data,
+        }
+        #[derive(serde::Deserialize)]
+        struct Data {
+            expires_at: Option<DateTime<Utc>>,
+        }
+
+        let url = format!("{}/v1/accounts/{id}/credentials", self.settings.base_url);
+        let request = self.client.get(url).bearer_auth(&self.settings.api_key);
+        let response = request.send().await.map_err(|_| StatusCode::BAD_GATEWAY)?;
+        match response.status() {
+            StatusCode::OK => {}
+            StatusCode::NOT_FOUND => return Err(StatusCode::NOT_FOUND),
+            _ => return Err(StatusCode::BAD_GATEWAY),
+        }
+        let answer = response.bytes().await.map_err(|_| StatusCode::BAD_GATEWAY)?;
+        let document: Document = serde_json::from_slice(&answer).map_err(|_| StatusCode::BAD_GATEWAY)?;
+        // A copy: the client's bytes are a part of its connection's buffer, which is kept with them.
+        let answer = Bytes::copy_from_slice(&answer);
+        Ok(Account { answer, fetched_at: Utc::now(), expires_at: document.data.expires_at })
+    }
+}
+
+impl Account {
+    fn into_response(self, is_fresh: bool) -> Response {
+        let now = Utc::now();
+        let source = if is_fresh { "fwd=miss" } else { "hit" };
+        let status = match self.expires_at {
+            Some(expires_at) => format!("native-proxy; {source}; ttl={}", (expires_at - now).num_seconds()),
+            None => format!("native-proxy; {source}"),
+        };
+        let headers = [
+            (header::CACHE_CONTROL, "no-store".to_owned()),
+            (header::CONTENT_TYPE, "application/json".to_owned()),
+            (header::AGE, (now - self.fetched_at).num_seconds().to_string()),
+            (HeaderName::from_static("cache-status"), status),
+        ];
+        (headers, self.answer).into_response()
+    }
+}
+
+struct UntilExpiry;
+
+impl moka::Expiry<String, Account> for UntilExpiry {
+    fn expire_after_create(&self, _: &String, account: &Account, _: Instant) -> Option<Duration> {
+        let left = account.expires_at? - REFRESH_WINDOW - Utc::now();
+        Some(left.to_std().unwrap_or_default())
+    }
+}

@@ -1,0 +1,58 @@
+//! The script, run by wrk, and the component that does nothing.
+
+use credwell_bench::hello;
+use credwell_bench::load::{self, Load};
+use credwell_bench::native_proxy::{Settings, router};
+use credwell_bench::upstream::{ANSWER_BYTES, Upstream};
+use tokio::net::TcpListener;
+
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+/// Whether there is wrk. In continuous integration it is installed; elsewhere the test says that it does without.
+async fn has_wrk() -> bool {
+    if std::env::var_os("CI").is_some() {
+        load::install().await.expect("wrk can be installed");
+    }
+    let is_installed = load::is_installed().await;
+    if !is_installed {
+        // The macros' output is shown only for tests that fail.
+        _ = std::io::Write::write_all(&mut std::io::stderr(), b"skipped: wrk isn't on this machine\n");
+    }
+    is_installed
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_request_in_ten_is_a_miss_and_all_have_the_token() {
+    if !has_wrk().await {
+        return;
+    }
+    let upstream = Upstream::start().await.expect("a port is free");
+    let settings =
+        Settings { base_url: upstream.base_url(), api_key: "key".to_owned(), tokens: vec![TOKEN.to_owned()] };
+    let router = router(settings).expect("a client can be made");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+    let server = listener.local_addr().expect("it is bound");
+    tokio::spawn(async { axum::serve(listener, router).await });
+
+    let load = Load { server, token: TOKEN, round: "1", miss_percent: 10, seconds: 1 };
+    let outcome = load.run().await.expect("wrk runs");
+    assert_eq!((outcome.refused, outcome.failed), (0, 0));
+    assert!(outcome.latencies.count() > 0);
+    // What is under way at the end was asked for, and not answered.
+    let misses = upstream.count().saturating_sub(load::WARM_ACCOUNTS) as f64 / outcome.requests as f64;
+    assert!((0.05..0.15).contains(&misses), "{misses}: {} of {}", upstream.count(), outcome.requests);
+
+    let other = Load { token: "another", ..load };
+    let outcome = other.run().await.expect("wrk runs");
+    assert!(outcome.refused > 0 && outcome.refused == outcome.requests, "{outcome:?}");
+}
+
+#[tokio::test]
+async fn the_ceiling_answers_as_much_as_the_upstream() {
+    let listener = hello::listener().await.expect("the component is built");
+    let url = format!("http://{}/v1/accounts/apn_abc/credentials", listener.address());
+    tokio::spawn(listener.serve(std::future::pending()));
+    let response = reqwest::get(&url).await.expect("it answers");
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.bytes().await.expect("a body").len(), ANSWER_BYTES);
+}
