@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn rates_are_compared_with_both_baselines() {
-        let rates = SUBJECTS.iter().zip([1_000, 2_000, 4_000]);
+        let rates = SUBJECTS.iter().zip([1_000, 500, 2_000, 4_000]);
         let findings: Vec<_> = rates
             .map(|(subject, rate)| Findings {
                 subject: *subject,
@@ -170,13 +170,14 @@ mod tests {
         let report = Report { plan: Plan { seconds: 3, shows_logs: false }, findings: &findings, cores: 2 };
         let text = report.to_string();
         for line in [
-            "| credwell serve | 1000 | 0.50 | 0.25 | 1.50 | 1.50 | 1 | 10.0 % | 500 |",
+            "| credwell serve, memory: | 1000 | 0.50 | 0.25 | 1.50 | 1.50 | 1 | 10.0 % | 500 |",
+            "| credwell serve, redb: | 500 | 0.25 | 0.12 | 1.50 | 1.50 | 1 | 10.0 % | 1000 |",
             "| hello component | 2000 | 1.00 | 0.50 | 1.50 | 1.50 | 1 | – | 250 |",
-            "| credwell serve | 10.0 | 12.0 | 12.0 | +20.0 % | 100 | 20972 | +8.3 % | no |",
-            "Errors: 3. That is a failure; `--show-logs` shows the servers' reasons.",
+            "| credwell serve, memory: | 10.0 | 12.0 | 12.0 | +20.0 % | 100 | 20972 | +8.3 % | no |",
+            "Errors: 4. That is a failure; `--show-logs` shows the servers' reasons.",
         ] {
             assert!(text.lines().any(|it| it == line), "no {line} in {text}");
         }
-        assert_eq!(report.errors(), 3);
+        assert_eq!(report.errors(), 4);
     }
 }
