@@ -15,6 +15,8 @@ async fn run_in_terminal(home: &Home, arguments: &[&str], variables: &[(&str, &s
         .env("HOME", home.path())
         .env("TERM", "xterm")
         .env_remove("NO_COLOR")
+        // Colour is taken to be wanted where this is set, since the pages of build servers show it.
+        .env_remove("CI")
         .envs(variables.iter().copied());
     match command.stdin(Stdio::null()).output().await {
         Ok(output) => Some(output.into()),
