@@ -86,10 +86,10 @@ impl Network {
 }
 
 /// What became of a request whose head has arrived: its response, and the rest of its transfer.
-type Answer = Result<(http::Response<WasiBody>, Transfer), Error>;
+pub(crate) type Answer = Result<(http::Response<WasiBody>, Transfer), Error>;
 
 /// Drives a response's body while the component reads it.
-type Transfer = Box<dyn Future<Output = Result<(), Error>> + Send>;
+pub(crate) type Transfer = Box<dyn Future<Output = Result<(), Error>> + Send>;
 
 impl WasiHttpHooks for Network {
     fn send_request(

@@ -1,6 +1,7 @@
 //! Outgoing requests, counted and traced. Of an address only the host's name is told.
 
 use crate::metrics::class;
+use crate::network::{Answer, Transfer};
 use crate::{Metrics, OutgoingHttp};
 use http::header::HeaderName;
 use http::uri::Scheme;
@@ -27,9 +28,6 @@ struct ObservedHooks {
     inner: Box<dyn WasiHttpHooks>,
     metrics: Metrics,
 }
-
-type Transfer = Box<dyn Future<Output = Result<(), Error>> + Send>;
-type Answer = Result<(http::Response<WasiBody>, Transfer), Error>;
 
 impl WasiHttpHooks for ObservedHooks {
     fn send_request(

@@ -40,18 +40,21 @@ async fn it_serves_the_requests_of_all_instances() {
     assert_eq!(server.connections(), 1);
 }
 
+async fn assert_each_call_has_a_connection(server: &Server) {
+    let harness = harness_of(server);
+    for number in 1..=3 {
+        assert_eq!(token(&harness).await, Some(format!("token-{number}")));
+    }
+    assert_eq!(server.connections(), 3);
+}
+
 #[tokio::test]
 async fn one_that_the_server_closed_while_it_was_idle_is_replaced() {
     let server = Server::start(|number, mut stream| async move {
         request(&mut stream).await?;
         answer(&mut stream, &format!("token-{number}")).await
     });
-    let server = server.await;
-    let harness = harness_of(&server);
-    for number in 1..=3 {
-        assert_eq!(token(&harness).await, Some(format!("token-{number}")));
-    }
-    assert_eq!(server.connections(), 3);
+    assert_each_call_has_a_connection(&server.await).await;
 }
 
 /// The request and the closing cross on the way: the client can't know before it has sent.
@@ -63,12 +66,7 @@ async fn one_that_the_server_closes_in_place_of_a_second_answer_is_replaced() {
         request(&mut stream).await?.expect("the client keeps the connection");
         Ok(())
     });
-    let server = server.await;
-    let harness = harness_of(&server);
-    for number in 1..=3 {
-        assert_eq!(token(&harness).await, Some(format!("token-{number}")));
-    }
-    assert_eq!(server.connections(), 3);
+    assert_each_call_has_a_connection(&server.await).await;
 }
 
 /// A request that is new to the server on a new connection may have done something, and so may one that isn't safe.
