@@ -20,7 +20,7 @@ fn every_setting_is_in_the_table_and_no_other() {
     let mut documented = first_column(section("\n## Configuration", "\n## Errors"));
     documented.retain(|name| !name.is_empty());
     documented.sort_unstable();
-    let mut names = credwell::configuration::NAMES;
+    let mut names = credwell_core::configuration::NAMES;
     names.sort_unstable();
     assert_eq!(documented, names);
 }
@@ -39,7 +39,7 @@ fn every_error_is_in_the_table_and_no_other() {
 #[test]
 fn every_setting_of_the_broker_is_described() {
     let broker = section("\n## The HTTP broker", "\n## The program");
-    for name in credwell::broker::settings::NAMES {
+    for name in credwell_core::broker::settings::NAMES {
         assert!(broker.contains(&format!("`{name}`")), "{name}");
     }
 }

@@ -5,7 +5,7 @@ use anyhow::Context;
 use composed::ComposedPre;
 use composed::exports::credwell::workflow::app::{AppAnswer, WorkflowError};
 use host_test::{
-    Capabilities, Clock, Configuration, Entropy, Error, Failure, Flavour, Harness, MemoryKeyValue,
+    Capabilities, Clock, Configuration, Entropy, Error, Fault, Flavour, Harness, MemoryKeyValue,
     MockUpstream, RecordedRequest, Reply, START_UNIX_MS, State, TEST_API_KEY, TEST_ENCRYPTION_KEYS,
 };
 use serde_json::json;
@@ -84,7 +84,7 @@ impl Host {
         network.respond_with(move |request| match request.uri.host() {
             Some(UPSTREAM) => upstream(asked.fetch_add(1, Ordering::Relaxed) + 1),
             Some(APP) => app(request),
-            _ => Reply::failure(Failure::NothingScripted),
+            _ => Reply::failure(Fault::NothingScripted),
         });
         let configuration = Configuration::from_iter([
             ("credwell_api_key", TEST_API_KEY),
@@ -256,7 +256,7 @@ async fn an_account_that_is_based_on_keys_has_no_access_token() {
 #[tokio::test]
 async fn an_app_that_does_not_answer_is_unreachable() {
     for flavour in Flavour::ALL {
-        for failure in Failure::ALL {
+        for failure in Fault::ALL {
             let replies =
                 [Reply::failure(failure), Reply::status(200).body("half an answer").breaking_with(failure)];
             for reply in replies {

@@ -26,26 +26,27 @@
 //!
 //! What isn't of tests alone comes from [`credwell_host`], and what tests use of it is exported here too.
 
-#![warn(missing_docs)]
-
 mod clock;
 mod configuration;
 mod entropy;
 mod harness;
+pub mod http_client;
 mod key_value;
+pub mod tls;
 mod upstream;
 
 pub use clock::Clock;
 pub use configuration::Configuration;
 pub use credwell_host::{
     Broker, CallError, Capabilities, ConfigurationError, Credentials, CredentialsClient, Error, Field,
-    FieldValue, Flavour, Instance, KeyValueError, Listener, LocalUpstream, Network, Runtime, Source, State,
-    Trap, Warning, link, prepare, store,
+    FieldValue, Flavour, Instance, KeyValueError, Listener, Network, Runtime, Source, State, Trap, Warning,
+    link, prepare, store,
 };
+pub use credwell_sample_upstream::SampleUpstream;
 pub use entropy::Entropy;
 pub use harness::{Harness, HarnessBuilder, START_UNIX_MS, TEST_API_KEY, TEST_ENCRYPTION_KEYS};
 pub use key_value::{DEFAULT_BUCKET, MemoryKeyValue, Operation, RecordedOperation};
-pub use upstream::{Failure, MockUpstream, RecordedRequest, Reply};
+pub use upstream::{Fault, MockUpstream, RecordedRequest, Reply};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,9 +1,9 @@
 //! An upstream that answers by script, in place of the network.
 
-mod failure;
+mod fault;
 mod reply;
 
-pub use failure::Failure;
+pub use fault::Fault;
 pub use reply::Reply;
 
 use crate::lock;
@@ -19,7 +19,7 @@ use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 /// An upstream that answers by script and keeps a record of what it was asked. Clones are the same one.
 ///
 /// Each request takes the first reply in the queue. When the queue is empty, the rule answers (see
-/// [`MockUpstream::respond_with`]), and without a rule the request fails with [`Failure::NothingScripted`].
+/// [`MockUpstream::respond_with`]), and without a rule the request fails with [`Fault::NothingScripted`].
 #[derive(Clone, Default)]
 pub struct MockUpstream(Arc<Mutex<Script>>);
 
@@ -111,13 +111,13 @@ impl MockUpstream {
         // Unlocked, so that a rule may ask for the requests before this one.
         match rule {
             Some(rule) => rule(&request),
-            None => Reply::failure(Failure::NothingScripted),
+            None => Reply::failure(Fault::NothingScripted),
         }
     }
 }
 
 /// What became of a request whose head has arrived: its response, and the rest of its transfer.
-type Answer = Result<(Response<WasiBody>, Transfer), Error>;
+type SendResult = Result<(Response<WasiBody>, Transfer), Error>;
 
 /// Drives a response's body while the component reads it.
 type Transfer = Box<dyn Future<Output = Result<(), Error>> + Send>;
@@ -136,7 +136,7 @@ impl WasiHttpHooks for MockUpstream {
         request: Request<WasiBody>,
         options: Option<RequestOptions>,
         _processed: Transfer,
-    ) -> Box<dyn Future<Output = Answer> + Send> {
+    ) -> Box<dyn Future<Output = SendResult> + Send> {
         let (head, body) = request.into_parts();
         let options = options.unwrap_or_default();
         // Recorded before the first await: the component may give the request up at any of them.
@@ -228,12 +228,12 @@ mod tests {
     async fn a_failure_takes_the_time_of_the_stages_before_it() {
         let upstream = MockUpstream::new();
         let start = Instant::now();
-        let delayed = Reply::failure(Failure::ConnectionRefused).connect_after(SECOND / 2);
+        let delayed = Reply::failure(Fault::ConnectionRefused).connect_after(SECOND / 2);
         upstream.reply(delayed.head_after(SECOND));
         assert!(matches!(ask(&upstream, "").await, Err(Error::ConnectionRefused)));
         assert_eq!(start.elapsed(), SECOND / 2);
 
-        let delayed = Reply::failure(Failure::ConnectionTerminated).head_after(SECOND);
+        let delayed = Reply::failure(Fault::ConnectionTerminated).head_after(SECOND);
         upstream.reply(delayed);
         assert!(matches!(ask(&upstream, "").await, Err(Error::ConnectionTerminated)));
         assert_eq!(start.elapsed(), SECOND / 2 + SECOND);
@@ -242,7 +242,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_can_end_with_a_failure() {
         let upstream = MockUpstream::new();
-        upstream.reply(Reply::status(200).body("half").breaking_with(Failure::ConnectionTerminated));
+        upstream.reply(Reply::status(200).body("half").breaking_with(Fault::ConnectionTerminated));
         assert!(matches!(ask(&upstream, "").await, Err(Error::ConnectionTerminated)));
     }
 

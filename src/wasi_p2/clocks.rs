@@ -1,9 +1,9 @@
 //! `wasi:clocks`: the time of day, the monotonic clock, and waiting.
 
 use super::Wasi;
-use crate::ports::Clock;
-use crate::timestamp::UnixMilliseconds;
 use core::time::Duration;
+use credwell_core::ports::Clock;
+use credwell_core::timestamp::UnixMilliseconds;
 use wasi::clocks::{monotonic_clock, wall_clock};
 
 impl Clock for Wasi {

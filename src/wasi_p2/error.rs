@@ -1,7 +1,7 @@
 //! The errors of the calls, as the exported interface has them.
 
 use super::bindings::credentials as wit;
-use crate::error::{Error, whole_seconds};
+use credwell_core::error::{Error, whole_seconds};
 
 impl From<Error> for wit::Error {
     fn from(error: Error) -> Self {

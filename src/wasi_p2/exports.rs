@@ -3,9 +3,9 @@
 use super::Wasi;
 use super::bindings::credentials as wit;
 use super::run::run;
-use crate::credentials::{Credentials, Source, Warning};
-use crate::fields::{Field, FieldValue};
-use crate::secret::{ExposeSecret, SecretString};
+use credwell_core::calls::credentials::{Credentials, Source, Warning};
+use credwell_core::secret::{ExposeSecret, SecretString};
+use credwell_core::upstream::fields::{Field, FieldValue};
 
 struct Component;
 
@@ -13,7 +13,7 @@ super::bindings::export!(Component with_types_in super::bindings);
 
 impl wit::Guest for Component {
     fn get_credentials(account_id: String) -> Result<wit::Credentials, wit::Error> {
-        Ok(run(crate::get_credentials(&Wasi, &account_id))?.into())
+        Ok(run(credwell_core::calls::get_credentials(&Wasi, &account_id))?.into())
     }
 
     fn refresh_credentials(
@@ -21,11 +21,11 @@ impl wit::Guest for Component {
         rejected: Option<String>,
     ) -> Result<wit::Credentials, wit::Error> {
         let rejected = rejected.map(SecretString::from);
-        Ok(run(crate::refresh_credentials(&Wasi, &account_id, rejected))?.into())
+        Ok(run(credwell_core::calls::refresh_credentials(&Wasi, &account_id, rejected))?.into())
     }
 
     fn forget_credentials(account_id: String) -> Result<(), wit::Error> {
-        Ok(run(crate::forget_credentials(&Wasi, &account_id))?)
+        Ok(run(credwell_core::calls::forget_credentials(&Wasi, &account_id))?)
     }
 }
 
@@ -63,7 +63,7 @@ impl From<Warning> for wit::Warning {
     fn from(warning: Warning) -> Self {
         let text = warning.to_string();
         match warning {
-            Warning::RefreshFailed(_) | Warning::RefreshPutOff(_) | Warning::TokenRefreshFailed(_) => {
+            Warning::RefreshFailed(_) | Warning::RefreshDeferred(_) | Warning::TokenRefreshFailed(_) => {
                 Self::RefreshFailed(text)
             }
             Warning::AlreadyExpired => Self::AlreadyExpired(text),

@@ -4,9 +4,9 @@ use super::Wasi;
 use super::bindings::incoming_handler::Guest;
 use super::run::run;
 use super::stderr;
-use crate::broker::answer::Answer;
-use crate::broker::{self, MAXIMUM_REQUEST_BODY, metrics};
-use crate::secret::{ExposeSecret, SecretSlice, SecretString};
+use credwell_core::broker::response::Response;
+use credwell_core::broker::{self, MAXIMUM_REQUEST_BODY, metrics};
+use credwell_core::secret::{ExposeSecret, SecretSlice, SecretString};
 use wasi::http::types::{
     ErrorCode, Fields, IncomingRequest, Method, OutgoingBody, OutgoingResponse, ResponseOutparam,
 };
@@ -18,7 +18,7 @@ super::bindings::export!(Component with_types_in super::bindings);
 
 impl Guest for Component {
     fn handle(request: IncomingRequest, response: ResponseOutparam) {
-        let (answer, record) = run(broker::answer(&Wasi, &incoming_request(&request)));
+        let (answer, record) = run(broker::respond(&Wasi, &incoming_request(&request)));
         send(answer, response);
         // The caller doesn't wait for these.
         stderr::write(&record.to_line());
@@ -80,7 +80,7 @@ fn read_body(request: &IncomingRequest) -> Option<SecretSlice<u8>> {
 }
 
 /// Sends an answer. A caller that has gone is not an error.
-fn send(answer: Answer, response: ResponseOutparam) {
+fn send(answer: Response, response: ResponseOutparam) {
     let headers: Vec<_> =
         answer.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into_bytes())).collect();
     let Ok(headers) = Fields::from_list(&headers) else {

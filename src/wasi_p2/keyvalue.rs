@@ -3,8 +3,8 @@
 use super::Wasi;
 use super::bindings::keyvalue as store;
 #[cfg(feature = "broker")]
-use crate::instance_bucket::InstanceBucket;
-use crate::ports::{self, Place, Store, StoreError};
+use credwell_core::cache::instance_bucket::InstanceBucket;
+use credwell_core::ports::{self, BucketLocation, Store, StoreError};
 #[cfg(feature = "broker")]
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -29,19 +29,19 @@ fn instance() -> MutexGuard<'static, InstanceBucket> {
 impl Store for Wasi {
     type Bucket = Bucket;
 
-    async fn open(&self, place: &Place) -> Result<Bucket, StoreError> {
+    async fn open(&self, place: &BucketLocation) -> Result<Bucket, StoreError> {
         match place {
-            Place::Host(name) => {
+            BucketLocation::Host(name) => {
                 // Spin has no bucket without a name, and its variables that are meant to be absent are empty.
                 #[cfg(feature = "spin")]
                 let name = if name.is_empty() { "default" } else { name };
                 Ok(Bucket::Host(store::open(name)?))
             }
             #[cfg(feature = "broker")]
-            Place::Instance => Ok(Bucket::Instance),
+            BucketLocation::Instance => Ok(Bucket::Instance),
             // Only the broker has a setting that asks for it.
             #[cfg(not(feature = "broker"))]
-            Place::Instance => Err(StoreError::NoSuchBucket),
+            BucketLocation::Instance => Err(StoreError::NoSuchBucket),
         }
     }
 }

@@ -1,6 +1,13 @@
 //! The shell for WASI 0.2: the ports over the host's interfaces, a file each, and the exported interface
 //! over the calls.
 
+#![expect(unsafe_code, reason = "wit-bindgen generates the calls over the canonical ABI")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    reason = "the crate has no Rust API, and generated code has no such bounds"
+)]
+
 mod bindings;
 mod clocks;
 mod config;

@@ -2,9 +2,11 @@
 
 use super::Wasi;
 use super::clocks::nanoseconds;
-use crate::ports::{Clock, Limits, MAXIMUM_BODY, Method, Phase, Request, Response, TransportError, Upstream};
-use crate::secret::{ExposeSecret, SecretSlice};
 use core::time::Duration;
+use credwell_core::ports::{
+    Clock, Limits, MAXIMUM_BODY, Method, Phase, Request, Response, TransportError, Upstream,
+};
+use credwell_core::secret::{ExposeSecret, SecretSlice};
 use wasi::clocks::monotonic_clock::subscribe_duration;
 use wasi::http::outgoing_handler::handle;
 use wasi::http::types::{

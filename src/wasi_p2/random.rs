@@ -1,7 +1,7 @@
 //! `wasi:random`: bytes fit for cryptography.
 
 use super::Wasi;
-use crate::ports::Entropy;
+use credwell_core::ports::Entropy;
 use wasi::random::random::{get_random_bytes, get_random_u64};
 
 impl Entropy for Wasi {

@@ -1,7 +1,7 @@
 //! What goes wrong, as problem documents (RFC 9457).
 
 use crate::scenario::{ACCOUNT, CALLERS_KEY, account, case};
-use host_test::{Failure, Reply};
+use host_test::{Fault, Reply};
 use serde_json::json;
 
 case! {
@@ -22,8 +22,8 @@ case! {
             (Reply::status(200).json(&json!({"data": {}})), 422, "no-credentials"),
             (Reply::status(200).json(&dead), 410, "account-dead"),
             (Reply::status(200).json(&unhealthy), 503, "account-unhealthy"),
-            (Reply::failure(Failure::ConnectionRefused), 502, "unreachable"),
-            (Reply::failure(Failure::ReadTimeout), 504, "timed-out"),
+            (Reply::failure(Fault::ConnectionRefused), 502, "unreachable"),
+            (Reply::failure(Fault::ReadTimeout), 504, "timed-out"),
         ] {
             scenario.upstream.reply(reply);
             let problem = scenario.get(CALLERS_KEY).await;

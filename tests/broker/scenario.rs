@@ -12,25 +12,25 @@ use std::sync::{Arc, LazyLock};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 
 /// The account that most cases ask for.
-pub const ACCOUNT: &str = "/v1/accounts/apn_EOhwvQr/credentials";
+pub(crate) const ACCOUNT: &str = "/v1/accounts/apn_EOhwvQr/credentials";
 
 /// An API key that a caller brings along.
-pub const CALLERS_KEY: &str = "pd_callers_key_7c1d";
+pub(crate) const CALLERS_KEY: &str = "pd_callers_key_7c1d";
 
 /// A token that the broker of the managed cases knows.
-pub const BROKER_TOKEN: &str = "0123456789abcdef0123456789abcdef";
+pub(crate) const BROKER_TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 /// The API key of the broker of the managed cases.
-pub const BROKERS_KEY: &str = "pd_brokers_key";
+pub(crate) const BROKERS_KEY: &str = "pd_brokers_key";
 
 /// A token that metrics are given for.
-pub const METRICS_TOKEN: &str = "metrics-0123456789abcdef01234567";
+pub(crate) const METRICS_TOKEN: &str = "metrics-0123456789abcdef01234567";
 
 /// More than any case logs, in bytes.
 const LOG_CAPACITY: usize = 1 << 20;
 
 /// Waits until something is there: what an instance does after its answer takes a few turns of the runtime.
-pub async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
     for _ in 0..1_000 {
         if let Some(found) = look().await {
             return found;
@@ -60,7 +60,7 @@ macro_rules! case {
 pub(crate) use case;
 
 /// A broker and its host.
-pub struct Scenario {
+pub(crate) struct Scenario {
     broker: &'static Broker,
     capabilities: Capabilities,
     pub upstream: MockUpstream,
@@ -72,32 +72,32 @@ pub struct Scenario {
 
 /// A response as the caller sees it.
 #[derive(Debug)]
-pub struct Response {
+pub(crate) struct Response {
     pub status: u16,
     headers: HeaderMap,
     pub body: Bytes,
 }
 
 impl Response {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    pub fn token(&self) -> Value {
+    pub(crate) fn token(&self) -> Value {
         self.json()["data"]["credentials"]["oauth_access_token"].clone()
     }
 }
 
 impl Scenario {
-    pub fn pass_through(flavour: Flavour) -> Self {
+    pub(crate) fn pass_through(flavour: Flavour) -> Self {
         Self::new(flavour, [("credwell_broker_mode", "pass-through")])
     }
 
-    pub fn managed(flavour: Flavour) -> Self {
+    pub(crate) fn managed(flavour: Flavour) -> Self {
         Self::new(
             flavour,
             [
@@ -130,7 +130,7 @@ impl Scenario {
     }
 
     /// Sends a request with these headers.
-    pub async fn send(
+    pub(crate) async fn send(
         &self,
         method: &str,
         path: &str,
@@ -149,7 +149,7 @@ impl Scenario {
     }
 
     /// The lines of the log, once there are so many. An instance writes its line after its answer.
-    pub async fn log(&self, lines: usize) -> Vec<Value> {
+    pub(crate) async fn log(&self, lines: usize) -> Vec<Value> {
         eventually(async || {
             let text = String::from_utf8(self.log.contents().to_vec()).expect("the log is text");
             let lines_so_far = text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON"));
@@ -167,7 +167,7 @@ impl Scenario {
     }
 
     /// Fails if the store, or the log, tells a secret.
-    pub fn search_for_secrets(&self) {
+    pub(crate) fn search_for_secrets(&self) {
         self.search_the_store_for_secrets();
         self.search_the_log_for_secrets();
     }
@@ -183,19 +183,19 @@ impl Scenario {
     }
 
     /// Asks for the account with this token.
-    pub async fn get(&self, bearer: &str) -> Response {
+    pub(crate) async fn get(&self, bearer: &str) -> Response {
         self.send("GET", ACCOUNT, &[("authorization", &format!("Bearer {bearer}"))], "").await
     }
 
     /// Reports a token that an app has rejected.
-    pub async fn refresh(&self, bearer: &str, body: &str) -> Response {
+    pub(crate) async fn refresh(&self, bearer: &str, body: &str) -> Response {
         let path = format!("{ACCOUNT}/refresh");
         self.send("POST", &path, &[("authorization", &format!("Bearer {bearer}"))], body.to_owned()).await
     }
 }
 
 /// The upstream's answer for an account that expires an hour after the start, with this token.
-pub fn account(token: &str) -> Reply {
+pub(crate) fn account(token: &str) -> Reply {
     Reply::status(200).json(&json!({"data": {
         "id": "apn_EOhwvQr",
         "credentials": {"oauth_access_token": token, "custom": [1, "two"]},

@@ -1,7 +1,7 @@
 //! Of many requests for one account one asks the upstream, in instances that know nothing of each other.
 
 use crate::scenario::{CALLERS_KEY, Response, Scenario, account, case};
-use host_test::{Failure, KeyValueError, Operation, Reply};
+use host_test::{Fault, KeyValueError, Operation, Reply};
 use std::collections::HashSet;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -76,7 +76,7 @@ case! {
             (Reply::status(503).header("retry-after", "7"), 502, Some("7")),
             (Reply::status(429).header("retry-after", "9"), 429, Some("9")),
             (Reply::status(401), 401, None),
-            (Reply::failure(Failure::ConnectionRefused), 502, None),
+            (Reply::failure(Fault::ConnectionRefused), 502, None),
         ] {
             let before = (scenario.upstream.count(), Instant::now());
             scenario.upstream.always(reply.head_after(Duration::from_millis(800)));

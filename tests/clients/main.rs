@@ -4,11 +4,9 @@
 //! Where a program that they need is missing, the tests say `skipped` and pass, except in continuous integration.
 
 mod snippet;
-#[path = "../support/install.rs"]
-mod support;
 
 use host_test::{
-    Broker, Capabilities, Configuration, Flavour, Listener, LocalUpstream, MemoryKeyValue, Network,
+    Broker, Capabilities, Configuration, Flavour, Listener, MemoryKeyValue, Network, SampleUpstream,
     TEST_ENCRYPTION_KEYS,
 };
 use serde_json::Value;
@@ -19,10 +17,10 @@ use std::sync::Arc;
 const WRONG_KEY: &str = "pd_wrong_api_key_5f0c7e913b";
 
 /// An account whose token is `xoxp-` and 32 hexadecimal digits.
-const ACCOUNT: &str = LocalUpstream::ACCOUNT_IDS[0];
+const ACCOUNT: &str = SampleUpstream::ACCOUNT_IDS[0];
 
 /// Serves the broker for callers with API keys of their own, until the test ends, and returns its URL.
-async fn serve(upstream: &LocalUpstream) -> String {
+async fn serve(upstream: &SampleUpstream) -> String {
     let configuration = Configuration::from_iter([
         ("credwell_broker_mode", "pass-through"),
         ("credwell_base_url", &upstream.base_url()),
@@ -39,10 +37,10 @@ async fn serve(upstream: &LocalUpstream) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_snippets_of_the_page_get_the_credentials_and_share_the_cache() {
-    let upstream = LocalUpstream::start().await.expect("a free port");
+    let upstream = SampleUpstream::start().await.expect("a free port");
     let base_url = serve(&upstream).await;
     for (snippet, program) in snippets() {
-        let outcome = snippet.run(program, &base_url, ACCOUNT, LocalUpstream::API_KEY);
+        let outcome = snippet.run(program, &base_url, ACCOUNT, SampleUpstream::API_KEY);
         assert_eq!(outcome.status, Some(0), "{}: {}", snippet.name, outcome.stderr);
         let answer: Value = serde_json::from_str(&outcome.stdout).expect("the snippet prints JSON");
         // The first token that the upstream has issued: no snippet had to wait for another.
@@ -56,11 +54,11 @@ async fn the_snippets_of_the_page_get_the_credentials_and_share_the_cache() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_key_fails_as_the_snippets_expect() {
-    let upstream = LocalUpstream::start().await.expect("a free port");
+    let upstream = SampleUpstream::start().await.expect("a free port");
     let base_url = serve(&upstream).await;
     for (snippet, program) in snippets() {
         // The account is in the cache, for the right key.
-        let outcome = snippet.run(program, &base_url, ACCOUNT, LocalUpstream::API_KEY);
+        let outcome = snippet.run(program, &base_url, ACCOUNT, SampleUpstream::API_KEY);
         assert_eq!(outcome.status, Some(0), "{}: {}", snippet.name, outcome.stderr);
 
         let outcome = snippet.run(program, &base_url, ACCOUNT, WRONG_KEY);

@@ -1,6 +1,5 @@
 //! The snippets of Pipedream's page on its credentials API, each with what it takes to run it.
 
-use crate::support;
 use anyhow::Context;
 use std::ffi::OsString;
 use std::io::Write;
@@ -9,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
 /// A snippet as it stands on the page, and what is around it.
-pub struct Snippet {
+pub(crate) struct Snippet {
     pub name: &'static str,
     pub language: Language,
     text: &'static str,
@@ -21,7 +20,7 @@ pub struct Snippet {
 
 /// What a snippet is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Language {
+pub(crate) enum Language {
     Shell,
     Node,
     Python,
@@ -29,14 +28,14 @@ pub enum Language {
 
 /// What a program left behind.
 #[derive(Debug)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     pub status: Option<i32>,
     pub stdout: String,
     pub stderr: String,
 }
 
 /// The page's tabs, in its order.
-pub const SNIPPETS: [Snippet; 5] = [
+pub(crate) const SNIPPETS: [Snippet; 5] = [
     Snippet {
         name: "Pipedream (Node.js)",
         language: Language::Node,
@@ -87,9 +86,9 @@ print(json.dumps(handler(pd)))
 ];
 
 /// The snippets that this machine can run.
-pub fn snippets() -> impl Iterator<Item = (&'static Snippet, &'static PathBuf)> {
+pub(crate) fn snippets() -> impl Iterator<Item = (&'static Snippet, &'static PathBuf)> {
     SNIPPETS.iter().filter_map(|snippet| {
-        let program = support::installed(snippet.name, snippet.language.program())?;
+        let program = credwell_test_programs::installed(snippet.name, snippet.language.program())?;
         Some((snippet, program))
     })
 }
@@ -97,17 +96,21 @@ pub fn snippets() -> impl Iterator<Item = (&'static Snippet, &'static PathBuf)> 
 impl Language {
     fn program(self) -> &'static anyhow::Result<PathBuf> {
         static SHELL: LazyLock<anyhow::Result<PathBuf>> = LazyLock::new(|| {
-            support::succeed(Command::new("curl").arg("--version"))?;
+            credwell_test_programs::succeed(Command::new("curl").arg("--version"))?;
             Ok("sh".into())
         });
         static NODE: LazyLock<anyhow::Result<PathBuf>> = LazyLock::new(|| {
-            support::succeed(Command::new("node").arg("--version"))?;
-            support::succeed(Command::new("node").args(["--eval", "fetch"])).context("node has no fetch")?;
+            credwell_test_programs::succeed(Command::new("node").arg("--version"))?;
+            credwell_test_programs::succeed(Command::new("node").args(["--eval", "fetch"]))
+                .context("node has no fetch")?;
             Ok("node".into())
         });
         static PYTHON: LazyLock<anyhow::Result<PathBuf>> = LazyLock::new(|| {
             let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/requirements.txt");
-            support::python_environment(&support::folder("clients/python")?, requirements)
+            credwell_test_programs::python_environment(
+                &credwell_test_programs::folder("clients/python")?,
+                requirements,
+            )
         });
         match self {
             Self::Shell => &SHELL,
@@ -128,7 +131,7 @@ impl Language {
 
 impl Snippet {
     /// Runs the snippet with the page's placeholders replaced, and another base URL.
-    pub fn run(&self, program: &Path, base_url: &str, account_id: &str, api_key: &str) -> Outcome {
+    pub(crate) fn run(&self, program: &Path, base_url: &str, account_id: &str, api_key: &str) -> Outcome {
         let text = [self.before, self.text, self.after].join("\n");
         assert!(text.contains("https://api.pipedream.com"), "{} asks someone else", self.name);
         let text = text

@@ -85,8 +85,8 @@ case! {
             Reply::status(500),
             Reply::status(302).header("location", "https://elsewhere.example/"),
             Reply::status(200).body("{"),
-            Reply::failure(host_test::Failure::ConnectionRefused),
-            Reply::failure(host_test::Failure::TlsCertificate),
+            Reply::failure(host_test::Fault::ConnectionRefused),
+            Reply::failure(host_test::Fault::TlsCertificate),
         ] {
             scenario.reply(reply);
             assert!(scenario.get().await.is_err());

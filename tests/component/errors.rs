@@ -1,7 +1,7 @@
 //! What the upstream's statuses and failures become.
 
 use crate::scenario::{Account, Scenario, assert_error, case};
-use host_test::{Error, Failure, Reply};
+use host_test::{Error, Fault, Reply};
 use std::time::Duration;
 
 case! {
@@ -63,23 +63,23 @@ case! {
     async fn each_failure_of_the_connection_has_its_case_and_its_code(scenario, builder => builder
         .config("credwell_max_retries", "0")
     ) {
-        for failure in Failure::ALL {
+        for failure in Fault::ALL {
             scenario.reply(Reply::failure(failure));
             let error = scenario.get().await.unwrap_err();
             let (expected, code) = match failure {
-                Failure::Dns => ("unreachable", "DNS-error"),
-                Failure::DnsTimeout => ("timed-out", "DNS-timeout"),
-                Failure::ConnectTimeout => ("timed-out", "credwell_connect_timeout_ms"),
-                Failure::ReadTimeout | Failure::ResponseTimeout => ("timed-out", "credwell_first_byte_timeout_ms"),
-                Failure::ConnectionRefused => ("unreachable", "connection-refused"),
-                Failure::DestinationIpProhibited => ("unreachable", "destination-IP-prohibited"),
-                Failure::RequestDenied => ("unreachable", "HTTP-request-denied"),
-                Failure::TlsProtocol => ("unreachable", "TLS-protocol-error"),
-                Failure::TlsCertificate => ("unreachable", "TLS-certificate-error"),
-                Failure::ConnectionTerminated => ("unreachable", "connection-terminated"),
-                Failure::ResponseIncomplete => ("unreachable", "HTTP-response-incomplete"),
-                Failure::HttpProtocol => ("unreachable", "HTTP-protocol-error"),
-                Failure::NothingScripted => unreachable!("not in the list"),
+                Fault::Dns => ("unreachable", "DNS-error"),
+                Fault::DnsTimeout => ("timed-out", "DNS-timeout"),
+                Fault::ConnectTimeout => ("timed-out", "credwell_connect_timeout_ms"),
+                Fault::ReadTimeout | Fault::ResponseTimeout => ("timed-out", "credwell_first_byte_timeout_ms"),
+                Fault::ConnectionRefused => ("unreachable", "connection-refused"),
+                Fault::DestinationIpProhibited => ("unreachable", "destination-IP-prohibited"),
+                Fault::RequestDenied => ("unreachable", "HTTP-request-denied"),
+                Fault::TlsProtocol => ("unreachable", "TLS-protocol-error"),
+                Fault::TlsCertificate => ("unreachable", "TLS-certificate-error"),
+                Fault::ConnectionTerminated => ("unreachable", "connection-terminated"),
+                Fault::ResponseIncomplete => ("unreachable", "HTTP-response-incomplete"),
+                Fault::HttpProtocol => ("unreachable", "HTTP-protocol-error"),
+                Fault::NothingScripted => unreachable!("not in the list"),
             };
             assert_eq!(error.case(), expected, "{failure:?}: {error:?}");
             assert!(format!("{error:?}").contains(code), "{failure:?}: {error:?}");
@@ -92,7 +92,7 @@ case! {
         .config("credwell_max_retries", "0")
     ) {
         let whole = serde_json::json!({"data": Account::oauth("1").0}).to_string();
-        for failure in [Failure::ConnectionTerminated, Failure::ResponseIncomplete, Failure::HttpProtocol] {
+        for failure in [Fault::ConnectionTerminated, Fault::ResponseIncomplete, Fault::HttpProtocol] {
             for length in [0, 10, whole.len()] {
                 let chunks = [(Duration::ZERO, whole.as_bytes()[..length].to_vec())];
                 scenario.reply(Reply::status(200).chunks(chunks).breaking_with(failure));

@@ -2,24 +2,24 @@
 //! upstream can't show is whether the requests that the component makes are ones that a real client sends.
 
 use crate::scenario::assert_error;
-use host_test::{Clock, Flavour, Harness, HarnessBuilder, LocalUpstream, Network, Source};
+use host_test::{Clock, Flavour, Harness, HarnessBuilder, Network, SampleUpstream, Source};
 
-const ACCOUNT: &str = LocalUpstream::ACCOUNT_IDS[0];
+const ACCOUNT: &str = SampleUpstream::ACCOUNT_IDS[0];
 
-const API_KEY: [(&str, &str); 1] = [("credwell_api_key", LocalUpstream::API_KEY)];
+const API_KEY: [(&str, &str); 1] = [("credwell_api_key", SampleUpstream::API_KEY)];
 const OAUTH_CLIENT: [(&str, &str); 2] = [
-    ("credwell_oauth_client_id", LocalUpstream::CLIENT_ID),
-    ("credwell_oauth_client_secret", LocalUpstream::CLIENT_SECRET),
+    ("credwell_oauth_client_id", SampleUpstream::CLIENT_ID),
+    ("credwell_oauth_client_secret", SampleUpstream::CLIENT_SECRET),
 ];
 const PROJECT: [(&str, &str); 2] =
-    [("credwell_project_id", LocalUpstream::PROJECT_ID), ("credwell_environment", "development")];
+    [("credwell_project_id", SampleUpstream::PROJECT_ID), ("credwell_environment", "development")];
 
-async fn start() -> LocalUpstream {
-    LocalUpstream::start().await.expect("a free port")
+async fn start() -> SampleUpstream {
+    SampleUpstream::start().await.expect("a free port")
 }
 
 /// A harness that reaches the server, with these settings in place of the default API key.
-fn builder(flavour: Flavour, upstream: &LocalUpstream, settings: &[(&str, &str)]) -> HarnessBuilder {
+fn builder(flavour: Flavour, upstream: &SampleUpstream, settings: &[(&str, &str)]) -> HarnessBuilder {
     let builder = Harness::builder(flavour)
         .network(Network::to([upstream.authority()]))
         .clock(Clock::system())

@@ -1,6 +1,8 @@
 //! What is left in the component's memory after a call: no secret. Every byte of the linear memory is
 //! searched, the stack and the freed blocks included.
 
+#![expect(unsafe_code, reason = "the memory of an instance is searched from outside")]
+
 use crate::scenario::{ACCOUNT, Account, secret};
 use host_test::{
     Capabilities, Clock, Configuration, Entropy, Flavour, MemoryKeyValue, MockUpstream, Reply, START_UNIX_MS,

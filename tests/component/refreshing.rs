@@ -1,7 +1,7 @@
 //! Refreshing before the expiry.
 
 use crate::scenario::{Account, assert_error, assert_token, at, case};
-use host_test::{Failure, Reply, Source, Warning};
+use host_test::{Fault, Reply, Source, Warning};
 
 case! {
     /// The window is 60 s, and up to half of it more by the jitter.
@@ -79,8 +79,8 @@ case! {
             Reply::status(401),
             Reply::status(429).header("retry-after", "3600"),
             Reply::status(200).body("not json"),
-            Reply::failure(Failure::ConnectionRefused),
-            Reply::failure(Failure::Dns),
+            Reply::failure(Fault::ConnectionRefused),
+            Reply::failure(Fault::Dns),
             Account::oauth("1").without("credentials").reply(),
             Account::oauth("1").with("healthy", false).reply(),
         ];

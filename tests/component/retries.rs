@@ -1,7 +1,7 @@
 //! Asking the upstream once more.
 
 use crate::scenario::{Account, Scenario, assert_error, assert_token, case};
-use host_test::{Failure, Reply, Source};
+use host_test::{Fault, Reply, Source};
 use std::time::Duration;
 
 /// How long the component waited before each request but the first.
@@ -17,13 +17,13 @@ case! {
             Reply::status(502),
             Reply::status(503),
             Reply::status(504),
-            Reply::failure(Failure::Dns),
-            Reply::failure(Failure::ConnectionRefused),
-            Reply::failure(Failure::ConnectionTerminated),
-            Reply::failure(Failure::TlsProtocol),
-            Reply::failure(Failure::HttpProtocol),
-            Reply::failure(Failure::ReadTimeout),
-            Reply::failure(Failure::ConnectTimeout),
+            Reply::failure(Fault::Dns),
+            Reply::failure(Fault::ConnectionRefused),
+            Reply::failure(Fault::ConnectionTerminated),
+            Reply::failure(Fault::TlsProtocol),
+            Reply::failure(Fault::HttpProtocol),
+            Reply::failure(Fault::ReadTimeout),
+            Reply::failure(Fault::ConnectTimeout),
         ] {
             let before = scenario.requests();
             for _ in 0..3 {
@@ -62,8 +62,8 @@ case! {
             Reply::status(501),
             Reply::status(302),
             Reply::status(200).body("{"),
-            Reply::failure(Failure::RequestDenied),
-            Reply::failure(Failure::DestinationIpProhibited),
+            Reply::failure(Fault::RequestDenied),
+            Reply::failure(Fault::DestinationIpProhibited),
         ] {
             let before = scenario.requests();
             scenario.reply(reply.clone());

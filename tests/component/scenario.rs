@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
 /// The account that most cases ask for.
-pub const ACCOUNT: &str = "apn_EOhwvQr";
+pub(crate) const ACCOUNT: &str = "apn_EOhwvQr";
 
 /// What every secret of the cases begins with.
-pub const SECRET: &str = "s3cr3t-";
+pub(crate) const SECRET: &str = "s3cr3t-";
 
 /// Defines a test for each flavour from one case.
 macro_rules! case {
@@ -38,20 +38,20 @@ macro_rules! case {
 pub(crate) use case;
 
 /// A harness, and a record of every text that the component gave.
-pub struct Scenario {
+pub(crate) struct Scenario {
     pub harness: Harness,
     pub flavour: Flavour,
     texts: Arc<Mutex<Vec<String>>>,
 }
 
 impl Scenario {
-    pub fn new(flavour: Flavour, builder: HarnessBuilder) -> Self {
+    pub(crate) fn new(flavour: Flavour, builder: HarnessBuilder) -> Self {
         logs::capture();
         Self { harness: builder.build(), flavour, texts: Arc::default() }
     }
 
     /// Another host that shares the store and the clock with this one, as a second machine would.
-    pub fn beside(&self, change: impl FnOnce(HarnessBuilder) -> HarnessBuilder) -> Self {
+    pub(crate) fn beside(&self, change: impl FnOnce(HarnessBuilder) -> HarnessBuilder) -> Self {
         let builder = Harness::builder(self.flavour)
             .upstream(self.harness.upstream.clone())
             .key_value(self.harness.key_value.clone())
@@ -59,41 +59,41 @@ impl Scenario {
         Self { texts: Arc::clone(&self.texts), ..Self::new(self.flavour, change(builder)) }
     }
 
-    pub fn reply(&self, reply: impl Into<Reply>) {
+    pub(crate) fn reply(&self, reply: impl Into<Reply>) {
         self.harness.upstream.reply(reply.into());
     }
 
-    pub fn requests(&self) -> usize {
+    pub(crate) fn requests(&self) -> usize {
         self.harness.upstream.count()
     }
 
-    pub fn configuration(&self) -> &Configuration {
+    pub(crate) fn configuration(&self) -> &Configuration {
         &self.harness.configuration
     }
 
-    pub async fn get(&self) -> Result<Credentials, Error> {
+    pub(crate) async fn get(&self) -> Result<Credentials, Error> {
         self.get_account(ACCOUNT).await
     }
 
-    pub async fn get_account(&self, account_id: &str) -> Result<Credentials, Error> {
+    pub(crate) async fn get_account(&self, account_id: &str) -> Result<Credentials, Error> {
         self.noted(self.harness.get(account_id).await)
     }
 
-    pub async fn refresh(&self, rejected: Option<&str>) -> Result<Credentials, Error> {
+    pub(crate) async fn refresh(&self, rejected: Option<&str>) -> Result<Credentials, Error> {
         self.noted(self.harness.refresh(ACCOUNT, rejected).await)
     }
 
-    pub async fn forget(&self) -> Result<(), Error> {
+    pub(crate) async fn forget(&self) -> Result<(), Error> {
         self.harness.forget(ACCOUNT).await.inspect_err(|error| self.note(error))
     }
 
     /// Lets `seconds` pass.
-    pub fn pass(&self, seconds: u64) {
+    pub(crate) fn pass(&self, seconds: u64) {
         self.harness.clock.advance(Duration::from_secs(seconds));
     }
 
     /// Notes the texts of an answer for the search.
-    pub fn noted(&self, answer: Result<Credentials, Error>) -> Result<Credentials, Error> {
+    pub(crate) fn noted(&self, answer: Result<Credentials, Error>) -> Result<Credentials, Error> {
         match &answer {
             Ok(credentials) => credentials.warnings.iter().for_each(|warning| self.note(warning)),
             Err(error) => self.note(error),
@@ -106,7 +106,7 @@ impl Scenario {
     }
 
     /// Fails if any error, warning, log line, key or value of the store, or URL has a secret in it.
-    pub fn search_for_secrets(&self) {
+    pub(crate) fn search_for_secrets(&self) {
         let mut places: Vec<(String, Vec<u8>)> = Vec::new();
         for text in self.texts.lock().unwrap().iter() {
             places.push(("a text".to_owned(), text.clone().into_bytes()));
@@ -134,7 +134,7 @@ impl Scenario {
         }
     }
 
-    pub fn writes(&self) -> usize {
+    pub(crate) fn writes(&self) -> usize {
         self.harness.key_value.count(Operation::Set)
     }
 }
@@ -191,19 +191,19 @@ impl From<Account> for Reply {
 }
 
 /// A secret with the mark that the search looks for.
-pub fn secret(name: &str) -> String {
+pub(crate) fn secret(name: &str) -> String {
     format!("{SECRET}{name}")
 }
 
 /// The moment so many seconds after the start of the case, as the upstream writes it.
-pub fn at(seconds: i64) -> String {
+pub(crate) fn at(seconds: i64) -> String {
     let moment = chrono::DateTime::from_timestamp_millis(START_UNIX_MS as i64 + seconds * 1000).unwrap();
     moment.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
 
 /// Fails unless these are credentials with this token from this source.
 #[track_caller]
-pub fn assert_token(answer: &Result<Credentials, Error>, token: &str, source: Source) {
+pub(crate) fn assert_token(answer: &Result<Credentials, Error>, token: &str, source: Source) {
     match answer {
         Ok(credentials) => {
             let found = credentials.access_token.as_deref().map(|token| token.trim_start_matches(SECRET));
@@ -215,7 +215,7 @@ pub fn assert_token(answer: &Result<Credentials, Error>, token: &str, source: So
 
 /// Fails unless this is an error of the case called `name`.
 #[track_caller]
-pub fn assert_error(answer: &Result<Credentials, Error>, name: &str) {
+pub(crate) fn assert_error(answer: &Result<Credentials, Error>, name: &str) {
     match answer {
         Err(error) => assert_eq!(error.case(), name, "{error:?}"),
         Ok(_) => panic!("expected {name}, got credentials"),
@@ -223,7 +223,7 @@ pub fn assert_error(answer: &Result<Credentials, Error>, name: &str) {
 }
 
 /// The value of a field, as JSON.
-pub fn field(fields: &[Field], name: &str) -> Option<Value> {
+pub(crate) fn field(fields: &[Field], name: &str) -> Option<Value> {
     let field = fields.iter().find(|field| field.name == name)?;
     Some(match &field.value {
         FieldValue::Text(text) => Value::from(text.as_str()),
@@ -253,14 +253,14 @@ mod logs {
         }
     }
 
-    pub fn capture() {
+    pub(super) fn capture() {
         INSTALLED.call_once(|| {
             let level = tracing::Level::DEBUG;
             tracing_subscriber::fmt().with_max_level(level).with_ansi(false).with_writer(|| Lines).init();
         });
     }
 
-    pub fn all() -> Vec<u8> {
+    pub(super) fn all() -> Vec<u8> {
         LINES.lock().unwrap().clone()
     }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 
 /// What whoever deploys the manifest sets beside it.
-pub const SECRETS: [(&str, &str); 4] = [
+pub(crate) const SECRETS: [(&str, &str); 4] = [
     ("credwell_api_key", "pd_brokers_key"),
     ("credwell_encryption_keys", TEST_ENCRYPTION_KEYS),
     ("credwell_broker_tokens", BROKER_TOKEN),
@@ -21,7 +21,7 @@ pub const SECRETS: [(&str, &str); 4] = [
 const BROKER_TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
 /// What a manifest gives the broker.
-pub struct Deployment {
+pub(crate) struct Deployment {
     pub flavour: Flavour,
     /// By name, with [`SECRETS`] in place.
     pub settings: BTreeMap<String, String>,
@@ -33,7 +33,7 @@ pub struct Deployment {
 
 impl Deployment {
     /// Fails unless the broker answers from the upstream, then from its cache, and asked only who it may ask.
-    pub async fn check(self) {
+    pub(crate) async fn check(self) {
         let upstream = MockUpstream::new();
         upstream.reply(Reply::status(200).json(&json!({"data": {
             "id": "apn_EOhwvQr",

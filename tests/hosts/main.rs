@@ -5,13 +5,8 @@
 //!
 //! Where wasmtime's program is missing, the tests that need it say `skipped` and pass, except in continuous integration.
 
-#[path = "../../host/tests/client/mod.rs"]
-mod client;
 mod deployment;
 mod spin;
-#[path = "../support/install.rs"]
-#[expect(dead_code, reason = "Python is for the other tests")]
-mod support;
 mod wasmcloud;
 mod wasmtime_program;
 mod wasmtime_serve;

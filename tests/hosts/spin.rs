@@ -1,7 +1,7 @@
 //! Spin's manifest: what a mistake in it would only show once Spin reads it, or once the broker runs.
 
 use crate::deployment::{Deployment, SECRETS};
-use credwell::{broker, configuration};
+use credwell_core::{broker, configuration};
 use host_test::Flavour;
 use std::collections::{BTreeMap, BTreeSet};
 use toml::{Table, Value};

@@ -1,7 +1,7 @@
 //! Finds wasmtime's program, or builds it.
 
-use crate::support::{folder, lock, succeed};
 use anyhow::bail;
+use credwell_test_programs::{folder, lock, succeed};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,7 +18,7 @@ const OLDEST_MAJOR_VERSION: u32 = 40;
 const FEATURES: &str = "run,serve,component-model-async,cranelift,parallel-compilation,pooling-allocator,wasi-config,wasi-keyvalue";
 
 /// The program. The tests that need it share it.
-pub fn wasmtime() -> &'static anyhow::Result<PathBuf> {
+pub(crate) fn wasmtime() -> &'static anyhow::Result<PathBuf> {
     static PROGRAM: LazyLock<anyhow::Result<PathBuf>> = LazyLock::new(|| {
         let built = folder("tools")?.join("bin/wasmtime");
         for program in [Path::new("wasmtime"), &built] {

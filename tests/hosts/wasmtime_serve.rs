@@ -1,9 +1,9 @@
 //! `wasmtime serve` with the broker, started by the command that the README shows.
 
-use crate::client::{Answer, get, send};
-use crate::support::installed;
 use crate::wasmtime_program::wasmtime;
-use host_test::{Flavour, LocalUpstream};
+use credwell_test_programs::installed;
+use host_test::http_client::{Response, get, send};
+use host_test::{Flavour, SampleUpstream};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Lines};
 use std::net::SocketAddr;
@@ -38,7 +38,7 @@ fn command() -> Vec<&'static str> {
 }
 
 /// Runs the README's command on a free port and with another upstream.
-fn serve(program: &Path, mut words: Vec<&str>, upstream: &LocalUpstream) -> Server {
+fn serve(program: &Path, mut words: Vec<&str>, upstream: &SampleUpstream) -> Server {
     assert_eq!(words.pop(), Some("target/components/credwell-broker.wasm"));
     let address =
         words.iter_mut().find(|word| **word == "127.0.0.1:8080").expect("the command names an address");
@@ -71,12 +71,12 @@ fn listening(lines: &mut Lines<BufReader<ChildStderr>>) -> SocketAddr {
 }
 
 /// The value of a header.
-fn header<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
+fn header<'a>(answer: &'a Response, name: &str) -> Option<&'a str> {
     answer.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
 }
 
 /// The name at the end of a problem document's type.
-fn problem(answer: &Answer) -> String {
+fn problem(answer: &Response) -> String {
     assert_eq!(header(answer, "content-type"), Some("application/problem+json"), "{}", answer.head);
     let document: Value = serde_json::from_str(&answer.body).expect("a problem document is JSON");
     let kind = document["type"].as_str().expect("a type");
@@ -85,7 +85,7 @@ fn problem(answer: &Answer) -> String {
 
 /// Asks for the account, and gives its token and where it came from.
 async fn ask(server: &Server) -> (Value, String) {
-    let answer = get(server.address, PATH, LocalUpstream::API_KEY).await;
+    let answer = get(server.address, PATH, SampleUpstream::API_KEY).await;
     assert_eq!(answer.status(), "200", "{}", answer.body);
     let document: Value = serde_json::from_str(&answer.body).expect("the answer is JSON");
     let cache_status = header(&answer, "cache-status").expect("a Cache-Status");
@@ -98,7 +98,7 @@ async fn ask(server: &Server) -> (Value, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_that_is_used_again_answers_from_its_cache() {
     let Some(program) = installed("wasmtime serve", wasmtime()) else { return };
-    let upstream = LocalUpstream::start().await.expect("a free port");
+    let upstream = SampleUpstream::start().await.expect("a free port");
     let mut server = serve(program, command(), &upstream);
     let mut fetched = Vec::new();
     loop {
@@ -118,7 +118,7 @@ async fn an_instance_that_is_used_again_answers_from_its_cache() {
     let mut outcomes = Vec::new();
     while outcomes.len() <= fetched.len() {
         let line = server.lines.next().expect("a line of the log").expect("the program writes text");
-        assert!(!line.contains(LocalUpstream::API_KEY) && !line.contains("xoxp-"), "{line}");
+        assert!(!line.contains(SampleUpstream::API_KEY) && !line.contains("xoxp-"), "{line}");
         let line: Value = serde_json::from_str(&line).expect("the line is JSON");
         outcomes.push(line["outcome"].as_str().expect("an outcome").to_owned());
     }
@@ -128,7 +128,7 @@ async fn an_instance_that_is_used_again_answers_from_its_cache() {
 #[tokio::test(flavor = "multi_thread")]
 async fn without_reuse_every_request_goes_upstream() {
     let Some(program) = installed("wasmtime serve", wasmtime()) else { return };
-    let upstream = LocalUpstream::start().await.expect("a free port");
+    let upstream = SampleUpstream::start().await.expect("a free port");
     let instance = "-Sconfig-var=credwell_broker_store=instance";
     let key_value = ["-Sconfig-var=credwell_bucket=", "-Sconfig-var=credwell_allow_plaintext_cache=true"];
     for settings in [&[instance][..], &key_value] {
@@ -151,7 +151,7 @@ async fn without_reuse_every_request_goes_upstream() {
 #[tokio::test(flavor = "multi_thread")]
 async fn callers_are_told_what_is_wrong() {
     let Some(program) = installed("wasmtime serve", wasmtime()) else { return };
-    let upstream = LocalUpstream::start().await.expect("a free port");
+    let upstream = SampleUpstream::start().await.expect("a free port");
     let server = serve(program, command(), &upstream);
 
     let nobody = format!("GET {PATH} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
@@ -165,7 +165,7 @@ async fn callers_are_told_what_is_wrong() {
 
     let answer = get(server.address, PATH, "pd_wrong_key_5d1e").await;
     assert_eq!((answer.status(), &*problem(&answer)), ("401", "unauthorized"));
-    let answer = get(server.address, "/v1/accounts/apn_unknown/credentials", LocalUpstream::API_KEY).await;
+    let answer = get(server.address, "/v1/accounts/apn_unknown/credentials", SampleUpstream::API_KEY).await;
     assert_eq!((answer.status(), &*problem(&answer)), ("404", "not-found"));
     assert_eq!(upstream.count(), 2);
 }

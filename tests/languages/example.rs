@@ -1,7 +1,7 @@
 //! One run of an example.
 
-use crate::{install, support};
-use host_test::{LocalUpstream, TEST_ENCRYPTION_KEYS};
+use crate::install;
+use host_test::{SampleUpstream, TEST_ENCRYPTION_KEYS};
 use serde_json::Value;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 
 /// An example with everything that it depends on.
 #[derive(Debug)]
-pub struct Example {
+pub(crate) struct Example {
     pub program: PathBuf,
     /// What comes before the arguments that are the same in all languages.
     pub arguments: Vec<OsString>,
@@ -18,26 +18,26 @@ pub struct Example {
 
 /// What a program left behind.
 #[derive(Debug)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     pub status: Option<i32>,
     pub stdout: String,
     pub stderr: String,
 }
 
 /// The examples that this machine can run. Each test asks, and they are installed for the first.
-pub fn examples() -> Vec<&'static Example> {
+pub(crate) fn examples() -> Vec<&'static Example> {
     static NODE: LazyLock<anyhow::Result<Example>> = LazyLock::new(install::node);
     static PYTHON: LazyLock<anyhow::Result<Example>> = LazyLock::new(install::python);
     let examples = [("node", &NODE), ("python", &PYTHON)];
-    let installed = examples
-        .into_iter()
-        .filter_map(|(name, example)| support::installed(&format!("examples/{name}"), &**example));
+    let installed = examples.into_iter().filter_map(|(name, example)| {
+        credwell_test_programs::installed(&format!("examples/{name}"), &**example)
+    });
     installed.collect()
 }
 
 impl Example {
     /// Runs the example, and looks for secrets in all that it wrote.
-    pub fn run(&self, base_url: &str, api_key: &str, arguments: &[&str]) -> Outcome {
+    pub(crate) fn run(&self, base_url: &str, api_key: &str, arguments: &[&str]) -> Outcome {
         let mut command = Command::new(&self.program);
         for (name, _) in std::env::vars_os() {
             // Whoever runs the tests may have settings of their own.
@@ -57,7 +57,7 @@ impl Example {
         let [stdout, stderr] = [output.stdout, output.stderr].map(|bytes| {
             let text = String::from_utf8(bytes).expect("the examples write UTF-8");
             let encryption_key = TEST_ENCRYPTION_KEYS.split_once(':').expect("an id and a key").1;
-            for secret in [api_key, LocalUpstream::API_KEY, encryption_key, "xoxp-", "sk_test_"] {
+            for secret in [api_key, SampleUpstream::API_KEY, encryption_key, "xoxp-", "sk_test_"] {
                 assert!(!text.contains(secret), "the output of {} holds a secret", self.program.display());
             }
             text
@@ -68,7 +68,7 @@ impl Example {
 
 impl Outcome {
     /// The lines of JSON on stdout.
-    pub fn lines(&self) -> Vec<Value> {
+    pub(crate) fn lines(&self) -> Vec<Value> {
         let lines = self.stdout.lines().map(serde_json::from_str);
         lines.collect::<Result<_, _>>().unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
     }

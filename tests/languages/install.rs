@@ -1,15 +1,15 @@
 //! Installs what the examples depend on.
 
 use crate::example::Example;
-use crate::support::{folder, lock, once_for, python_environment, succeed};
 use anyhow::Context;
+use credwell_test_programs::{folder, lock, once_for, python_environment, succeed};
 use host_test::Flavour;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Node.js looks for packages above the program, so the program is copied to where they are installed.
-pub fn node() -> anyhow::Result<Example> {
+pub(crate) fn node() -> anyhow::Result<Example> {
     succeed(Command::new("node").arg("--version"))?;
     let source = example_folder("node");
     let folder = folder("languages/node")?;
@@ -33,7 +33,7 @@ pub fn node() -> anyhow::Result<Example> {
     Ok(Example { program: "node".into(), arguments: vec![folder.join("index.js").into()] })
 }
 
-pub fn python() -> anyhow::Result<Example> {
+pub(crate) fn python() -> anyhow::Result<Example> {
     let source = example_folder("python");
     let program = python_environment(&folder("languages/python")?, source.join("requirements.txt"))?;
     // -B: the source tree stays clean.

@@ -7,27 +7,25 @@
 mod example;
 mod install;
 mod server;
-#[path = "../support/install.rs"]
-mod support;
 
 use example::examples;
-use host_test::LocalUpstream;
+use host_test::SampleUpstream;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 
 const WRONG_KEY: &str = "pd_wrong_api_key_5f0c7e913b";
 
 /// An account whose token is `xoxp-` and 32 hexadecimal digits.
-const ACCOUNT: &str = LocalUpstream::ACCOUNT_IDS[0];
+const ACCOUNT: &str = SampleUpstream::ACCOUNT_IDS[0];
 
 /// An account that has keys and no token.
-const ACCOUNT_WITH_KEYS: &str = LocalUpstream::ACCOUNT_IDS[1];
+const ACCOUNT_WITH_KEYS: &str = SampleUpstream::ACCOUNT_IDS[1];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_second_answer_comes_from_the_cache() {
     for example in examples() {
-        let upstream = LocalUpstream::start().await.expect("a free port");
-        let outcome = example.run(&upstream.base_url(), LocalUpstream::API_KEY, &[ACCOUNT]);
+        let upstream = SampleUpstream::start().await.expect("a free port");
+        let outcome = example.run(&upstream.base_url(), SampleUpstream::API_KEY, &[ACCOUNT]);
         assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
 
         let [first, second] = &outcome.lines()[..] else { panic!("{outcome:?}") };
@@ -51,8 +49,8 @@ async fn the_second_answer_comes_from_the_cache() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_account_does_not_have_is_null() {
     for example in examples() {
-        let upstream = LocalUpstream::start().await.expect("a free port");
-        let outcome = example.run(&upstream.base_url(), LocalUpstream::API_KEY, &[ACCOUNT_WITH_KEYS]);
+        let upstream = SampleUpstream::start().await.expect("a free port");
+        let outcome = example.run(&upstream.base_url(), SampleUpstream::API_KEY, &[ACCOUNT_WITH_KEYS]);
         assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
         for line in outcome.lines() {
             assert_eq!(line["app-slug"], "stripe");
@@ -73,8 +71,8 @@ async fn a_request_that_is_refused_is_sent_again_with_a_fresh_token() {
             let status = if tokens.len() == 1 { "401 Unauthorized" } else { "200 OK" };
             format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
         });
-        let upstream = LocalUpstream::start().await.expect("a free port");
-        let outcome = example.run(&upstream.base_url(), LocalUpstream::API_KEY, &[ACCOUNT, &app]);
+        let upstream = SampleUpstream::start().await.expect("a free port");
+        let outcome = example.run(&upstream.base_url(), SampleUpstream::API_KEY, &[ACCOUNT, &app]);
         assert_eq!((outcome.status, outcome.stderr.as_str()), (Some(0), ""));
 
         assert_eq!(outcome.lines().last(), Some(&json!({"status": 200})));
@@ -87,7 +85,7 @@ async fn a_request_that_is_refused_is_sent_again_with_a_fresh_token() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_key_is_told_and_not_shown() {
     for example in examples() {
-        let upstream = LocalUpstream::start().await.expect("a free port");
+        let upstream = SampleUpstream::start().await.expect("a free port");
         let outcome = example.run(&upstream.base_url(), WRONG_KEY, &[ACCOUNT]);
         assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(1), ""));
         assert!(outcome.stderr.starts_with("unauthorized: "), "{}", outcome.stderr);
@@ -100,7 +98,7 @@ async fn a_wrong_key_is_told_and_not_shown() {
 async fn an_answer_that_breaks_off_is_an_error_of_the_component() {
     for example in examples() {
         let upstream = server::serve(|_| "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{".to_owned());
-        let outcome = example.run(&upstream, LocalUpstream::API_KEY, &[ACCOUNT]);
+        let outcome = example.run(&upstream, SampleUpstream::API_KEY, &[ACCOUNT]);
         assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(1), ""));
         assert!(outcome.stderr.starts_with("unreachable: "), "{}", outcome.stderr);
     }

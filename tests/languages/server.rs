@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
 /// Answers every request with what `answer` makes of its head, then closes the connection. It returns the server's URL.
 /// The server runs until the tests end.
-pub fn serve(answer: impl Fn(&str) -> String + Send + 'static) -> String {
+pub(crate) fn serve(answer: impl Fn(&str) -> String + Send + 'static) -> String {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let address = listener.local_addr().expect("the port is bound");
     std::thread::spawn(move || {
@@ -29,7 +29,7 @@ fn exchange(stream: TcpStream, answer: impl Fn(&str) -> String) -> std::io::Resu
 }
 
 /// The value of a header. Clients differ in how they write its name.
-pub fn header<'head>(head: &'head str, name: &str) -> Option<&'head str> {
+pub(crate) fn header<'head>(head: &'head str, name: &str) -> Option<&'head str> {
     head.lines().find_map(|line| {
         let (found, value) = line.split_once(':')?;
         found.eq_ignore_ascii_case(name).then(|| value.trim())

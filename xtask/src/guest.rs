@@ -11,7 +11,7 @@ use crate::toolchain::{TARGET, Toolchain};
 
 /// One component to build.
 #[derive(Debug, PartialEq)]
-pub struct Guest {
+pub(crate) struct Guest {
     /// The package's manifest.
     manifest: PathBuf,
     /// The package's name.
@@ -21,7 +21,7 @@ pub struct Guest {
 }
 
 /// Every component of the repository: the root package in its flavours, then those with a manifest of their own.
-pub fn all(root: &Path) -> Result<Vec<Guest>> {
+pub(crate) fn all(root: &Path) -> Result<Vec<Guest>> {
     let manifest = root.join("Cargo.toml");
     let package = package_name(&manifest)?;
     let mut guests = vec![
@@ -39,7 +39,7 @@ pub fn all(root: &Path) -> Result<Vec<Guest>> {
 
 /// The manifests of the guests that are packages of their own: the examples, in an order that doesn't depend on the
 /// file system, and the load test's.
-pub fn own_manifests(root: &Path) -> Result<Vec<PathBuf>> {
+pub(crate) fn own_manifests(root: &Path) -> Result<Vec<PathBuf>> {
     let folder = root.join("examples");
     let mut manifests = Vec::new();
     for entry in fs::read_dir(&folder).with_context(|| format!("can't list {}", folder.display()))? {
@@ -79,7 +79,7 @@ fn target_directory(root: &Path) -> PathBuf {
 
 impl Guest {
     /// Adds the arguments that select this guest to a cargo command, right after the subcommand.
-    pub fn select(&self, command: &mut Command, toolchain: &Toolchain, root: &Path) {
+    pub(crate) fn select(&self, command: &mut Command, toolchain: &Toolchain, root: &Path) {
         if toolchain.builds_std {
             command.args(["-Z", "build-std=std,panic_abort"]);
         }
@@ -92,13 +92,11 @@ impl Guest {
     }
 
     /// Builds the component and returns where it is.
-    pub fn build(&self, toolchain: &Toolchain, root: &Path) -> Result<PathBuf> {
+    pub(crate) fn build(&self, toolchain: &Toolchain, root: &Path) -> Result<PathBuf> {
         let mut command = toolchain.command(process::cargo(), root)?;
-        command.arg("rustc");
+        command.arg("build");
         self.select(&mut command, toolchain, root);
-        // The manifest may ask for a Rust library too, for the tests. As long as it does, nothing is optimized across
-        // crates.
-        process::run(command.args(["--lib", "--crate-type", "cdylib"]))?;
+        process::run(command.arg("--lib"))?;
 
         let artifact = format!("{TARGET}/release/{}.wasm", self.package.replace('-', "_"));
         let component = root.join("target/components").join(self.file_name());

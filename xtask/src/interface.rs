@@ -47,7 +47,7 @@ impl Interface {
 }
 
 /// Describes the component in a file for people: its name, its size, what it imports and what it exports.
-pub fn describe(file: &Path, shown: &Path) -> Result<String> {
+pub(crate) fn describe(file: &Path, shown: &Path) -> Result<String> {
     let bytes = fs::read(file).with_context(|| format!("can't read {}", shown.display()))?;
     let interface = Interface::read(&bytes).with_context(|| format!("can't parse {}", shown.display()))?;
     let mut text =

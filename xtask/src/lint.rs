@@ -12,7 +12,7 @@ use crate::{guest, probe, process};
 const DEBIAN_CLIPPY_PACKAGE: &str = "rust-web-clippy";
 
 /// Runs all checks, the cheapest first.
-pub fn run(root: &Path) -> Result<()> {
+pub(crate) fn run(root: &Path) -> Result<()> {
     process::run(host(root).args(["fmt", "--all", "--check"]))?;
     for manifest in guest::own_manifests(root)? {
         process::run(host(root).args(["fmt", "--check", "--manifest-path"]).arg(manifest))?;

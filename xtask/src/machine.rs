@@ -6,11 +6,11 @@ use crate::toolchain::{LINKER, PACKAGES, TARGET};
 const OLDEST_RELEASE: (u32, u32) = (1, 95);
 
 /// Where Debian's packages put their compiler.
-pub const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
+pub(crate) const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 
 /// Something that the tool can do about a missing compiler.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Remedy {
+pub(crate) enum Remedy {
     /// This machine doesn't have what it takes.
     Impossible,
     /// It may help, but nobody knows before it is tried.
@@ -21,14 +21,14 @@ pub enum Remedy {
 
 impl Remedy {
     /// A remedy before anyone has tried it.
-    pub fn new(possible: bool) -> Self {
+    pub(crate) fn new(possible: bool) -> Self {
         if possible { Self::Untried } else { Self::Impossible }
     }
 }
 
 /// Debian's compiler.
 #[derive(Clone, Debug, PartialEq)]
-pub struct DebianCompiler {
+pub(crate) struct DebianCompiler {
     /// The release: major and minor.
     pub release: (u32, u32),
     /// The standard library's sources are there too.
@@ -37,7 +37,7 @@ pub struct DebianCompiler {
 
 /// Everything on which the choice of a compiler depends.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Machine {
+pub(crate) struct Machine {
     /// The default toolchain has a compiled standard library for the target.
     pub target_is_installed: bool,
     /// The linker that makes components is there.
@@ -52,7 +52,7 @@ pub struct Machine {
 
 /// What to do next to get a compiler.
 #[derive(Debug, PartialEq)]
-pub enum Decision {
+pub(crate) enum Decision {
     /// Compile with the default toolchain.
     UseDefaultToolchain,
     /// Compile with Debian's compiler, the standard library included.
@@ -67,7 +67,7 @@ pub enum Decision {
 
 impl Machine {
     /// Decides what to do next. What is installed goes before what must be downloaded.
-    pub fn decide(&self) -> Decision {
+    pub(crate) fn decide(&self) -> Decision {
         if !self.has_linker {
             return Decision::Stop(format!(
                 "the linker {LINKER} is missing. A toolchain from rustup brings it (rustup toolchain install \

@@ -142,7 +142,7 @@ fn bench(root: &Path, arguments: &[OsString]) -> Result<ExitCode> {
     };
     process::run(cargo("build").args([
         "--package",
-        "credwell-host",
+        "credwell-cli",
         "--package",
         "credwell-bench",
         "--bins",
@@ -156,7 +156,7 @@ fn bench(root: &Path, arguments: &[OsString]) -> Result<ExitCode> {
 fn host_program(root: &Path, arguments: &[OsString]) -> Command {
     let mut command = Command::new(process::cargo());
     command.arg("run").arg("--manifest-path").arg(root.join("Cargo.toml"));
-    command.args(["--package", "credwell-host", "--bin", "credwell", "--"]).args(arguments);
+    command.args(["--package", "credwell-cli", "--bin", "credwell", "--"]).args(arguments);
     if arguments.is_empty() {
         command.arg("demo");
     }

@@ -12,7 +12,7 @@ use crate::toolchain::{LINKER, TARGET};
 
 impl Machine {
     /// Looks at this machine. Whether the linker is there is known to whoever looked for it.
-    pub fn probe(has_linker: bool) -> Self {
+    pub(crate) fn probe(has_linker: bool) -> Self {
         Self {
             target_is_installed: target_is_installed(),
             has_linker,
@@ -23,7 +23,7 @@ impl Machine {
     }
 
     /// Looks again at what a remedy may have changed.
-    pub fn look_again(&mut self) {
+    pub(crate) fn look_again(&mut self) {
         self.target_is_installed = target_is_installed();
         self.debian_compiler = DebianCompiler::probe();
     }
@@ -40,7 +40,7 @@ impl DebianCompiler {
 }
 
 /// The folder below which Debian's compiler is installed.
-pub fn debian_sysroot() -> Result<PathBuf> {
+pub(crate) fn debian_sysroot() -> Result<PathBuf> {
     process::read(Command::new(DEBIAN_RUSTC).args(["--print", "sysroot"])).map(PathBuf::from)
 }
 
@@ -51,7 +51,7 @@ fn find_program(name: &str) -> Option<PathBuf> {
 }
 
 /// Whether this is a Debian on which the tool may install packages.
-pub fn packages_are_installable() -> bool {
+pub(crate) fn packages_are_installable() -> bool {
     Path::new("/etc/debian_version").exists()
         && find_program("apt-get").is_some()
         && process::read(Command::new("id").arg("--user")).is_ok_and(|user| user == "0")
@@ -77,7 +77,7 @@ fn parse_release(text: &str) -> Option<(u32, u32)> {
 }
 
 /// Finds the linker: toolchains from rustup have it beside their other tools, and it can be installed by itself.
-pub fn find_linker(sysroot: &Path) -> Result<Option<PathBuf>> {
+pub(crate) fn find_linker(sysroot: &Path) -> Result<Option<PathBuf>> {
     let version = process::read(Command::new("rustc").arg("-vV"))?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));
     let host = host.context("`rustc -vV` names no host")?;

@@ -12,13 +12,13 @@ use anyhow::{Context, Result, bail};
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
 /// The cargo that runs this tool, so that everything is built by the same one.
-pub fn cargo() -> OsString {
+pub(crate) fn cargo() -> OsString {
     env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"))
 }
 
 /// Runs a command to its end and fails if it fails. What it prints goes to standard error, which leaves standard
 /// output to what the user asked for.
-pub fn run(command: &mut Command) -> Result<()> {
+pub(crate) fn run(command: &mut Command) -> Result<()> {
     command.stdout(Stdio::from(std::io::stderr()));
     let status = command.status().with_context(|| format!("can't start: {}", describe(command)))?;
     if !status.success() {
@@ -28,7 +28,7 @@ pub fn run(command: &mut Command) -> Result<()> {
 }
 
 /// Runs a command and returns what it prints, without the white space around it.
-pub fn read(command: &mut Command) -> Result<String> {
+pub(crate) fn read(command: &mut Command) -> Result<String> {
     let output = command.output().with_context(|| format!("can't start: {}", describe(command)))?;
     if !output.status.success() {
         let errors = String::from_utf8_lossy(&output.stderr);
@@ -40,7 +40,7 @@ pub fn read(command: &mut Command) -> Result<String> {
 }
 
 /// Whether a command succeeds within the time limit. It is silent, whatever happens.
-pub fn succeeds_within(command: &mut Command, limit: Duration) -> bool {
+pub(crate) fn succeeds_within(command: &mut Command, limit: Duration) -> bool {
     let silent = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let Ok(mut child) = silent.spawn() else {
         return false;
@@ -61,7 +61,7 @@ pub fn succeeds_within(command: &mut Command, limit: Duration) -> bool {
 
 /// Becomes the command, so that signals, the terminal and the exit status are its own.
 #[cfg(unix)]
-pub fn hand_over(command: &mut Command) -> Result<ExitCode> {
+pub(crate) fn hand_over(command: &mut Command) -> Result<ExitCode> {
     use std::os::unix::process::CommandExt;
 
     let error = command.exec();

@@ -12,13 +12,13 @@ use crate::machine::{Decision, Machine, Remedy};
 use crate::{probe, process};
 
 /// What the components are compiled for.
-pub const TARGET: &str = "wasm32-unknown-unknown";
+pub(crate) const TARGET: &str = "wasm32-unknown-unknown";
 
 /// The linker that wraps the core module into a component.
-pub const LINKER: &str = "wasm-component-ld";
+pub(crate) const LINKER: &str = "wasm-component-ld";
 
 /// Debian's packages with the compiler and the standard library's sources.
-pub const PACKAGES: &[&str] = &["rustc-web", "rust-web-src"];
+pub(crate) const PACKAGES: &[&str] = &["rustc-web", "rust-web-src"];
 
 /// How long rustup may take. Without a network it would try for longer than anyone waits.
 const RUSTUP_TIME_LIMIT: Duration = Duration::from_secs(120);
@@ -57,7 +57,7 @@ const SIZE_FLAGS: [&str; 2] = [
 
 /// A compiler for the components.
 #[derive(Debug)]
-pub struct Toolchain {
+pub(crate) struct Toolchain {
     /// The compiler.
     pub rustc: PathBuf,
     /// The folder below which it is installed.
@@ -69,7 +69,7 @@ pub struct Toolchain {
 }
 
 /// Finds a compiler for the components, and installs one where that is possible.
-pub fn find() -> Result<Toolchain> {
+pub(crate) fn find() -> Result<Toolchain> {
     let sysroot = process::read(Command::new("rustc").args(["--print", "sysroot"])).map(PathBuf::from)?;
     let linker = probe::find_linker(&sysroot)?;
     let mut machine = Machine::probe(linker.is_some());
@@ -99,7 +99,7 @@ pub fn find() -> Result<Toolchain> {
 }
 
 /// Installs Debian packages.
-pub fn install_packages(packages: &[&str]) -> Result<()> {
+pub(crate) fn install_packages(packages: &[&str]) -> Result<()> {
     eprintln!("installing Debian's packages {}", packages.join(" "));
     for arguments in [&["update"][..], &["install", "--yes", "--no-install-recommends"]] {
         let mut command = Command::new("apt-get");
@@ -121,7 +121,7 @@ impl Toolchain {
     }
 
     /// A command that compiles with this toolchain: cargo itself, or a program that calls it.
-    pub fn command(&self, program: impl AsRef<OsStr>, root: &Path) -> Result<Command> {
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>, root: &Path) -> Result<Command> {
         let mut command = Command::new(program);
         command.current_dir(root);
         for (name, _) in env::vars_os().filter(|(name, _)| is_foreign(name)) {

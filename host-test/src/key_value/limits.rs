@@ -11,7 +11,7 @@ const KEY_LIMIT: usize = 256;
 const VALUE_LIMIT: usize = 1 << 20;
 
 /// A store that refuses what Spin's do, before it records anything.
-pub struct Limited(pub MemoryKeyValue);
+pub(super) struct Limited(pub MemoryKeyValue);
 
 fn check(key: &str, value: &[u8]) -> Result<(), KeyValueError> {
     for (what, length, limit) in [("key", key.len(), KEY_LIMIT), ("value", value.len(), VALUE_LIMIT)] {

@@ -1,6 +1,6 @@
 //! One scripted reply, and how it is played to the component.
 
-use super::{Answer, Failure, Transfer};
+use super::{Fault, SendResult, Transfer};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::BodyExt;
@@ -16,7 +16,7 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
 /// One scripted reply: a response or a failure, with a delay in each stage, or none at all.
 ///
 /// The delays are of tokio's time, and the component's timeouts cut them off as [`Network`](crate::Network)
-/// does: `connect_timeout` with [`Failure::ConnectTimeout`], the other two with [`Failure::ReadTimeout`].
+/// does: `connect_timeout` with [`Fault::ConnectTimeout`], the other two with [`Fault::ReadTimeout`].
 #[derive(Clone, Debug)]
 pub struct Reply {
     connect_delay: Duration,
@@ -27,7 +27,7 @@ pub struct Reply {
 #[derive(Clone, Debug)]
 enum Outcome {
     Response(Scripted),
-    Failure(Failure),
+    Fault(Fault),
     Stall,
 }
 
@@ -36,7 +36,7 @@ struct Scripted {
     status: StatusCode,
     headers: HeaderMap,
     chunks: Vec<(Duration, Bytes)>,
-    end: Option<Failure>,
+    end: Option<Fault>,
 }
 
 impl Reply {
@@ -55,8 +55,8 @@ impl Reply {
     }
 
     /// No response.
-    pub fn failure(failure: Failure) -> Self {
-        Self::new(Outcome::Failure(failure))
+    pub fn failure(failure: Fault) -> Self {
+        Self::new(Outcome::Fault(failure))
     }
 
     /// Neither a response nor a failure, ever, whatever timeouts the component set. The request's body isn't
@@ -112,7 +112,7 @@ impl Reply {
 
     /// Ends the body with a failure after what was sent of it.
     #[must_use]
-    pub fn breaking_with(self, failure: Failure) -> Self {
+    pub fn breaking_with(self, failure: Fault) -> Self {
         self.with(|scripted| scripted.end = Some(failure))
     }
 
@@ -142,12 +142,12 @@ impl Reply {
         matches!(self.outcome, Outcome::Stall)
     }
 
-    pub(super) async fn play(self, options: RequestOptions) -> Answer {
+    pub(super) async fn play(self, options: RequestOptions) -> SendResult {
         let connect_timeout = options.connect_timeout.unwrap_or(DEFAULT_TIMEOUT);
         timeout(connect_timeout, sleep(self.connect_delay))
             .await
             .map_err(|_elapsed| Error::ConnectionTimeout)?;
-        if let Outcome::Failure(failure) = self.outcome
+        if let Outcome::Fault(failure) = self.outcome
             && failure.precedes_the_request()
         {
             return Err(failure.into());
@@ -159,7 +159,7 @@ impl Reply {
             .map_err(|_elapsed| Error::ConnectionReadTimeout)?;
         let scripted = match self.outcome {
             Outcome::Response(scripted) => scripted,
-            Outcome::Failure(failure) => return Err(failure.into()),
+            Outcome::Fault(failure) => return Err(failure.into()),
             Outcome::Stall => return pending().await,
         };
 
@@ -176,7 +176,7 @@ impl Reply {
 async fn transfer(
     mut sender: Sender<Bytes, Error>,
     chunks: Vec<(Duration, Bytes)>,
-    end: Option<Failure>,
+    end: Option<Fault>,
     between_bytes_timeout: Duration,
 ) -> Result<(), Error> {
     for (delay, chunk) in chunks {

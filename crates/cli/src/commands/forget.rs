@@ -1,0 +1,33 @@
+//! `credwell forget`.
+
+use crate::accounts::{ask, tell_failures};
+use crate::arguments::SettingArguments;
+use crate::capabilities;
+use crate::cli_error::CliError;
+use crate::exit_status::ExitStatus;
+use crate::terminal::{Terminal, print, printable};
+use clap::Args;
+use credwell_host::CredentialsClient;
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  $ credwell forget apn_EOhwvQr apn_K3ysTn8";
+
+#[derive(Args)]
+pub(crate) struct ForgetArguments {
+    /// Accounts, for example apn_EOhwvQr
+    #[arg(required = true, value_name = "ACCOUNT_ID")]
+    account_ids: Vec<String>,
+    #[command(flatten)]
+    settings: SettingArguments,
+}
+
+pub(crate) async fn run(arguments: ForgetArguments, terminal: &Terminal) -> Result<ExitStatus, CliError> {
+    let client = capabilities::client(capabilities::settings(&arguments.settings, terminal)?).await?;
+    let call = |client: CredentialsClient, id: String| async move { client.forget(&id).await };
+    let answers = ask(&client, arguments.account_ids, terminal, call).await;
+    for answer in answers.iter().filter(|answer| answer.outcome.is_ok()) {
+        print(&format!("{} is forgotten\n", printable(&answer.account_id)))?;
+    }
+    Ok(tell_failures(&answers, terminal))
+}

@@ -1,0 +1,66 @@
+//! `credwell refresh`.
+
+use crate::accounts::{ask, show};
+use crate::arguments::{OutputArguments, SettingArguments};
+use crate::capabilities;
+use crate::cli_error::CliError;
+use crate::exit_status::ExitStatus;
+use crate::terminal::Terminal;
+use clap::Args;
+use credwell_host::CredentialsClient;
+use secrecy::{ExposeSecret, SecretString};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+pub(crate) const EXAMPLES: &str = "\
+Examples:
+  $ credwell refresh --rejected-file - --field access_token apn_EOhwvQr <<< \"$TOKEN\"
+  $ credwell refresh --json apn_EOhwvQr
+
+If the cache already holds another token than the rejected one, that is the answer and nothing is sent.";
+
+/// What stands for the standard input.
+const STANDARD_INPUT: &str = "-";
+
+#[derive(Args)]
+pub(crate) struct RefreshArguments {
+    /// The account, for example apn_EOhwvQr
+    #[arg(value_name = "ACCOUNT_ID")]
+    account_id: String,
+    /// File with the token that the app has rejected; - is the standard input. Without it the account is fetched
+    /// anew, whatever the cache holds
+    #[arg(long, value_name = "FILE")]
+    rejected_file: Option<PathBuf>,
+    #[command(flatten)]
+    output: OutputArguments,
+    #[command(flatten)]
+    settings: SettingArguments,
+}
+
+pub(crate) async fn run(arguments: RefreshArguments, terminal: &Terminal) -> Result<ExitStatus, CliError> {
+    let RefreshArguments { account_id, rejected_file, output, settings } = arguments;
+    let rejected = rejected_file.as_deref().map(read).transpose()?;
+    let client = capabilities::client(capabilities::settings(&settings, terminal)?).await?;
+    let call = |client: CredentialsClient, id: String| {
+        let rejected = rejected.clone();
+        async move { client.refresh(&id, rejected.as_ref().map(SecretString::expose_secret)).await }
+    };
+    let answers = ask(&client, vec![account_id], terminal, call).await;
+    show(&answers, &output, terminal)
+}
+
+/// The rejected token, without the line break at its end.
+fn read(path: &Path) -> Result<SecretString, CliError> {
+    let text = if path == Path::new(STANDARD_INPUT) {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).map(|_| text)
+    } else {
+        std::fs::read_to_string(path)
+    };
+    let text = text.map_err(|error| CliError::RejectedUnreadable { path: path.to_owned(), error })?;
+    let text = SecretString::from(text);
+    match text.expose_secret().trim_end_matches(['\r', '\n']) {
+        "" => Err(CliError::RejectedMissing(path.to_owned())),
+        token => Ok(SecretString::from(token)),
+    }
+}

@@ -1,0 +1,43 @@
+//! The program `credwell`: asks the credentials component for accounts, and serves the HTTP broker.
+
+mod accounts;
+mod arguments;
+mod capabilities;
+mod cli_error;
+mod commands;
+mod exit_status;
+mod json;
+mod settings;
+mod table;
+mod terminal;
+
+use arguments::{Arguments, Command};
+use clap::Parser;
+use cli_error::CliError;
+use exit_status::ExitStatus;
+use std::process::ExitCode;
+use terminal::Terminal;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let Arguments { command, quiet } = Arguments::parse();
+    let terminal = Terminal { quiet };
+    let status = run(command, &terminal).await.unwrap_or_else(|failure| {
+        terminal.error(&failure.to_string());
+        failure.status()
+    });
+    ExitCode::from(status as u8)
+}
+
+async fn run(command: Command, terminal: &Terminal) -> Result<ExitStatus, CliError> {
+    match command {
+        Command::Demo => commands::demo::run(terminal).await,
+        Command::Get(arguments) => commands::get::run(arguments, terminal).await,
+        Command::Refresh(arguments) => commands::refresh::run(arguments, terminal).await,
+        Command::Forget(arguments) => commands::forget::run(arguments, terminal).await,
+        Command::Serve(arguments) => commands::serve::run(arguments, terminal).await,
+        Command::Check(arguments) => commands::check::run(arguments, terminal).await,
+        Command::Key(arguments) => commands::key::run(&arguments),
+        Command::Completions(arguments) => commands::completions::run(&arguments),
+    }
+}

@@ -1,0 +1,57 @@
+//! What a terminal shows, and nothing else does.
+
+use crate::run::{Ended, Home, MEMORY, upstream};
+use credwell_sample_upstream::SampleUpstream;
+use std::io::Write;
+use std::process::Stdio;
+use tokio::process::Command;
+
+/// Runs the program in a terminal, by the program `script`.
+async fn run_in_terminal(home: &Home, arguments: &[&str], variables: &[(&str, &str)]) -> Option<Ended> {
+    let line = [&[env!("CARGO_BIN_EXE_credwell")], arguments].concat().join(" ");
+    let mut command = Command::new("script");
+    command.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
+    command
+        .env("HOME", home.path())
+        .env("TERM", "xterm")
+        .env_remove("NO_COLOR")
+        // Colour is taken to be wanted where this is set, since the pages of build servers show it.
+        .env_remove("CI")
+        .envs(variables.iter().copied());
+    match command.stdin(Stdio::null()).output().await {
+        Ok(output) => Some(output.into()),
+        Err(error) if std::env::var_os("CI").is_some() => panic!("there is no script: {error}"),
+        Err(error) => {
+            _ = writeln!(std::io::stderr(), "skipped: there is no program script: {error}");
+            None
+        }
+    }
+}
+
+#[tokio::test]
+async fn progress_and_colour_are_for_terminals_that_want_them() {
+    let (home, upstream) = (Home::new(), upstream().await);
+    let base_url = upstream.base_url();
+    let key = ("CREDWELL_API_KEY", SampleUpstream::API_KEY);
+    let variables = [key, MEMORY, ("CREDWELL_BASE_URL", base_url.as_str())];
+    let get = ["get", SampleUpstream::ACCOUNT_IDS[0], "apn_unknown"];
+    let (progress, bold, red) = ("asking for 2 accounts, 1 answered", "\x1b[1m", "\x1b[31m");
+    let no_colour = [&variables[..], &[("NO_COLOR", "1")]].concat();
+    let dumb = [&variables[..], &[("TERM", "dumb")]].concat();
+    let quiet = [&get[..], &["--quiet"]].concat();
+    for (arguments, variables, has_progress, has_colour) in [
+        (&get[..], &variables[..], true, true),
+        (&get, &no_colour, true, false),
+        (&get, &dumb, false, false),
+        (&quiet, &variables, false, true),
+    ] {
+        let Some(ended) = run_in_terminal(&home, arguments, variables).await else { return };
+        let ended = ended.expect(3);
+        let shown = &ended.stdout;
+        assert_eq!(shown.contains(progress), has_progress, "{shown:?}");
+        assert_eq!((shown.contains(bold), shown.contains(red)), (has_colour, has_colour), "{shown:?}");
+    }
+    let ended = home.run(&get, &variables).await.expect(3);
+    assert!(!ended.stdout.contains('\x1b') && !ended.stderr.contains('\x1b'), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("asking"), "{}", ended.stderr);
+}

@@ -1,0 +1,237 @@
+//! The HTTP broker: the credentials over HTTP, for programs in any language. They change the base URL of Pipedream's
+//! API to the broker's, and get what that API gives, from the cache.
+//!
+//! Like the rest of the logic it does no I/O. A shell hands it a [request](IncomingRequest) and sends its
+//! [answer](Response).
+
+pub mod authorization;
+pub mod caller;
+pub mod metrics;
+mod observed;
+pub mod problem;
+pub mod record;
+pub mod response;
+pub mod route;
+pub mod settings;
+
+use crate::account_id::AccountId;
+use crate::cache::key::CacheKey;
+use crate::calls;
+use crate::calls::credentials::Credentials;
+use crate::configuration::encryption_keys::EncryptionKeys;
+use crate::configuration::settings::RawSettings;
+use crate::configuration::{self, Configuration};
+use crate::error::Error;
+use crate::ports::{Bucket, BucketLocation, Ports};
+use crate::secret::{self, ExposeSecret, SecretSlice, SecretString};
+use caller::Caller;
+use observed::Observed;
+use problem::Problem;
+use record::Record;
+use response::Response;
+use route::{Action, Route};
+use settings::BrokerSettings;
+
+/// The most that a request's body may have, in bytes: a token, and what is around it.
+pub const MAXIMUM_REQUEST_BODY: usize = 16 * 1024;
+
+/// A request to the broker.
+#[derive(Debug)]
+pub struct IncomingRequest {
+    /// The method, as it was sent.
+    pub method: String,
+    /// The path, and the query if there is one.
+    pub path_with_query: String,
+    /// `Authorization`.
+    pub authorization: Option<SecretString>,
+    /// `Cache-Control`.
+    pub cache_control: Option<String>,
+    /// The body; none if it has more than [`MAXIMUM_REQUEST_BODY`].
+    pub body: Option<SecretSlice<u8>>,
+}
+
+/// Answers a request, whatever it is, and tells what is to be kept of it: its line of the log, and what
+/// [`metrics::count`] counts.
+pub async fn respond<P: Ports>(ports: &P, request: &IncomingRequest) -> (Response, Record) {
+    let mut record = Record::start(ports, &request.method);
+    let observed = Observed::new(ports);
+    let answer = match Route::find(&request.method, &request.path_with_query) {
+        Ok(route) => {
+            record.route(&route);
+            let answered = perform(&observed, request, &route.action, &mut record).await;
+            let answer = answered.unwrap_or_else(|problem| Response::problem(&problem));
+            if route.is_head { answer.without_body() } else { answer }
+        }
+        Err(problem) => Response::problem(&problem),
+    };
+    record.finish(ports, &answer, observed.into_exchanges());
+    (answer, record)
+}
+
+async fn perform<P: Ports>(
+    ports: &P,
+    request: &IncomingRequest,
+    action: &Action<'_>,
+    record: &mut Record,
+) -> Result<Response, Problem> {
+    match action {
+        Action::Health => Ok(Response::health()),
+        Action::Options(allowed) => Ok(Response::options(allowed)),
+        Action::Metrics => metrics(ports, request).await,
+        Action::Get(id) => get(ports, request, &admit(ports, request, id, record).await?).await,
+        Action::Refresh(id) => refresh(ports, request, &admit(ports, request, id, record).await?).await,
+        Action::Forget(id) => forget(ports, &admit(ports, request, id, record).await?).await,
+    }
+}
+
+async fn get<P: Ports>(
+    ports: &P,
+    request: &IncomingRequest,
+    admitted: &Admitted,
+) -> Result<Response, Problem> {
+    let Admitted { configuration, account_id, caller } = admitted;
+    let is_forced = request.cache_control.as_deref().is_some_and(asks_past_the_cache);
+    let given = if is_forced {
+        calls::refresh(ports, configuration, account_id.clone(), None).await
+    } else {
+        calls::get(ports, configuration, account_id.clone()).await
+    };
+    respond_with(ports, given, is_forced, *caller)
+}
+
+async fn refresh<P: Ports>(
+    ports: &P,
+    request: &IncomingRequest,
+    admitted: &Admitted,
+) -> Result<Response, Problem> {
+    let Admitted { configuration, account_id, caller } = admitted;
+    let body = request.body.as_ref().ok_or(Problem::RequestTooLarge)?;
+    let rejected = rejected_token(body)?;
+    let given = calls::refresh(ports, configuration, account_id.clone(), rejected).await;
+    respond_with(ports, given, true, *caller)
+}
+
+async fn forget<P: Ports>(ports: &P, admitted: &Admitted) -> Result<Response, Problem> {
+    let Admitted { configuration, account_id, caller } = admitted;
+    let removed = calls::forget(ports, configuration, account_id.clone()).await;
+    removed.map_err(|error| Problem::upstream(error, *caller))?;
+    Ok(Response::removed())
+}
+
+/// Metrics are for whoever watches the broker, who is no caller: it has a token of its own.
+async fn metrics<P: Ports>(ports: &P, request: &IncomingRequest) -> Result<Response, Problem> {
+    let bearer = authorization::bearer(request.authorization.as_ref())?;
+    let mut settings = RawSettings::read(ports).await?;
+    let token = BrokerSettings::take(&mut settings)?.metrics_token.ok_or(Problem::NoSuchPath)?;
+    if !secret::same(&token, &bearer) {
+        return Err(Problem::Unauthenticated);
+    }
+    let bucket = ports.open(&configuration::bucket(&mut settings)).await.map_err(Problem::NoMetrics)?;
+    Ok(Response::metrics(metrics::text(&bucket).await.map_err(Problem::NoMetrics)?))
+}
+
+/// A caller who may have what it asks for.
+struct Admitted {
+    configuration: Configuration,
+    account_id: AccountId,
+    caller: Caller,
+}
+
+/// Nothing is told to a caller who can't say who it is, not even whether an id is well formed. Nor is its request
+/// counted, so that it doesn't make the broker write to its store.
+async fn admit<P: Ports>(
+    ports: &P,
+    request: &IncomingRequest,
+    id: &str,
+    record: &mut Record,
+) -> Result<Admitted, Problem> {
+    let bearer = authorization::bearer(request.authorization.as_ref())?;
+    let mut settings = RawSettings::read(ports).await?;
+    let broker = BrokerSettings::take(&mut settings)?;
+    let caller = broker.callers.identify(&bearer)?;
+    let callers_key = (caller == Caller::ApiKey).then_some(bearer);
+    let instance_keys = if broker.is_kept_in_instance { instance_keys(ports).await } else { None };
+    let mut configuration = Configuration::take(&mut settings, callers_key, instance_keys)?;
+    settings.finish()?;
+    configuration.refresh.recheck = broker.callers.recheck();
+    if broker.is_kept_in_instance {
+        configuration.bucket = BucketLocation::Instance;
+    }
+    record.counted_in = broker.metrics_token.is_some().then(|| configuration.bucket.clone());
+    let account_id = AccountId::parse(id).map_err(|error| Problem::upstream(error.into(), caller))?;
+    record.account(&CacheKey::of_account(&configuration, &account_id));
+    broker.callers.allow(&account_id)?;
+    Ok(Admitted { configuration, account_id, caller })
+}
+
+/// What seals the entries that an instance keeps for itself: a random key, which is gone with them. It is put back each
+/// time, since the bucket drops what was written longest ago.
+async fn instance_keys<P: Ports>(ports: &P) -> Option<EncryptionKeys> {
+    const NAME: &str = "key";
+    let bucket = ports.open(&BucketLocation::Instance).await.ok()?;
+    let key = match bucket.get(NAME).await.ok()? {
+        Some(key) => SecretSlice::from(key),
+        None => {
+            let mut key = vec![0; 32];
+            ports.fill(&mut key);
+            key.into()
+        }
+    };
+    bucket.set(NAME, key.expose_secret()).await.ok()?;
+    EncryptionKeys::of_instance(key)
+}
+
+fn respond_with(
+    ports: &impl Ports,
+    given: Result<Credentials, Error>,
+    is_forced: bool,
+    caller: Caller,
+) -> Result<Response, Problem> {
+    let credentials = given.map_err(|error| Problem::upstream(error, caller))?;
+    Ok(Response::credentials(&credentials, is_forced, ports.wall_time()))
+}
+
+/// Whether a request's `Cache-Control` has `no-cache` (RFC 9111, section 5.2.1.4).
+fn asks_past_the_cache(cache_control: &str) -> bool {
+    cache_control.split(',').any(|directive| directive.trim_ascii().eq_ignore_ascii_case("no-cache"))
+}
+
+/// The rejected token in a body: `{"rejected": "…"}`. None in an empty body.
+fn rejected_token(body: &SecretSlice<u8>) -> Result<Option<SecretString>, Problem> {
+    #[derive(serde::Deserialize)]
+    struct Body {
+        rejected: Option<String>,
+    }
+
+    if body.expose_secret().trim_ascii().is_empty() {
+        return Ok(None);
+    }
+    let body: Body = serde_json::from_slice(body.expose_secret()).map_err(|_| Problem::MalformedBody)?;
+    Ok(body.rejected.map(SecretString::from))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cache_is_found_among_the_directives() {
+        for text in ["no-cache", "No-Cache", "max-age=0, no-cache", " no-cache ,x"] {
+            assert!(asks_past_the_cache(text), "{text}");
+        }
+        for text in ["", "max-age=0", "no-cache-please", "no-store"] {
+            assert!(!asks_past_the_cache(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_rejected_token_is_read() {
+        let read = |body: &str| rejected_token(&body.as_bytes().to_vec().into());
+        assert!(read("").unwrap().is_none() && read(" \n").unwrap().is_none());
+        assert!(read("{}").unwrap().is_none() && read(r#"{"rejected": null}"#).unwrap().is_none());
+        assert_eq!(read(r#"{"rejected": "one", "more": 1}"#).unwrap().unwrap().expose_secret(), "one");
+        for body in ["one", "[]", r#"{"rejected": 1}"#, "{"] {
+            assert!(read(body).is_err(), "{body}");
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! What is cached: a header of times, and the content that came from the upstream.
+//!
+//! As text it is one line of words for the header and then the content as it came:
+//!
+//! ```text
+//! account 1767225600000 1767229200000 - unchanged 1 1767225605000
+//! {"id": "apn_EOhwvQr", "credentials": {…}}
+//! ```
+//!
+//! The words are the kind, the times of fetching, of expiry and of the upstream's next refresh in Unix
+//! milliseconds, and the backoff's cause, count and time. What there is none of is a `-`.
+
+use super::backoff::{Backoff, Cause, after_failure};
+use super::freshness::Times;
+use crate::error::Error;
+use crate::secret::{ExposeSecret, SecretSlice, SecretString};
+use crate::timestamp::UnixMilliseconds;
+
+/// A cached answer of the upstream.
+#[derive(Debug)]
+pub struct Entry {
+    /// What is known of it.
+    pub header: Header,
+    /// For an account its JSON, for a token the token, for an answer in the negative its reason.
+    pub content: SecretString,
+}
+
+/// What is known of an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// What the content is.
+    pub kind: Kind,
+    /// When it was fetched.
+    pub fetched_at: UnixMilliseconds,
+    /// When it expires.
+    pub expires_at: Option<UnixMilliseconds>,
+    /// When the upstream means to replace it.
+    pub next_refresh_at: Option<UnixMilliseconds>,
+    /// A refresh that brought nothing new.
+    pub backoff: Option<Backoff>,
+}
+
+/// What the content of an entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The account object.
+    Account,
+    /// The OAuth client's own access token.
+    Token,
+    /// The upstream answered 404.
+    NotFound,
+    /// The upstream answered 403.
+    Forbidden,
+    /// The upstream called the account dead.
+    Dead,
+    /// Asking it failed: see `calls::shared_failure`.
+    Failed,
+}
+
+impl Header {
+    /// The header of an account that was just fetched.
+    pub fn of_account(
+        fetched_at: UnixMilliseconds,
+        expires_at: Option<UnixMilliseconds>,
+        next_refresh_at: Option<UnixMilliseconds>,
+    ) -> Self {
+        Self { kind: Kind::Account, fetched_at, expires_at, next_refresh_at, backoff: None }
+    }
+
+    /// Puts the next refresh off after one that failed.
+    pub fn put_off(&mut self, error: &Error, now: UnixMilliseconds) {
+        let wait = |count| after_failure(count, error.retry_after());
+        self.backoff = Some(Backoff::after(self.backoff, Cause::Failed, now, &wait));
+    }
+
+    /// The times that decide on its freshness.
+    pub fn times(&self) -> Times {
+        Times {
+            fetched_at: self.fetched_at,
+            expires_at: self.expires_at,
+            next_refresh_at: self.next_refresh_at,
+            backoff: self.backoff,
+        }
+    }
+}
+
+impl Entry {
+    /// Reads an entry. None if `text` is anything else.
+    pub fn from_text(text: &SecretSlice<u8>) -> Option<Self> {
+        let (header, content) = core::str::from_utf8(text.expose_secret()).ok()?.split_once('\n')?;
+        let mut words = header.split(' ');
+        let header = Header {
+            kind: Kind::ALL.into_iter().find(|kind| Some(kind.word()) == words.clone().next())?,
+            fetched_at: moment(words.nth(1)?)??,
+            expires_at: moment(words.next()?)?,
+            next_refresh_at: moment(words.next()?)?,
+            backoff: match words.next()? {
+                "-" => None,
+                word => Some(Backoff {
+                    cause: Cause::ALL.into_iter().find(|cause| cause.word() == word)?,
+                    count: words.next()?.parse().ok()?,
+                    retry_at: moment(words.next()?)??,
+                }),
+            },
+        };
+        words.next().is_none().then(|| Self { header, content: content.into() })
+    }
+}
+
+/// The entry of this header and content as text.
+pub fn to_text(header: &Header, content: &SecretString) -> SecretSlice<u8> {
+    let Header { kind, fetched_at, expires_at, next_refresh_at, backoff } = header;
+    let backoff = backoff.map(|Backoff { cause, count, retry_at }| {
+        [cause.word(), &count.to_string(), &retry_at.0.to_string()].join(" ")
+    });
+    let header = [
+        kind.word(),
+        &fetched_at.0.to_string(),
+        &expires_at.map_or_else(none, |moment| moment.0.to_string()),
+        &next_refresh_at.map_or_else(none, |moment| moment.0.to_string()),
+        &backoff.unwrap_or_else(none),
+    ];
+    [header.join(" ").as_bytes(), b"\n", content.expose_secret().as_bytes()].concat().into()
+}
+
+impl Kind {
+    const ALL: [Self; 6] =
+        [Self::Account, Self::Token, Self::NotFound, Self::Forbidden, Self::Dead, Self::Failed];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::Token => "token",
+            Self::NotFound => "not-found",
+            Self::Forbidden => "forbidden",
+            Self::Dead => "dead",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+fn none() -> String {
+    "-".to_owned()
+}
+
+/// Reads a moment or the word for none. None outside if it is neither.
+#[expect(clippy::option_option, reason = "malformed, absent, and a moment are three things")]
+fn moment(word: &str) -> Option<Option<UnixMilliseconds>> {
+    match word {
+        "-" => Some(None),
+        number => number.parse().ok().map(|number| Some(UnixMilliseconds(number))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_written_entry_is_read_back(
+            fetched_at: i64, expires_at: Option<i64>, next: Option<i64>, count: Option<u32>, content in "(?s).{0,64}"
+        ) {
+            let header = Header {
+                kind: Kind::Account,
+                fetched_at: UnixMilliseconds(fetched_at),
+                expires_at: expires_at.map(UnixMilliseconds),
+                next_refresh_at: next.map(UnixMilliseconds),
+                backoff: count.map(|count| Backoff {
+                    cause: Cause::Unchanged,
+                    count,
+                    retry_at: UnixMilliseconds(fetched_at),
+                }),
+            };
+            let read = Entry::from_text(&to_text(&header, &content.as_str().into())).unwrap();
+            prop_assert_eq!(read.header, header);
+            prop_assert_eq!(read.content.expose_secret(), content);
+        }
+
+        #[test]
+        fn no_text_panics(text in prop::collection::vec(any::<u8>(), 0..128)) {
+            let _ = Entry::from_text(&text.into());
+        }
+    }
+
+    #[test]
+    fn foreign_texts_are_no_entries() {
+        for text in [
+            "",
+            "\n",
+            "account 0 - - -",
+            "other 0 - - -\n",
+            "account - - - -\n",
+            "account 0 - -\n",
+            "account 0 - - - -\n",
+            "account 0 - - failed\n",
+            "account 0 - - failed 1\n",
+            "account 0 - - failed -1 0\n",
+            "account 0 - - failed 1 -\n",
+            "account 0 soon - -\n",
+            "account  0 - - -\n",
+        ] {
+            assert!(Entry::from_text(&text.as_bytes().to_vec().into()).is_none(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Where an entry lies in the bucket, and what it is bound to.
+
+use crate::account_id::AccountId;
+use crate::configuration::{Authorization, Configuration, RequestForm};
+use crate::secret::ExposeSecret;
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+/// The place of one entry.
+///
+/// Its store key is `HMAC-SHA256(API key or client secret, context)` in hexadecimal digits: whoever reads
+/// the store learns neither account ids nor keys, and two keys never share an entry. It doesn't depend on
+/// the encryption keys, so their rotation loses nothing.
+///
+/// The context is a list of parts, each behind its length, so that no two lists read the same. An entry's
+/// encryption is bound to the context and to the store key.
+pub struct CacheKey {
+    /// The key in the bucket: 64 hexadecimal digits.
+    pub store_key: String,
+    /// What the entry is bound to.
+    pub associated_data: Vec<u8>,
+}
+
+impl CacheKey {
+    /// The place of an account's credentials.
+    pub fn of_account(configuration: &Configuration, account_id: &AccountId) -> Self {
+        Self::new(configuration, &["account", account_id.as_str()])
+    }
+
+    /// The place of the failure that those get who wait for an account's credentials.
+    pub fn of_failure(configuration: &Configuration, account_id: &AccountId) -> Self {
+        Self::new(configuration, &["failure", account_id.as_str()])
+    }
+
+    /// The place of the OAuth client's own token.
+    pub fn of_oauth_token(configuration: &Configuration) -> Self {
+        Self::new(configuration, &["oauth token", ""])
+    }
+
+    fn new(configuration: &Configuration, subject: &[&str]) -> Self {
+        let (form, project_id, environment) = match &configuration.form {
+            RequestForm::Credentials => ("credentials", "", ""),
+            RequestForm::Account => ("account", "", ""),
+            RequestForm::Connect { project_id, environment } => {
+                ("connect", project_id.as_str(), environment.as_str())
+            }
+        };
+        let client_id = match &configuration.authorization {
+            Authorization::ApiKey(_) => "",
+            Authorization::OAuthClient { id, .. } => id,
+        };
+        let scheme = if configuration.base_url.secure { "https" } else { "http" };
+        let base_url = &configuration.base_url;
+        let tenant = configuration.tenant.as_str();
+        let common =
+            [tenant, scheme, &base_url.authority, &base_url.path, form, project_id, environment, client_id];
+
+        let mut context = b"credwell entry, version 1".to_vec();
+        for part in subject.iter().chain(&common) {
+            push_part(&mut context, part.as_bytes());
+        }
+        let secret = configuration.partition_secret().expose_secret();
+        let store_key = base16ct::lower::encode_string(&keyed_hash(secret.as_bytes(), &context));
+        push_part(&mut context, store_key.as_bytes());
+        Self { store_key, associated_data: context }
+    }
+}
+
+fn push_part(context: &mut Vec<u8>, part: &[u8]) {
+    context.extend_from_slice(&(part.len() as u64).to_le_bytes());
+    context.extend_from_slice(part);
+}
+
+#[expect(clippy::unreachable, reason = "a hash that isn't keyed must not pass for one")]
+fn keyed_hash(key: &[u8], message: &[u8]) -> [u8; 32] {
+    // RFC 2104 takes keys of every length, so the error that the trait provides for doesn't occur.
+    match <Hmac<Sha256> as KeyInit>::new_from_slice(key) {
+        Ok(mut hash) => {
+            hash.update(message);
+            hash.finalize().into_bytes().into()
+        }
+        Err(_) => unreachable!("HMAC takes keys of every length"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::configuration::Protection;
+    use crate::configuration::base_url::BaseUrl;
+    use crate::configuration::refresh_policy::RefreshPolicy;
+    use crate::ports::BucketLocation;
+    use core::time::Duration;
+    use std::collections::HashSet;
+
+    pub(super) fn configuration(api_key: &str) -> Configuration {
+        let second = Duration::from_secs(1);
+        Configuration {
+            base_url: BaseUrl::parse("https://api.pipedream.com", false).unwrap(),
+            form: RequestForm::Credentials,
+            authorization: Authorization::ApiKey(api_key.into()),
+            bucket: BucketLocation::Host("default".to_owned()),
+            tenant: String::new(),
+            protection: Protection::Plaintext,
+            refresh: RefreshPolicy { window: second, max_age_without_expiry: None, recheck: None },
+            negative_age: second,
+            connect_timeout: second,
+            first_byte_timeout: second,
+            between_bytes_timeout: second,
+            deadline: second,
+            max_retries: 0,
+        }
+    }
+
+    #[test]
+    fn whatever_differs_has_a_place_of_its_own() {
+        let id = |id| AccountId::parse(id).unwrap();
+        let base = configuration("key-1");
+        let url = |url| BaseUrl::parse(url, true).unwrap();
+        let connect = |project: &str, environment: &str| RequestForm::Connect {
+            project_id: project.to_owned(),
+            environment: environment.to_owned(),
+        };
+        let client = |id: &str| Authorization::OAuthClient { id: id.to_owned(), secret: "key-1".into() };
+        let cache_keys = [
+            CacheKey::of_account(&base, &id("apn_a")),
+            CacheKey::of_account(&base, &id("apn_b")),
+            CacheKey::of_account(&configuration("key-2"), &id("apn_a")),
+            CacheKey::of_failure(&base, &id("apn_a")),
+            CacheKey::of_oauth_token(&base),
+            CacheKey::of_account(
+                &Configuration { tenant: "apn_a".to_owned(), ..configuration("key-1") },
+                &id("apn_a"),
+            ),
+            CacheKey::of_account(
+                &Configuration { base_url: url("https://other.example"), ..configuration("key-1") },
+                &id("apn_a"),
+            ),
+            CacheKey::of_account(
+                &Configuration { base_url: url("http://api.pipedream.com"), ..configuration("key-1") },
+                &id("apn_a"),
+            ),
+            CacheKey::of_account(
+                &Configuration { base_url: url("https://api.pipedream.com/a"), ..configuration("key-1") },
+                &id("apn_a"),
+            ),
+            CacheKey::of_account(
+                &Configuration { form: RequestForm::Account, ..configuration("key-1") },
+                &id("apn_a"),
+            ),
+            CacheKey::of_account(
+                &Configuration { form: connect("proj_a", "production"), ..configuration("key-1") },
+                &id("apn_a"),
+            ),
+            CacheKey::of_account(
+                &Configuration { form: connect("proj_a", "development"), ..configuration("key-1") },
+                &id("apn_a"),
+            ),
+            CacheKey::of_account(
+                &Configuration { authorization: client("c"), ..configuration("key-1") },
+                &id("apn_a"),
+            ),
+        ];
+        let keys: HashSet<_> = cache_keys.iter().map(|cache_key| &cache_key.store_key).collect();
+        let bound: HashSet<_> = cache_keys.iter().map(|cache_key| &cache_key.associated_data).collect();
+        assert_eq!((keys.len(), bound.len()), (cache_keys.len(), cache_keys.len()));
+    }
+
+    #[test]
+    fn a_store_key_tells_nothing_and_suits_every_store() {
+        let cache_key = CacheKey::of_account(&configuration("key-1"), &AccountId::parse("apn_a").unwrap());
+        assert_eq!(cache_key.store_key.len(), 64);
+        assert!(cache_key.store_key.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    }
+
+    #[test]
+    fn the_keyed_hash_is_the_one_of_rfc_4231() {
+        let expected = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+        let hash = keyed_hash(b"Jefe", b"what do ya want for nothing?");
+        assert_eq!(base16ct::lower::encode_string(&hash), expected);
+    }
+}

@@ -1,0 +1,64 @@
+//! What the upstream says of an account instead of giving its credentials, as it is cached.
+
+use crate::cache::entry::{Entry, Header, Kind};
+use crate::error::Error;
+use crate::secret::ExposeSecret;
+use crate::timestamp::UnixMilliseconds;
+
+/// The error that an entry stands for; none if it holds credentials.
+pub fn error(entry: &Entry) -> Option<Error> {
+    let reason = Some(entry.content.expose_secret()).filter(|reason| !reason.is_empty());
+    match entry.header.kind {
+        Kind::Account | Kind::Token | Kind::Failed => None,
+        Kind::NotFound => Some(Error::NotFound),
+        Kind::Forbidden => Some(Error::Forbidden),
+        Kind::Dead => Some(Error::AccountDead { reason: reason.map(str::to_owned) }),
+    }
+}
+
+/// The entry that stands for an error; none for one that says nothing lasting of the account itself. Failures of
+/// authorization and transport are never cached.
+pub fn entry(error: &Error, fetched_at: UnixMilliseconds) -> Option<Entry> {
+    let (kind, reason) = match error {
+        Error::NotFound => (Kind::NotFound, ""),
+        Error::Forbidden => (Kind::Forbidden, ""),
+        Error::AccountDead { reason } => (Kind::Dead, reason.as_deref().unwrap_or_default()),
+        _ => return None,
+    };
+    let header = Header { kind, fetched_at, expires_at: None, next_refresh_at: None, backoff: None };
+    Some(Entry { header, content: reason.into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Refused;
+
+    #[test]
+    fn an_entry_stands_for_its_error() {
+        let reason = Some("revoked".to_owned());
+        for error in [
+            Error::NotFound,
+            Error::Forbidden,
+            Error::AccountDead { reason },
+            Error::AccountDead { reason: None },
+        ] {
+            let entry = entry(&error, UnixMilliseconds(7)).unwrap();
+            assert_eq!(super::error(&entry), Some(error));
+        }
+    }
+
+    #[test]
+    fn nothing_else_has_an_entry() {
+        for error in [
+            Error::AccountUnhealthy { reason: None },
+            Error::Unauthorized(Refused::ApiKey),
+            Error::RateLimited { retry_after: None },
+            Error::UpstreamFailure { status: 500, retry_after: None },
+            Error::Unreachable(String::new()),
+            Error::NoCredentials,
+        ] {
+            assert!(entry(&error, UnixMilliseconds(7)).is_none(), "{error}");
+        }
+    }
+}

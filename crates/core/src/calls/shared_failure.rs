@@ -1,0 +1,160 @@
+//! A failure as those get it who have waited for the one who asked. It is kept for them alone: whoever comes later
+//! asks anew, since the next question can be answered.
+//!
+//! As text it is the case's name and what belongs to it, separated by spaces:
+//!
+//! ```text
+//! upstream-failure 503 7000
+//! ```
+
+use crate::cache::entry::{Entry, Header, Kind};
+use crate::error::{Error, Malformed, Refused};
+use crate::ports::Phase;
+use crate::secret::ExposeSecret;
+use crate::timestamp::UnixMilliseconds;
+use core::time::Duration;
+
+const REFUSED: [(&str, Refused); 3] = [
+    ("api-key", Refused::ApiKey),
+    ("oauth-client", Refused::OAuthClient),
+    ("oauth-token", Refused::OAuthToken),
+];
+
+const PHASES: [(&str, Phase); 5] = [
+    ("lookup", Phase::Lookup),
+    ("connect", Phase::Connect),
+    ("first-byte", Phase::FirstByte),
+    ("between-bytes", Phase::BetweenBytes),
+    ("deadline", Phase::Deadline),
+];
+
+const MALFORMED: [(&str, Malformed); 4] = [
+    ("too-large", Malformed::TooLarge),
+    ("not-json", Malformed::NotJson),
+    ("not-an-account", Malformed::NotAnAccount),
+    ("another-account", Malformed::AnotherAccount),
+];
+
+/// The entry that stands for a failure at `failed_at`. None for one that isn't the upstream's, or that is kept for
+/// everyone anyway, or that can't be told to others in full.
+pub(super) fn entry(error: &Error, failed_at: UnixMilliseconds) -> Option<Entry> {
+    let text = match error {
+        Error::Unauthorized(refused) => word(&REFUSED, refused)?.to_owned(),
+        Error::RateLimited { retry_after } => wait(*retry_after),
+        Error::UpstreamFailure { status, retry_after } => {
+            [&status.to_string(), " ", &wait(*retry_after)].concat()
+        }
+        Error::Unreachable(code) => code.clone(),
+        Error::TimedOut(phase) => word(&PHASES, phase)?.to_owned(),
+        Error::MalformedResponse(malformed) => word(&MALFORMED, malformed)?.to_owned(),
+        Error::NoCredentials => String::new(),
+        Error::AccountUnhealthy { reason } => reason.clone().unwrap_or_default(),
+        _ => return None,
+    };
+    let header = Header {
+        kind: Kind::Failed,
+        fetched_at: failed_at,
+        expires_at: None,
+        next_refresh_at: None,
+        backoff: None,
+    };
+    Some(Entry { header, content: [error.code(), " ", &text].concat().into() })
+}
+
+/// The failure that an entry stands for; none if it is no such entry.
+pub(super) fn error(entry: &Entry) -> Option<Error> {
+    if entry.header.kind != Kind::Failed {
+        return None;
+    }
+    let (code, text) = entry.content.expose_secret().split_once(' ')?;
+    Some(match code {
+        "unauthorized" => Error::Unauthorized(meaning(&REFUSED, text)?),
+        "rate-limited" => Error::RateLimited { retry_after: read_wait(text) },
+        "upstream-failure" => {
+            let (status, wait) = text.split_once(' ')?;
+            Error::UpstreamFailure { status: status.parse().ok()?, retry_after: read_wait(wait) }
+        }
+        "unreachable" => Error::Unreachable(text.to_owned()),
+        "timed-out" => Error::TimedOut(meaning(&PHASES, text)?),
+        "malformed-response" => Error::MalformedResponse(meaning(&MALFORMED, text)?),
+        "no-credentials" => Error::NoCredentials,
+        "account-unhealthy" => {
+            Error::AccountUnhealthy { reason: Some(text.to_owned()).filter(|reason| !reason.is_empty()) }
+        }
+        _ => return None,
+    })
+}
+
+fn word<T: PartialEq>(words: &[(&'static str, T)], meaning: &T) -> Option<&'static str> {
+    words.iter().find(|(_, known)| known == meaning).map(|(word, _)| *word)
+}
+
+fn meaning<T: Copy>(words: &[(&str, T)], word: &str) -> Option<T> {
+    words.iter().find(|(known, _)| *known == word).map(|(_, meaning)| *meaning)
+}
+
+/// A wait in milliseconds, or nothing.
+fn wait(wait: Option<Duration>) -> String {
+    wait.map_or_else(String::new, |wait| wait.as_millis().to_string())
+}
+
+fn read_wait(text: &str) -> Option<Duration> {
+    text.parse().ok().map(Duration::from_millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_stands_for_its_failure() {
+        let wait = Some(Duration::from_secs(7));
+        for error in [
+            Error::Unauthorized(Refused::OAuthToken),
+            Error::RateLimited { retry_after: wait },
+            Error::RateLimited { retry_after: None },
+            Error::UpstreamFailure { status: 503, retry_after: wait },
+            Error::UpstreamFailure { status: 302, retry_after: None },
+            Error::Unreachable("DNS error".to_owned()),
+            Error::TimedOut(Phase::FirstByte),
+            Error::MalformedResponse(Malformed::NotJson),
+            Error::NoCredentials,
+            Error::AccountUnhealthy { reason: Some("try again".to_owned()) },
+            Error::AccountUnhealthy { reason: None },
+        ] {
+            let entry = entry(&error, UnixMilliseconds(7)).unwrap();
+            assert_eq!(super::error(&entry), Some(error));
+        }
+    }
+
+    #[test]
+    fn nothing_else_is_shared() {
+        for error in [
+            Error::InvalidAccountId,
+            Error::NotFound,
+            Error::Forbidden,
+            Error::AccountDead { reason: None },
+            Error::MalformedResponse(Malformed::Field("expires_at")),
+        ] {
+            assert!(entry(&error, UnixMilliseconds(7)).is_none(), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_failure_is_none() {
+        let foreign = |kind, content: &str| {
+            let header = Header {
+                kind,
+                fetched_at: UnixMilliseconds(0),
+                expires_at: None,
+                next_refresh_at: None,
+                backoff: None,
+            };
+            error(&Entry { header, content: content.into() })
+        };
+        assert_eq!(foreign(Kind::Account, "no-credentials "), None);
+        for content in ["", "no-credentials", "other ", "upstream-failure 503", "timed-out soon"] {
+            assert_eq!(foreign(Kind::Failed, content), None, "{content}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! How long to wait before asking the upstream once more.
+
+use crate::ports::Response;
+use crate::timestamp::UnixMilliseconds;
+use core::time::Duration;
+
+/// The longest time that a call waits because the upstream asks it to.
+pub const MAXIMUM_RETRY_AFTER: Duration = Duration::from_secs(20);
+
+/// A `X-RateLimit-Reset` from this on is a moment in Unix seconds and not a number of seconds from now. It is
+/// the year 2001; as a number of seconds it would be 31 years.
+const EARLIEST_RESET_SECONDS: u64 = 1_000_000_000;
+
+/// And from this on it is in Unix milliseconds. It is the year 1973; as seconds it would be the year 5138.
+const EARLIEST_RESET_MILLISECONDS: u64 = 100_000_000_000;
+
+/// A wait that doubles each time: `first × 2ⁿ`, at most `longest`, with n counted from 0.
+pub(crate) fn doubling(first: Duration, longest: Duration, n: u32) -> Duration {
+    2_u32
+        .checked_pow(n)
+        .and_then(|factor| first.checked_mul(factor))
+        .map_or(longest, |wait| wait.min(longest))
+}
+
+/// The wait before the retry number `n` of a request within a call, counting from 0: full jitter,
+/// `jitter × min(250 ms × 2ⁿ, 8 s)`, jitter from 0 up to 1.
+pub fn between_attempts(n: u32, jitter: f64) -> Duration {
+    doubling(Duration::from_millis(250), Duration::from_secs(8), n).mul_f64(jitter)
+}
+
+/// How long the upstream asks to wait, if it does.
+pub fn asked_wait(response: &Response, now: UnixMilliseconds) -> Option<Duration> {
+    let retry_after = response.retry_after.as_deref().and_then(|value| retry_after(value.trim_ascii(), now));
+    let reset = response.rate_limit_reset.as_deref();
+    retry_after.or_else(|| reset.and_then(|value| rate_limit_reset(value.trim_ascii(), now)))
+}
+
+/// `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3).
+fn retry_after(value: &str, now: UnixMilliseconds) -> Option<Duration> {
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(value).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    Some(UnixMilliseconds(0).after(date).since(now))
+}
+
+fn rate_limit_reset(value: &str, now: UnixMilliseconds) -> Option<Duration> {
+    let number: u64 = value.parse().ok()?;
+    let moment = match number {
+        0..EARLIEST_RESET_SECONDS => return Some(Duration::from_secs(number)),
+        EARLIEST_RESET_SECONDS..EARLIEST_RESET_MILLISECONDS => Duration::from_secs(number),
+        EARLIEST_RESET_MILLISECONDS.. => Duration::from_millis(number),
+    };
+    Some(UnixMilliseconds(0).after(moment).since(now))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const NOW: UnixMilliseconds = UnixMilliseconds(784_111_777_000);
+
+    fn response(retry_after: Option<&str>, rate_limit_reset: Option<&str>) -> Response {
+        Response {
+            status: 429,
+            retry_after: retry_after.map(str::to_owned),
+            rate_limit_reset: rate_limit_reset.map(str::to_owned),
+            body: Vec::new().into(),
+        }
+    }
+
+    #[test]
+    fn waits_double_up_to_a_bound() {
+        let seconds = |n: f64| Duration::from_secs_f64(n);
+        let waits = [0, 1, 2, 5, 6, 40].map(|n| between_attempts(n, 1.0));
+        assert_eq!(waits, [0.25, 0.5, 1.0, 8.0, 8.0, 8.0].map(seconds));
+    }
+
+    #[test]
+    fn the_jitter_is_full() {
+        assert_eq!(between_attempts(1, 0.0), Duration::ZERO);
+        assert_eq!(between_attempts(1, 0.5), Duration::from_millis(250));
+    }
+
+    #[test]
+    fn what_the_upstream_asks_for_is_read_in_every_form() {
+        for (retry_after, reset, expected) in [
+            (None, None, None),
+            (Some("3"), None, Some(3)),
+            (Some(" 3 "), Some("9"), Some(3)),
+            (Some("0"), None, Some(0)),
+            // The three date forms of RFC 9110, section 5.6.7; all are 1994-11-06 08:49:47.
+            (Some("Sun, 06 Nov 1994 08:49:47 GMT"), None, Some(10)),
+            (Some("Sunday, 06-Nov-94 08:49:47 GMT"), None, Some(10)),
+            (Some("Sun Nov  6 08:49:47 1994"), None, Some(10)),
+            (Some("Sun, 06 Nov 1994 08:00:00 GMT"), None, Some(0)),
+            (Some("soon"), None, None),
+            (Some("-1"), None, None),
+            (Some("soon"), Some("7"), Some(7)),
+            (None, Some("7"), Some(7)),
+            (None, Some("1000000007"), Some(1_000_000_007 - 784_111_777)),
+            (None, Some("1000000007000"), Some(1_000_000_007 - 784_111_777)),
+            (None, Some("later"), None),
+        ] {
+            let found = asked_wait(&response(retry_after, reset), NOW);
+            assert_eq!(found, expected.map(Duration::from_secs), "{retry_after:?} {reset:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_panics(one in ".{0,40}", other in "[0-9]{0,30}") {
+            let _ = asked_wait(&response(Some(&one), Some(&other)), NOW);
+            let _ = asked_wait(&response(Some(&other), Some(&one)), NOW);
+        }
+    }
+}

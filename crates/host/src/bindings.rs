@@ -1,0 +1,99 @@
+//! Rust types and traits generated from the WIT files.
+
+/// What the component exports. It is the same for both flavours: which drafts a component imports is decided by what
+/// is linked (see [`crate::link`]).
+pub(crate) mod provider {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        inline: "
+            package credwell:host;
+
+            world provider {
+                export credwell:credentials/credentials@0.1.0;
+            }
+        ",
+        exports: { default: async },
+        additional_derives: [PartialEq, Eq],
+        require_store_data_send: true,
+    });
+}
+
+/// What a host serves, apart from what wasmtime's own crates do.
+pub(crate) mod host {
+    wasmtime::component::bindgen!({
+        path: "../../wit",
+        inline: "
+            package credwell:host;
+
+            world host {
+                import wasi:keyvalue/store@0.2.0-draft;
+                import wasi:keyvalue/atomics@0.2.0-draft;
+                import wasi:keyvalue/batch@0.2.0-draft;
+                import wasi:keyvalue/store@0.2.0-draft2;
+                import wasi:keyvalue/atomics@0.2.0-draft2;
+                import wasi:keyvalue/batch@0.2.0-draft2;
+                import wasi:config/store@0.2.0-rc.1;
+                import wasi:config/store@0.2.0-draft-2024-09-27;
+            }
+        ",
+        imports: { default: async | trappable },
+        require_store_data_send: true,
+        trappable_error_type: {
+            "wasi:keyvalue/store@0.2.0-draft.error" => crate::key_value::OperationError,
+            "wasi:keyvalue/store@0.2.0-draft2.error" => crate::key_value::OperationError,
+            "wasi:config/store@0.2.0-rc.1.error" => crate::configuration::ConfigurationError,
+            "wasi:config/store@0.2.0-draft-2024-09-27.error" => crate::configuration::ConfigurationError,
+        },
+        with: {
+            "wasi:keyvalue/store@0.2.0-draft.bucket": crate::key_value::Bucket,
+            "wasi:keyvalue/store@0.2.0-draft2.bucket": crate::key_value::Bucket,
+            "wasi:keyvalue/atomics@0.2.0-draft2.cas": crate::key_value::Comparison,
+        },
+    });
+}
+
+pub use provider::exports::credwell::credentials::credentials::{
+    AccountState, Credentials, Error, Field, FieldValue, RateLimit, Source, UpstreamStatus, Warning,
+};
+
+impl Error {
+    /// The case's name in the interface, for example `rate-limited`.
+    pub fn case(&self) -> &'static str {
+        match self {
+            Self::InvalidAccountId(_) => "invalid-account-id",
+            Self::Configuration(_) => "configuration",
+            Self::Unauthorized(_) => "unauthorized",
+            Self::Forbidden(_) => "forbidden",
+            Self::NotFound(_) => "not-found",
+            Self::RateLimited(_) => "rate-limited",
+            Self::UpstreamFailure(_) => "upstream-failure",
+            Self::Unreachable(_) => "unreachable",
+            Self::TimedOut(_) => "timed-out",
+            Self::MalformedResponse(_) => "malformed-response",
+            Self::NoCredentials(_) => "no-credentials",
+            Self::AccountDead(_) => "account-dead",
+            Self::AccountUnhealthy(_) => "account-unhealthy",
+            Self::StoreFailure(_) => "store-failure",
+        }
+    }
+
+    /// What happened and what to change. It holds no secret.
+    pub fn message(&self) -> &str {
+        match self {
+            Self::InvalidAccountId(message)
+            | Self::Configuration(message)
+            | Self::Unauthorized(message)
+            | Self::Forbidden(message)
+            | Self::NotFound(message)
+            | Self::RateLimited(RateLimit { message, .. })
+            | Self::UpstreamFailure(UpstreamStatus { message, .. })
+            | Self::Unreachable(message)
+            | Self::TimedOut(message)
+            | Self::MalformedResponse(message)
+            | Self::NoCredentials(message)
+            | Self::AccountDead(AccountState { message, .. })
+            | Self::AccountUnhealthy(AccountState { message, .. })
+            | Self::StoreFailure(message) => message,
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! One running instance and the calls into it.
+
+use crate::bindings::provider::{Provider, ProviderPre};
+use crate::engine::Permit;
+use crate::state::State;
+use crate::{Capabilities, Credentials, Error};
+use std::fmt;
+use wasmtime::{Engine, Store};
+
+/// How much a call may compute, in wasmtime's fuel: about one unit for each instruction. A call that needs
+/// more traps.
+pub const FUEL_PER_CALL: u64 = 2_000_000_000;
+
+/// After how much fuel a call lets tokio's other tasks run.
+const FUEL_PER_TURN: u64 = 1_000_000;
+
+/// A running instance of the component, in a store of its own.
+///
+/// It may be kept for more calls, one at a time, as [`CredentialsClient`](crate::CredentialsClient) does.
+pub struct Instance {
+    store: Store<State>,
+    exports: Provider,
+    /// Given back once the store is gone.
+    pub(crate) permit: Permit,
+}
+
+impl Instance {
+    pub(crate) async fn new(
+        pre: &ProviderPre<State>,
+        capabilities: &Capabilities,
+        permit: Permit,
+    ) -> wasmtime::Result<Self> {
+        let mut store = store(pre.engine(), capabilities)?;
+        let exports = pre.instantiate_async(&mut store).await?;
+        Ok(Self { store, exports, permit })
+    }
+
+    /// Calls `get-credentials`.
+    ///
+    /// # Errors
+    ///
+    /// The outer error is a trap; the instance is of no use then. The inner one is the component's answer.
+    pub async fn get(&mut self, account_id: &str) -> Result<Result<Credentials, Error>, Trap> {
+        self.store.set_fuel(FUEL_PER_CALL).map_err(Trap)?;
+        let interface = self.exports.credwell_credentials_credentials();
+        interface.call_get_credentials(&mut self.store, account_id).await.map_err(Trap)
+    }
+
+    /// Calls `refresh-credentials`. `rejected` is the access token that the caller's request was refused
+    /// with; none asks for a fetch whatever the cache holds.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Instance::get`].
+    pub async fn refresh(
+        &mut self,
+        account_id: &str,
+        rejected: Option<&str>,
+    ) -> Result<Result<Credentials, Error>, Trap> {
+        self.store.set_fuel(FUEL_PER_CALL).map_err(Trap)?;
+        let interface = self.exports.credwell_credentials_credentials();
+        interface.call_refresh_credentials(&mut self.store, account_id, rejected).await.map_err(Trap)
+    }
+
+    /// Calls `forget-credentials`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Instance::get`].
+    pub async fn forget(&mut self, account_id: &str) -> Result<Result<(), Error>, Trap> {
+        self.store.set_fuel(FUEL_PER_CALL).map_err(Trap)?;
+        let interface = self.exports.credwell_credentials_credentials();
+        interface.call_forget_credentials(&mut self.store, account_id).await.map_err(Trap)
+    }
+}
+
+/// A store for one instance of any component, with the memory and the fuel that [`Instance`] has.
+///
+/// # Errors
+///
+/// The engine doesn't count fuel. The engine of [`crate::engine`] does.
+pub fn store(engine: &Engine, capabilities: &Capabilities) -> wasmtime::Result<Store<State>> {
+    let mut store = Store::new(engine, State::new(capabilities));
+    store.limiter(|state| &mut state.limits);
+    store.set_fuel(FUEL_PER_CALL)?;
+    store.fuel_async_yield_interval(Some(FUEL_PER_TURN))?;
+    Ok(store)
+}
+
+/// The component stopped without an answer: it panicked, or ran out of memory or fuel. That is a defect in
+/// the component or a limit that is too low, never the upstream's doing.
+pub struct Trap(pub(crate) wasmtime::Error);
+
+impl fmt::Display for Trap {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "the component gave no answer: {:#}", self.0)
+    }
+}
+
+// A failed `expect` prints this, and the backtrace in wasmtime's text is what one wants to see then.
+impl fmt::Debug for Trap {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+impl std::error::Error for Trap {}

@@ -1,0 +1,118 @@
+//! The component, compiled and linked once, and started as often as there are calls.
+
+use crate::bindings::provider::ProviderPre;
+use crate::state::State;
+use crate::{Capabilities, Flavour, Instance, LoadError, Trap, engine, link};
+use engine::{Permit, Permits};
+use wasmtime::component::InstancePre;
+
+/// A compiled component with its imports linked, and the room for its instances. Clones share both.
+#[derive(Clone)]
+pub struct Runtime {
+    pre: ProviderPre<State>,
+    pub(crate) permits: Permits,
+}
+
+impl Runtime {
+    /// Compiles the built component. That takes a while, so do it once per process.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Unreadable`], or as for [`Runtime::from_bytes`].
+    pub fn new(flavour: Flavour) -> Result<Self, LoadError> {
+        Self::from_bytes(flavour, &flavour.load()?)
+    }
+
+    /// Compiles a component that exports the credentials interface.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Unusable`]: the bytes are no component, it imports something that this host doesn't give it (files,
+    /// sockets, the command line or the other flavour's drafts), or it doesn't export the interface.
+    pub fn from_bytes(flavour: Flavour, component: &[u8]) -> Result<Self, LoadError> {
+        let pre = prepare(flavour, component).and_then(ProviderPre::new);
+        Ok(Self { pre: pre.map_err(LoadError::Unusable)?, permits: Permits::new() })
+    }
+
+    /// Starts an instance in a store of its own. While too many others run, it waits for one of them to end.
+    ///
+    /// # Errors
+    ///
+    /// The component needs more memory than [`MEMORY_LIMIT`](crate::MEMORY_LIMIT).
+    pub async fn instantiate(&self, capabilities: &Capabilities) -> Result<Instance, Trap> {
+        self.start(capabilities, self.permits.to_run().await).await
+    }
+
+    /// Starts an instance in this permit.
+    pub(crate) async fn start(&self, capabilities: &Capabilities, permit: Permit) -> Result<Instance, Trap> {
+        Instance::new(&self.pre, capabilities, permit).await.map_err(Trap)
+    }
+}
+
+/// Compiles and links a component of any world, as [`Runtime::from_bytes`] does for the credentials' own.
+///
+/// # Errors
+///
+/// As for [`Runtime::from_bytes`], except for the export, which isn't asked for.
+pub fn prepare(flavour: Flavour, component: &[u8]) -> wasmtime::Result<InstancePre<State>> {
+    engine::prepare(component, |linker| link::all(linker, flavour))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EXPORT: &str = "credwell:credentials/credentials@0.1.0";
+    const CONFIGURATION: &str = r#"
+        (type $error (variant (case "upstream" string) (case "io" string)))
+        (export "error" (type $named (eq $error)))
+        (export "get-all" (func (result (result (list (tuple string string)) (error $named)))))
+    "#;
+
+    fn resource(name: &str) -> String {
+        format!("(export \"{name}\" (type (sub resource)))")
+    }
+
+    /// Why a component with this one import and no export isn't taken.
+    fn refusal(flavour: Flavour, import: &str, items: &str) -> String {
+        let text = format!("(component (import \"{import}\" (instance {items})))");
+        let component = wat::parse_str(text).expect("the component's text is valid");
+        match Runtime::from_bytes(flavour, &component) {
+            Ok(_) => panic!("a component without the export was taken"),
+            Err(error) => format!("{error:#}"),
+        }
+    }
+
+    #[test]
+    fn a_component_gets_nothing_that_it_may_not_import() {
+        let cwd = r#"(export "initial-cwd" (func (result (option string))))"#.to_owned();
+        let stderr = r#"(export "get-stderr" (func (result string)))"#.to_owned();
+        let random = r#"(export "get-insecure-random-u64" (func (result u64)))"#.to_owned();
+        for (import, items) in [
+            ("wasi:filesystem/types@0.2.12", resource("descriptor")),
+            ("wasi:sockets/tcp@0.2.12", resource("tcp-socket")),
+            ("wasi:cli/environment@0.2.12", cwd),
+            ("wasi:cli/stderr@0.2.12", stderr),
+            ("wasi:random/insecure@0.2.12", random),
+        ] {
+            for flavour in Flavour::ALL {
+                assert!(refusal(flavour, import, &items).contains(import), "{import}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_flavour_gets_its_own_drafts() {
+        let bucket = resource("bucket");
+        for (import, items, flavour, other) in [
+            ("wasi:keyvalue/store@0.2.0-draft", bucket.as_str(), Flavour::Wasmtime, Flavour::Spin),
+            ("wasi:keyvalue/store@0.2.0-draft2", &bucket, Flavour::Spin, Flavour::Wasmtime),
+            ("wasi:config/store@0.2.0-rc.1", CONFIGURATION, Flavour::Wasmtime, Flavour::Spin),
+            ("wasi:config/store@0.2.0-draft-2024-09-27", CONFIGURATION, Flavour::Spin, Flavour::Wasmtime),
+        ] {
+            // Where the import is linked, what is missing is the export.
+            assert!(refusal(flavour, import, items).contains(EXPORT), "{import}");
+            assert!(refusal(other, import, items).contains(import), "{import}");
+        }
+    }
+}

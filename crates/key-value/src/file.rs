@@ -1,0 +1,187 @@
+//! Entries in a file.
+
+mod database;
+mod entries;
+mod job;
+mod writer;
+
+use crate::clock::Lifetimes;
+use crate::key_value::{KeyPage, KeyValue, KeyValueError};
+use crate::limits::{check_bucket, check_key, check_keys, check_value, within};
+use crate::number;
+use crate::open::OpenError;
+use database::Shared;
+use entries::{Entries, EntryKey};
+use redb::ReadTransaction;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+use writer::Writer;
+
+/// How many reads go on at a time, each on a thread of its own.
+const READERS: usize = 32;
+
+/// When a write is synced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Durable {
+    /// Before it is acknowledged.
+    Now,
+    /// With the next one that can't wait, or a second later.
+    Soon,
+}
+
+pub(crate) struct File {
+    /// Before the database, which is closed when the writer has ended.
+    writer: Writer,
+    shared: Arc<Shared>,
+    readers: Arc<Semaphore>,
+    name: String,
+}
+
+impl File {
+    pub(crate) async fn open(path: PathBuf, lifetimes: Lifetimes) -> Result<Self, OpenError> {
+        let name = path.display().to_string();
+        let panicked = OpenError::FileFailed { path: path.clone(), reason: "redb panicked".to_owned() };
+        let open = move || {
+            let shared = Arc::new(Shared::open(path, lifetimes)?);
+            Ok((Writer::start(shared.clone())?, shared))
+        };
+        let (writer, shared) = spawn_blocking(open).await.unwrap_or(Err(panicked))?;
+        Ok(Self { writer, shared, readers: Arc::new(Semaphore::new(READERS)), name })
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&ReadTransaction, u64) -> Result<T, redb::Error> + Send + 'static,
+    ) -> Result<T, KeyValueError> {
+        within(&self.name, async {
+            let permit = self.readers.clone().acquire_owned().await;
+            let shared = self.shared.clone();
+            let read = spawn_blocking(move || {
+                // Held by the thread, which goes on where the caller has given up.
+                let _permit = permit;
+                shared.read(work)
+            });
+            read.await.unwrap_or_else(|_| Err(KeyValueError::Failed("redb panicked".to_owned())))
+        })
+        .await
+    }
+
+    async fn write<T: Send + 'static>(
+        &self,
+        durable: Durable,
+        bytes: usize,
+        work: impl FnOnce(&mut Entries<'_>) -> Result<Result<T, KeyValueError>, redb::Error> + Send + 'static,
+    ) -> Result<T, KeyValueError> {
+        within(&self.name, self.writer.write(durable, bytes, work)).await
+    }
+}
+
+#[async_trait::async_trait]
+impl KeyValue for File {
+    async fn open(&self, bucket: &str) -> Result<(), KeyValueError> {
+        check_bucket(bucket)
+    }
+
+    async fn get(&self, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, KeyValueError> {
+        check_key(bucket, key)?;
+        let place = EntryKey::new(bucket, key);
+        self.read(move |transaction, now| entries::get(transaction, &place, now)).await
+    }
+
+    async fn set(&self, bucket: &str, key: &str, value: Vec<u8>) -> Result<(), KeyValueError> {
+        self.set_many(bucket, vec![(key.to_owned(), value)]).await
+    }
+
+    async fn delete(&self, bucket: &str, key: &str) -> Result<(), KeyValueError> {
+        self.delete_many(bucket, &[key.to_owned()]).await
+    }
+
+    async fn exists(&self, bucket: &str, key: &str) -> Result<bool, KeyValueError> {
+        check_key(bucket, key)?;
+        let place = EntryKey::new(bucket, key);
+        self.read(move |transaction, now| entries::exists(transaction, &place, now)).await
+    }
+
+    async fn list_keys(&self, bucket: &str, cursor: Option<&str>) -> Result<KeyPage, KeyValueError> {
+        check_bucket(bucket)?;
+        let (bucket, cursor) = (bucket.to_owned(), cursor.map(str::to_owned));
+        self.read(move |transaction, now| entries::page(transaction, &bucket, cursor.as_deref(), now)).await
+    }
+
+    async fn increment(&self, bucket: &str, key: &str, delta: i64) -> Result<i64, KeyValueError> {
+        check_key(bucket, key)?;
+        let place = EntryKey::new(bucket, key);
+        let work = move |entries: &mut Entries<'_>| {
+            let sum = number::add(entries.get(&place)?.as_deref(), delta);
+            if let Ok(sum) = sum {
+                entries.put(&place, sum.to_string().as_bytes())?;
+            }
+            Ok(sum)
+        };
+        self.write(Durable::Soon, 0, work).await
+    }
+
+    async fn compare_and_swap(
+        &self,
+        bucket: &str,
+        key: &str,
+        expected: Option<&[u8]>,
+        value: Vec<u8>,
+    ) -> Result<bool, KeyValueError> {
+        check_value(bucket, key, &value)?;
+        let place = EntryKey::new(bucket, key);
+        let expected = expected.map(<[u8]>::to_vec);
+        let bytes = value.len() + expected.as_ref().map_or(0, Vec::len);
+        let work = move |entries: &mut Entries<'_>| {
+            let equal = entries.get(&place)? == expected;
+            if equal {
+                entries.put(&place, &value)?;
+            }
+            Ok(Ok(equal))
+        };
+        self.write(Durable::Now, bytes, work).await
+    }
+
+    async fn get_many(&self, bucket: &str, keys: &[String]) -> Result<Vec<Option<Vec<u8>>>, KeyValueError> {
+        check_keys(bucket, keys)?;
+        let places = places(bucket, keys);
+        self.read(move |transaction, now| {
+            places.iter().map(|place| entries::get(transaction, place, now)).collect()
+        })
+        .await
+    }
+
+    async fn set_many(&self, bucket: &str, entries: Vec<(String, Vec<u8>)>) -> Result<(), KeyValueError> {
+        check_bucket(bucket)?;
+        for (key, value) in &entries {
+            check_value(bucket, key, value)?;
+        }
+        let bytes = entries.iter().map(|(_, value)| value.len()).sum();
+        let bucket = bucket.to_owned();
+        let work = move |stored: &mut Entries<'_>| {
+            for (key, value) in &entries {
+                stored.put(&EntryKey::new(&bucket, key), value)?;
+            }
+            Ok(Ok(()))
+        };
+        self.write(Durable::Now, bytes, work).await
+    }
+
+    async fn delete_many(&self, bucket: &str, keys: &[String]) -> Result<(), KeyValueError> {
+        check_keys(bucket, keys)?;
+        let places = places(bucket, keys);
+        let work = move |entries: &mut Entries<'_>| {
+            for place in &places {
+                entries.remove(place)?;
+            }
+            Ok(Ok(()))
+        };
+        self.write(Durable::Now, 0, work).await
+    }
+}
+
+fn places(bucket: &str, keys: &[String]) -> Vec<EntryKey> {
+    keys.iter().map(|key| EntryKey::new(bucket, key)).collect()
+}

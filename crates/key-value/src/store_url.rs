@@ -1,0 +1,234 @@
+//! The URL that says where entries are kept.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+use url::Url;
+
+/// How long an entry lives that isn't written again.
+pub const DEFAULT_RETENTION: Duration = Duration::from_secs(86_400);
+
+/// The longest retention, in seconds: a year.
+const MAXIMUM_RETENTION: u64 = 31_536_000;
+
+/// Where entries are kept, and for how long. The crate's documentation has the forms. A user's name and password are
+/// percent-encoded in it, and left out when it is printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoreUrl {
+    pub(crate) location: StoreLocation,
+    pub(crate) retention: Duration,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) enum StoreLocation {
+    Memory,
+    File(PathBuf),
+    Redis(Url),
+    Nats(Url),
+}
+
+#[cfg(not(all(feature = "file", feature = "nats", feature = "redis")))]
+impl StoreLocation {
+    /// The feature of this crate that the kind of store needs.
+    pub(crate) fn feature(&self) -> &'static str {
+        match self {
+            Self::Memory => "default",
+            Self::File(_) => "file",
+            Self::Redis(_) => "redis",
+            Self::Nats(_) => "nats",
+        }
+    }
+}
+
+/// What is wrong with a store's URL. The text doesn't repeat it, since it can hold a password.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    /// It begins with none of the schemes.
+    #[error("the store's URL must begin with memory:, redb:, redis://, rediss://, nats:// or tls://")]
+    Scheme,
+    /// `redb:` has no path.
+    #[error(
+        "the store's URL needs the path of a file after redb:, for example redb:/var/lib/credwell/store.redb"
+    )]
+    NoPath,
+    /// `memory:` has something behind it.
+    #[error("the store's URL has nothing but parameters after memory:")]
+    NothingAfterMemory,
+    /// It isn't a URL.
+    #[error("the store's URL is malformed: {0}; user and password must be percent-encoded")]
+    Malformed(#[from] url::ParseError),
+    /// It names no host.
+    #[error("the store's URL needs a host, for example redis://127.0.0.1:6379")]
+    NoHost,
+    /// There is something behind the host that has no meaning there.
+    #[error("the store's URL ends after the host and port, for Redis with /N for a database of that number")]
+    Path,
+    /// A parameter is not the one that there is.
+    #[error("the store's URL has one parameter, retention_seconds, at most once")]
+    Parameter,
+    /// The retention isn't a number, or not in its range.
+    #[error("retention_seconds in the store's URL goes from 1 to {MAXIMUM_RETENTION}")]
+    Retention,
+}
+
+impl StoreUrl {
+    /// Whether entries are kept where others could read them: not in the memory of this process.
+    pub fn outlives_process(&self) -> bool {
+        !matches!(self.location, StoreLocation::Memory)
+    }
+
+    /// Whether it holds a user's name, a token or a password.
+    pub fn has_user(&self) -> bool {
+        match &self.location {
+            StoreLocation::Memory | StoreLocation::File(_) => false,
+            StoreLocation::Redis(url) | StoreLocation::Nats(url) => {
+                !url.username().is_empty() || url.password().is_some()
+            }
+        }
+    }
+}
+
+impl FromStr for StoreUrl {
+    type Err = UrlError;
+
+    fn from_str(text: &str) -> Result<Self, UrlError> {
+        let (scheme, rest) = text.split_once(':').ok_or(UrlError::Scheme)?;
+        if matches!(scheme, "memory" | "redb") {
+            // A path is taken as it is: nothing in it is percent-encoded.
+            let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+            let location = match (scheme, path) {
+                ("memory", "") => StoreLocation::Memory,
+                ("memory", _) => return Err(UrlError::NothingAfterMemory),
+                (_, "") => return Err(UrlError::NoPath),
+                (_, path) => StoreLocation::File(path.into()),
+            };
+            return Ok(Self { location, retention: retention(query)? });
+        }
+        let secure_or_not: fn(Url) -> StoreLocation = match scheme {
+            "redis" | "rediss" => StoreLocation::Redis,
+            "nats" | "tls" => StoreLocation::Nats,
+            _ => return Err(UrlError::Scheme),
+        };
+        let mut url = Url::parse(text)?;
+        if url.host_str().is_none_or(str::is_empty) {
+            return Err(UrlError::NoHost);
+        }
+        let database = url.path().strip_prefix('/').unwrap_or_default();
+        let numbered = scheme.starts_with("redis") && database.parse::<u32>().is_ok();
+        if url.fragment().is_some() || !(database.is_empty() || numbered) {
+            return Err(UrlError::Path);
+        }
+        let retention = retention(url.query().unwrap_or_default())?;
+        url.set_query(None);
+        Ok(Self { location: secure_or_not(url), retention })
+    }
+}
+
+fn retention(query: &str) -> Result<Duration, UrlError> {
+    if query.is_empty() {
+        return Ok(DEFAULT_RETENTION);
+    }
+    let seconds = query.strip_prefix("retention_seconds=").ok_or(UrlError::Parameter)?;
+    if seconds.contains('&') {
+        return Err(UrlError::Parameter);
+    }
+    let seconds = seconds.parse().map_err(|_| UrlError::Retention)?;
+    if !(1..=MAXIMUM_RETENTION).contains(&seconds) {
+        return Err(UrlError::Retention);
+    }
+    Ok(Duration::from_secs(seconds))
+}
+
+/// Without user and password.
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.location {
+            StoreLocation::Memory => write!(formatter, "memory:")?,
+            StoreLocation::File(path) => write!(formatter, "redb:{}", path.display())?,
+            StoreLocation::Redis(url) | StoreLocation::Nats(url) => {
+                let mut url = url.clone();
+                // Neither can fail for a URL with a host.
+                _ = url.set_username("");
+                _ = url.set_password(None);
+                write!(formatter, "{url}")?;
+            }
+        }
+        write!(formatter, "?retention_seconds={}", self.retention.as_secs())
+    }
+}
+
+/// Without user and password.
+impl fmt::Debug for StoreUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "StoreUrl({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_form_is_understood_and_printed_without_its_password() {
+        for (text, printed) in [
+            ("memory:", "memory:?retention_seconds=86400"),
+            ("memory:?retention_seconds=5", "memory:?retention_seconds=5"),
+            ("redb:store.redb", "redb:store.redb?retention_seconds=86400"),
+            (
+                "redb:/var/lib/a%20b c.redb?retention_seconds=1",
+                "redb:/var/lib/a%20b c.redb?retention_seconds=1",
+            ),
+            ("redis://localhost", "redis://localhost?retention_seconds=86400"),
+            ("rediss://u:p%40ss@[::1]:1/2?retention_seconds=9", "rediss://[::1]:1/2?retention_seconds=9"),
+            ("redis://:hunter2@h", "redis://h?retention_seconds=86400"),
+            ("nats://u:hunter2@h:4222", "nats://h:4222?retention_seconds=86400"),
+            ("tls://hunter2@h/", "tls://h/?retention_seconds=86400"),
+        ] {
+            let url: StoreUrl = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!(url.to_string(), printed);
+            assert_eq!(format!("{url:?}"), format!("StoreUrl({printed})"));
+        }
+    }
+
+    #[test]
+    fn a_url_says_whether_it_has_a_user_and_whether_it_keeps() {
+        for (text, outlives, has_user) in [
+            ("memory:", false, false),
+            ("redb:user@host", true, false),
+            ("redis://h", true, false),
+            ("redis://:hunter2@h", true, true),
+            ("nats://hunter2@h", true, true),
+            ("tls://u:hunter2@h", true, true),
+        ] {
+            let url: StoreUrl = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!((url.outlives_process(), url.has_user()), (outlives, has_user), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_url_is_said_without_repeating_it() {
+        for (text, error) in [
+            ("", UrlError::Scheme),
+            ("hunter2", UrlError::Scheme),
+            ("http://hunter2@h", UrlError::Scheme),
+            ("redb:", UrlError::NoPath),
+            ("redb:?retention_seconds=1", UrlError::NoPath),
+            ("memory:hunter2", UrlError::NothingAfterMemory),
+            ("redis:hunter2", UrlError::NoHost),
+            ("redis://:hunter2@h:port", UrlError::Malformed(url::ParseError::InvalidPort)),
+            ("redis://h/hunter2", UrlError::Path),
+            ("rediss://h#insecure", UrlError::Path),
+            ("nats://h/1", UrlError::Path),
+            ("memory:?hunter2=1", UrlError::Parameter),
+            ("nats://h?retention_seconds=1&retention_seconds=2", UrlError::Parameter),
+            ("memory:?retention_seconds=0", UrlError::Retention),
+            ("memory:?retention_seconds=31536001", UrlError::Retention),
+            ("memory:?retention_seconds=hunter2", UrlError::Retention),
+        ] {
+            let found = text.parse::<StoreUrl>().expect_err(text);
+            assert_eq!(found, error, "{text}");
+            assert!(!format!("{found} {found:?}").contains("hunter2"), "{text}");
+        }
+    }
+}

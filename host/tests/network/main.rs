@@ -1,8 +1,0 @@
-//! The component over the network, as far as it can fail: real sockets, and real TLS.
-
-mod connections;
-mod faults;
-mod secure;
-mod sockets;
-#[path = "../tls/mod.rs"]
-mod tls;
