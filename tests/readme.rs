@@ -1,5 +1,7 @@
 //! The README's tables are complete.
 
+use credwell_core::configuration::settings::{ALL, Scope};
+
 const README: &str = include_str!("../README.md");
 const WIT: &str = include_str!("../wit/credentials.wit");
 
@@ -20,7 +22,8 @@ fn every_setting_is_in_the_table_and_no_other() {
     let mut documented = first_column(section("\n## Configuration", "\n## Errors"));
     documented.retain(|name| !name.is_empty());
     documented.sort_unstable();
-    let mut names = credwell_core::configuration::NAMES;
+    let both = ALL.iter().filter(|it| it.scope == Scope::Both);
+    let mut names: Vec<_> = both.map(|it| it.setting.name).collect();
     names.sort_unstable();
     assert_eq!(documented, names);
 }
@@ -39,7 +42,7 @@ fn every_error_is_in_the_table_and_no_other() {
 #[test]
 fn every_setting_of_the_broker_is_described() {
     let broker = section("\n## The HTTP broker", "\n## The program");
-    for name in credwell_core::broker::settings::NAMES {
+    for name in ALL.iter().filter(|it| it.scope == Scope::Broker).map(|it| it.setting.name) {
         assert!(broker.contains(&format!("`{name}`")), "{name}");
     }
 }

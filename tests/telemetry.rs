@@ -2,11 +2,9 @@
 
 use bytes::Bytes;
 use credwell_host::telemetry::{self, TelemetryOptions};
-use credwell_host::{
-    Broker, Capabilities, FingerprintKey, FixedConfiguration, Flavour, Listener, Network, SampleUpstream,
-};
+use credwell_host::{Broker, Capabilities, FingerprintKey, FixedConfiguration, Flavour, Listener, Network};
 use host_test::http_client::{get, send};
-use host_test::{MemoryKeyValue, TEST_ENCRYPTION_KEYS};
+use host_test::{MemoryKeyValue, SampleUpstream, TEST_ENCRYPTION_KEYS};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;

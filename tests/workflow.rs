@@ -2,11 +2,11 @@
 //! the tests control.
 
 use anyhow::Context;
-use composed::ComposedPre;
+use composed::Composed;
 use composed::exports::credwell::workflow::app::{AppAnswer, WorkflowError};
 use host_test::{
     Capabilities, Clock, Configuration, Entropy, Error, Fault, Flavour, Harness, MemoryKeyValue,
-    MockUpstream, RecordedRequest, Reply, START_UNIX_MS, State, TEST_API_KEY, TEST_ENCRYPTION_KEYS,
+    MockUpstream, RecordedRequest, Reply, START_UNIX_MS, TEST_API_KEY, TEST_ENCRYPTION_KEYS, Workload,
 };
 use serde_json::json;
 use std::collections::{BTreeSet, HashMap};
@@ -14,7 +14,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 use wac_graph::types::Package;
 use wac_graph::{CompositionGraph, EncodeOptions};
-use wasmtime::component::InstancePre;
 
 /// What the composed component exports.
 mod composed {
@@ -42,14 +41,14 @@ const UPSTREAM: &str = "api.pipedream.com";
 const TOKEN: &str = "s3cr3t-token-";
 
 /// The composed component, compiled once for all tests: each of them needs it in both flavours.
-fn component(flavour: Flavour) -> &'static InstancePre<State> {
-    static COMPONENTS: LazyLock<HashMap<Flavour, anyhow::Result<InstancePre<State>>>> =
+fn component(flavour: Flavour) -> &'static Workload {
+    static COMPONENTS: LazyLock<HashMap<Flavour, anyhow::Result<Workload>>> =
         LazyLock::new(|| Flavour::ALL.map(|flavour| (flavour, compose(flavour))).into());
     COMPONENTS[&flavour].as_ref().unwrap_or_else(|error| panic!("no component to test: {error:#}"))
 }
 
 /// Makes one component of the workflow and the provider, as `wac plug` does.
-fn compose(flavour: Flavour) -> anyhow::Result<InstancePre<State>> {
+fn compose(flavour: Flavour) -> anyhow::Result<Workload> {
     let mut graph = CompositionGraph::new();
     let provider = flavour.path();
     let workflow = provider.with_file_name("workflow.wasm");
@@ -61,12 +60,12 @@ fn compose(flavour: Flavour) -> anyhow::Result<InstancePre<State>> {
     });
     wac_graph::plug(&mut graph, vec![provider?], workflow?)?;
     let composed = graph.encode(EncodeOptions::default())?;
-    host_test::prepare(flavour, &composed).map_err(|error| anyhow::Error::from_boxed(error.into()))
+    Ok(Workload::from_bytes(flavour, &composed)?)
 }
 
 /// A host whose network is a script that plays both the credentials' upstream and the app.
 struct Host {
-    component: &'static InstancePre<State>,
+    component: &'static Workload,
     capabilities: Capabilities,
     network: MockUpstream,
 }
@@ -99,11 +98,10 @@ impl Host {
 
     /// Calls `call-app` in a new instance, as most hosts do. What it answers holds no token.
     async fn call(&self, url: &str) -> Result<AppAnswer, WorkflowError> {
-        let mut store = host_test::store(self.component.engine(), &self.capabilities).expect("a store");
-        let component = ComposedPre::new(self.component.clone()).expect("the workflow's export");
-        let instance = component.instantiate_async(&mut store).await.expect("an instance");
-        let workflow = instance.credwell_workflow_app();
-        let answer = workflow.call_call_app(&mut store, ACCOUNT, url).await.expect("no trap");
+        let mut running = self.component.instantiate(&self.capabilities).await.expect("an instance");
+        let exports = Composed::new(&mut running.store, &running.instance).expect("the workflow's export");
+        let workflow = exports.credwell_workflow_app();
+        let answer = workflow.call_call_app(&mut running.store, ACCOUNT, url).await.expect("no trap");
         if let Err(error) = &answer {
             assert!(!format!("{error:?}").contains(TOKEN), "{error:?}");
         }
@@ -285,7 +283,7 @@ fn the_composed_component_imports_no_more_packages_than_the_provider() {
     for flavour in Flavour::ALL {
         let component = component(flavour);
         let component_type = component.component().component_type();
-        let imports = component_type.imports(component.engine()).map(|(name, _)| name);
+        let imports = component_type.imports(component.component().engine()).map(|(name, _)| name);
         let packages: BTreeSet<&str> = imports.filter_map(|name| Some(name.split_once('/')?.0)).collect();
         let expected = ["wasi:clocks", "wasi:config", "wasi:http", "wasi:io", "wasi:keyvalue", "wasi:random"];
         assert_eq!(packages, BTreeSet::from(expected));

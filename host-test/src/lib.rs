@@ -40,7 +40,7 @@ pub use configuration::Configuration;
 pub use credwell_host::{
     Broker, CallError, Capabilities, ConfigurationError, Credentials, CredentialsClient, Error, Field,
     FieldValue, Flavour, Instance, KeyValueError, Listener, Network, Runtime, Source, State, Trap, Warning,
-    link, prepare, store,
+    Workload, link, store,
 };
 pub use credwell_sample_upstream::SampleUpstream;
 pub use entropy::Entropy;

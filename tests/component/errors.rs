@@ -81,7 +81,7 @@ case! {
                 Fault::HttpProtocol => ("unreachable", "HTTP-protocol-error"),
                 Fault::NothingScripted => unreachable!("not in the list"),
             };
-            assert_eq!(error.case(), expected, "{failure:?}: {error:?}");
+            assert_eq!(error.case().name(), expected, "{failure:?}: {error:?}");
             assert!(format!("{error:?}").contains(code), "{failure:?}: {error:?}");
         }
     }

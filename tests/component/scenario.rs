@@ -217,7 +217,7 @@ pub(crate) fn assert_token(answer: &Result<Credentials, Error>, token: &str, sou
 #[track_caller]
 pub(crate) fn assert_error(answer: &Result<Credentials, Error>, name: &str) {
     match answer {
-        Err(error) => assert_eq!(error.case(), name, "{error:?}"),
+        Err(error) => assert_eq!(error.case().name(), name, "{error:?}"),
         Ok(_) => panic!("expected {name}, got credentials"),
     }
 }

@@ -1,7 +1,7 @@
 //! Spin's manifest: what a mistake in it would only show once Spin reads it, or once the broker runs.
 
 use crate::deployment::{Deployment, SECRETS};
-use credwell_core::{broker, configuration};
+use credwell_core::configuration::settings;
 use host_test::Flavour;
 use std::collections::{BTreeMap, BTreeSet};
 use toml::{Table, Value};
@@ -41,7 +41,7 @@ fn is_variable_name(name: &str) -> bool {
 fn check_variables(manifest: &Table, component: &str) {
     let declared = keys(&manifest["variables"]);
     let wired = manifest["component"][component]["variables"].as_table().expect("a table");
-    let names = [&configuration::NAMES[..], &broker::settings::NAMES].concat();
+    let names: Vec<_> = settings::ALL.iter().map(|description| description.setting.name).collect();
     for name in wired.keys() {
         assert!(names.contains(&name.as_str()), "Credwell has no setting {name}");
         assert!(is_variable_name(name), "{name}");

@@ -6,7 +6,7 @@ use crate::exit_status::ExitStatus;
 use crate::json;
 use crate::table::Table;
 use crate::terminal::{Terminal, print, print_raw, printable};
-use credwell_host::{CallError, Credentials, CredentialsClient, Error, FieldValue, Warning};
+use credwell_host::{CallError, Credentials, CredentialsClient, Error, FieldValue};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
@@ -77,7 +77,7 @@ pub(crate) fn show(
 fn tell(answers: &[AccountOutcome<Credentials>], terminal: &Terminal) -> ExitStatus {
     for AccountOutcome { account_id, outcome, .. } in answers {
         for warning in outcome.iter().flat_map(|credentials| &credentials.warnings) {
-            let (case, message) = warning_parts(warning);
+            let (case, message) = (warning.case().name(), warning.message());
             terminal.warn(&format!("{}: {case}: {}", printable(account_id), printable(message)));
         }
     }
@@ -98,16 +98,6 @@ pub(crate) fn tell_failures<T>(answers: &[AccountOutcome<T>], terminal: &Termina
         }
     });
     ExitStatus::together(statuses.collect::<Vec<_>>())
-}
-
-/// A warning's case, as the interface names it, and its text.
-pub(crate) fn warning_parts(warning: &Warning) -> (&'static str, &str) {
-    match warning {
-        Warning::RefreshFailed(message) => ("refresh-failed", message),
-        Warning::TokenUnchanged(message) => ("token-unchanged", message),
-        Warning::AlreadyExpired(message) => ("already-expired", message),
-        Warning::CacheDegraded(message) => ("cache-degraded", message),
-    }
 }
 
 /// The text of one field: the access token, or else of the credentials, or else of the account.

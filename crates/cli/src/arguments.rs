@@ -133,6 +133,7 @@ fn after_long_help() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use credwell_core::configuration::settings;
 
     fn refusal(arguments: &[&str]) -> String {
         match Arguments::try_parse_from(arguments) {
@@ -148,8 +149,8 @@ mod tests {
 
     #[test]
     fn no_option_takes_a_secret_and_none_is_repeated() {
-        for name in names::ALL.iter().filter(|name| name.is_secret) {
-            let option = format!("--{}", name.short().replace('_', "-"));
+        for name in settings::ALL.iter().filter(|name| name.is_secret) {
+            let option = format!("--{}", name.short_name().replace('_', "-"));
             for arguments in [vec![option.as_str(), "hunter2"], vec![&format!("{option}=hunter2")]] {
                 let refused = refusal(&[&["credwell", "get", "apn_a"], arguments.as_slice()].concat());
                 assert!(refused.contains(&option) && !refused.contains("hunter2"), "{refused}");
@@ -178,8 +179,8 @@ mod tests {
                 assert!(section.contains(&format!("`--{option}")), "{option}");
             }
         }
-        for name in names::ALL.iter().filter(|name| name.is_secret) {
-            assert!(section.contains(&format!("`{}`", name.short())), "{}", name.full);
+        for name in settings::ALL.iter().filter(|name| name.is_secret) {
+            assert!(section.contains(&format!("`{}`", name.short_name())), "{}", name.setting.name);
         }
     }
 

@@ -1,6 +1,6 @@
 //! What the program ends with.
 
-use credwell_host::{CallError, Error};
+use credwell_host::{CallError, Error, Remedy};
 
 /// The exit status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,19 +42,13 @@ impl ExitStatus {
     /// The status for one call that failed.
     pub(crate) fn of(error: &CallError) -> Self {
         let CallError::Call(error) = error else { return Self::Failed };
-        match error {
-            Error::InvalidAccountId(_) | Error::Configuration(_) | Error::Unauthorized(_) => Self::Misused,
-            Error::Forbidden(_) | Error::NotFound(_) | Error::NoCredentials(_) | Error::AccountDead(_) => {
-                Self::Refused
-            }
-            Error::UpstreamFailure(failure) if failure.status < 500 => Self::Failed,
-            Error::MalformedResponse(_) => Self::Failed,
-            Error::RateLimited(_)
-            | Error::UpstreamFailure(_)
-            | Error::Unreachable(_)
-            | Error::TimedOut(_)
-            | Error::AccountUnhealthy(_)
-            | Error::StoreFailure(_) => Self::Later,
+        match (error, error.case().remedy()) {
+            // A status that is not a server's error does not go away by itself.
+            (Error::UpstreamFailure(failure), _) if failure.status < 500 => Self::Failed,
+            (_, Remedy::ChangeRequest) => Self::Misused,
+            (_, Remedy::ChangeAccount) => Self::Refused,
+            (_, Remedy::RetryLater) => Self::Later,
+            (_, Remedy::Report) => Self::Failed,
         }
     }
 
@@ -89,7 +83,7 @@ mod tests {
             (upstream(503), ExitStatus::Later),
             (upstream(302), ExitStatus::Failed),
         ] {
-            assert_eq!(ExitStatus::of(&CallError::Call(error.clone())), status, "{}", error.case());
+            assert_eq!(ExitStatus::of(&CallError::Call(error.clone())), status, "{}", error.case().name());
         }
     }
 

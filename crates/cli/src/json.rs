@@ -1,6 +1,6 @@
 //! The answers as JSON, for scripts.
 
-use crate::accounts::{AccountOutcome, warning_parts};
+use crate::accounts::AccountOutcome;
 use credwell_host::{CallError, Credentials, Error, Field, FieldValue, Source};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -85,7 +85,6 @@ pub(crate) fn line(answer: &AccountOutcome<Credentials>) -> String {
 }
 
 fn of_credentials(credentials: &Credentials) -> Document<'_> {
-    let warnings = credentials.warnings.iter().map(warning_parts);
     Document::Credentials {
         account_id: &credentials.account_id,
         app_slug: credentials.app_slug.as_deref(),
@@ -99,7 +98,11 @@ fn of_credentials(credentials: &Credentials) -> Document<'_> {
             Source::Cache => "cache",
             Source::Upstream => "upstream",
         },
-        warnings: warnings.map(|(case, message)| Message::new(case, message)).collect(),
+        warnings: credentials
+            .warnings
+            .iter()
+            .map(|warning| Message::new(warning.case().name(), warning.message()))
+            .collect(),
     }
 }
 
@@ -108,7 +111,7 @@ fn of_error(error: &CallError) -> Message<'_> {
         CallError::Call(error) => error,
         CallError::Trap(_) => return Message::new("trap", "the component ended without an answer"),
     };
-    let mut message = Message::new(error.case(), error.message());
+    let mut message = Message::new(error.case().name(), error.message());
     match error {
         Error::RateLimited(limit) => message.retry_after_seconds = limit.retry_after_seconds,
         Error::UpstreamFailure(failure) => message.status = Some(failure.status),

@@ -10,9 +10,9 @@ pub(crate) use environment::Environment;
 pub(crate) use error::{HINT, SettingsError};
 
 use crate::arguments::{SettingArguments, environment_names};
+use credwell_core::configuration::settings::{self, Description};
 use credwell_key_value::StoreUrl;
 use file::{Entry, File};
-use names::Name;
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -51,14 +51,14 @@ impl ProgramSettings {
         };
         let options = options(&arguments.set)?;
         let mut values = BTreeMap::new();
-        for name in &names::ALL {
-            let value = match options.get(name.full) {
+        for name in settings::ALL {
+            let value = match options.get(name.setting.name) {
                 Some(value) => Some(SecretString::from(*value)),
                 None => value(name, environment, &file, &mut warnings)?,
             };
             // An empty value counts as not set, as it does for the component.
             if let Some(value) = value.filter(|value| !value.expose_secret().is_empty()) {
-                values.insert(name.full, value);
+                values.insert(name.setting.name, value);
             }
         }
         let store = store(arguments, environment, &file, &mut warnings)?;
@@ -114,8 +114,13 @@ fn given(text: Option<&OsStr>) -> Option<&OsStr> {
 fn options(set: &[String]) -> Result<BTreeMap<&'static str, &str>, SettingsError> {
     let option = |text: &'_ String| {
         let (name, _) = text.split_once('=').ok_or(SettingsError::SetForm)?;
-        let known = names::find(name).ok_or_else(|| SettingsError::SetUnknown { name: name.to_owned() })?;
-        if known.is_secret { Err(SettingsError::SetSecret { name: known.full }) } else { Ok(known.full) }
+        let known =
+            settings::find(name).ok_or_else(|| SettingsError::SetUnknown { name: name.to_owned() })?;
+        if known.is_secret {
+            Err(SettingsError::SetSecret { name: known.setting.name })
+        } else {
+            Ok(known.setting.name)
+        }
     };
     let values = set.iter().map(|text| Ok((option(text)?, text.split_once('=').unwrap_or_default().1)));
     values.collect()
@@ -123,21 +128,21 @@ fn options(set: &[String]) -> Result<BTreeMap<&'static str, &str>, SettingsError
 
 /// A setting of the component, from the environment or from the file.
 fn value(
-    name: &Name,
+    name: &Description,
     environment: &Environment,
     file: &File,
     warnings: &mut Vec<String>,
 ) -> Result<Option<SecretString>, SettingsError> {
-    let variable = name.variable();
+    let variable = names::variable(name);
     let found = match name.is_secret {
         true => environment.secret(&variable, warnings)?,
         false => environment.text(&variable)?.map(SecretString::from),
     };
-    match (found, file.component.get(name.full)) {
+    match (found, file.component.get(name.setting.name)) {
         (Some(value), _) => Ok(Some(value)),
         (None, Some(Entry::Text(text))) => Ok(Some(SecretString::from(text.as_str()))),
         (None, Some(Entry::SecretFile(path))) => {
-            let setting = format!("{}_file", name.short());
+            let setting = format!("{}_file", name.short_name());
             secret_file::read(&setting, path, warnings).map(Some)
         }
         (None, None) => Ok(None),

@@ -61,7 +61,7 @@ pub(crate) struct Entry {
     pub account: Option<String>,
     pub action: &'static str,
     pub status: u16,
-    pub outcome: String,
+    pub outcome: &'static str,
     pub duration: Duration,
 }
 

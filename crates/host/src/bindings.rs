@@ -56,24 +56,26 @@ pub use provider::exports::credwell::credentials::credentials::{
     AccountState, Credentials, Error, Field, FieldValue, RateLimit, Source, UpstreamStatus, Warning,
 };
 
+use credwell_core::error::{ErrorCase, WarningCase};
+
 impl Error {
-    /// The case's name in the interface, for example `rate-limited`.
-    pub fn case(&self) -> &'static str {
+    /// The case, for example [`ErrorCase::RateLimited`].
+    pub fn case(&self) -> ErrorCase {
         match self {
-            Self::InvalidAccountId(_) => "invalid-account-id",
-            Self::Configuration(_) => "configuration",
-            Self::Unauthorized(_) => "unauthorized",
-            Self::Forbidden(_) => "forbidden",
-            Self::NotFound(_) => "not-found",
-            Self::RateLimited(_) => "rate-limited",
-            Self::UpstreamFailure(_) => "upstream-failure",
-            Self::Unreachable(_) => "unreachable",
-            Self::TimedOut(_) => "timed-out",
-            Self::MalformedResponse(_) => "malformed-response",
-            Self::NoCredentials(_) => "no-credentials",
-            Self::AccountDead(_) => "account-dead",
-            Self::AccountUnhealthy(_) => "account-unhealthy",
-            Self::StoreFailure(_) => "store-failure",
+            Self::InvalidAccountId(_) => ErrorCase::InvalidAccountId,
+            Self::Configuration(_) => ErrorCase::Configuration,
+            Self::Unauthorized(_) => ErrorCase::Unauthorized,
+            Self::Forbidden(_) => ErrorCase::Forbidden,
+            Self::NotFound(_) => ErrorCase::NotFound,
+            Self::RateLimited(_) => ErrorCase::RateLimited,
+            Self::UpstreamFailure(_) => ErrorCase::UpstreamFailure,
+            Self::Unreachable(_) => ErrorCase::Unreachable,
+            Self::TimedOut(_) => ErrorCase::TimedOut,
+            Self::MalformedResponse(_) => ErrorCase::MalformedResponse,
+            Self::NoCredentials(_) => ErrorCase::NoCredentials,
+            Self::AccountDead(_) => ErrorCase::AccountDead,
+            Self::AccountUnhealthy(_) => ErrorCase::AccountUnhealthy,
+            Self::StoreFailure(_) => ErrorCase::StoreFailure,
         }
     }
 
@@ -94,6 +96,28 @@ impl Error {
             | Self::AccountDead(AccountState { message, .. })
             | Self::AccountUnhealthy(AccountState { message, .. })
             | Self::StoreFailure(message) => message,
+        }
+    }
+}
+
+impl Warning {
+    /// The case, for example [`WarningCase::CacheDegraded`].
+    pub fn case(&self) -> WarningCase {
+        match self {
+            Self::RefreshFailed(_) => WarningCase::RefreshFailed,
+            Self::TokenUnchanged(_) => WarningCase::TokenUnchanged,
+            Self::AlreadyExpired(_) => WarningCase::AlreadyExpired,
+            Self::CacheDegraded(_) => WarningCase::CacheDegraded,
+        }
+    }
+
+    /// What happened. The text contains no secret.
+    pub fn message(&self) -> &str {
+        match self {
+            Self::RefreshFailed(message)
+            | Self::TokenUnchanged(message)
+            | Self::AlreadyExpired(message)
+            | Self::CacheDegraded(message) => message,
         }
     }
 }

@@ -1,5 +1,6 @@
-//! The HTTP broker behind whatever listens: one instance for each request.
+//! The HTTP broker on this host: one instance for each request, whatever listens in front.
 
+use crate::engine::{Permit, Permits};
 use crate::flavour::read;
 use crate::{Capabilities, Flavour, LoadError, State, Trap, engine, link, store};
 use bytes::Bytes;
@@ -8,6 +9,7 @@ use http_body_util::BodyExt;
 use std::fmt::Display;
 use tokio::sync::oneshot;
 use tracing::Instrument;
+use wasmtime::Store;
 use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
@@ -17,10 +19,11 @@ use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 #[derive(Clone)]
 pub struct Broker {
     pre: ProxyPre<State>,
+    permits: Permits,
 }
 
 impl Broker {
-    /// Compiles the built broker. That takes a while, so do it once per process.
+    /// Compiles the built broker. Compiling takes about a second, so a process does it once.
     ///
     /// # Errors
     ///
@@ -33,22 +36,23 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// [`LoadError::Unusable`]: the bytes are no component, it imports something that this host doesn't give it, or
-    /// handles no requests.
+    /// [`LoadError::Unusable`]: the bytes are not a component, the component imports an interface that this host does not
+    /// give it, or it does not export `wasi:http/incoming-handler`.
     pub fn from_bytes(flavour: Flavour, component: &[u8]) -> Result<Self, LoadError> {
         let pre = engine::prepare(component, |linker| {
             link::all(linker, flavour)?;
             link::stderr(linker)
         });
         let pre = pre.and_then(ProxyPre::new);
-        Ok(Self { pre: pre.map_err(LoadError::Unusable)? })
+        Ok(Self { pre: pre.map_err(LoadError::Unusable)?, permits: Permits::new() })
     }
 
-    /// Answers a request in an instance of its own. The instance runs on until it has written the body.
+    /// Answers a request in an instance of its own. While too many instances run, it waits until one of them ends. The
+    /// instance runs on until it has written the body, its log and its metrics.
     ///
     /// # Errors
     ///
-    /// The instance could not be started, or ended without an answer.
+    /// The instance could not be started, or ended without a response.
     pub async fn handle<Body>(
         &self,
         capabilities: &Capabilities,
@@ -58,39 +62,49 @@ impl Broker {
         Body: http_body::Body<Data = Bytes> + Send + 'static,
         Body::Error: Display,
     {
+        let permit = self.permits.running().await;
         let (sender, receiver) = oneshot::channel();
         let failed = |error: Body::Error| wasmtime_wasi_http::Error::InternalError(Some(error.to_string()));
         let request = request.map(|body| body.map_err(failed));
-        let mut store = store(self.pre.engine(), capabilities).map_err(Trap)?;
-        let request = store.data_mut().http().new_incoming_request(Scheme::Http, request).map_err(Trap)?;
-        let response = store.data_mut().http().new_response_outparam(sender).map_err(Trap)?;
+        let store = store(self.pre.engine(), capabilities).map_err(Trap)?;
+        let mut instance = BrokerInstance { store, _permit: permit };
+        let request =
+            instance.store.data_mut().http().new_incoming_request(Scheme::Http, request).map_err(Trap)?;
+        let response = instance.store.data_mut().http().new_response_outparam(sender).map_err(Trap)?;
         let pre = self.pre.clone();
-        let instance = async move {
-            let broker = pre.instantiate_async(&mut store).await?;
-            broker.wasi_http_incoming_handler().call_handle(&mut store, request, response).await
+        let task = async move {
+            let broker = pre.instantiate_async(&mut instance.store).await?;
+            broker.wasi_http_incoming_handler().call_handle(&mut instance.store, request, response).await
         };
-        let instance = tokio::spawn(instance.in_current_span());
+        let task = tokio::spawn(task.in_current_span());
         match receiver.await {
-            Ok(answer) => answer.map_err(BrokerError::Refused),
-            // The instance has dropped the sender: it has ended.
+            Ok(response) => response.map_err(BrokerError::Refused),
+            // The instance has dropped the sender, so it has ended.
             Err(_) => {
-                instance.await.map_err(wasmtime::Error::new).flatten().map_err(Trap)?;
+                task.await.map_err(wasmtime::Error::new).flatten().map_err(Trap)?;
                 Err(BrokerError::Silent)
             }
         }
     }
 }
 
-/// Why a broker's instance gave no answer.
+/// The store of one request.
+struct BrokerInstance {
+    store: Store<State>,
+    /// Dropped after the store.
+    _permit: Permit,
+}
+
+/// Why an instance of the broker gave no response.
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
-    /// It stopped.
+    /// The instance trapped.
     #[error(transparent)]
     Trap(#[from] Trap),
-    /// It said why, in the words of `wasi:http`.
-    #[error("the broker gave no answer: {0:?}")]
+    /// The instance gave an error of `wasi:http`.
+    #[error("the broker gave no response: {0:?}")]
     Refused(ErrorCode),
-    /// It said nothing.
-    #[error("the broker ended without an answer")]
+    /// The instance ended without a response.
+    #[error("the broker ended without a response")]
     Silent,
 }

@@ -1,50 +1,50 @@
-//! Calls of the component for whoever doesn't want to know of its instances.
+//! The client of the credentials component, which starts and reuses instances by itself.
 
 use crate::{Capabilities, Credentials, Error, Instance, Runtime, Trap, lock};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// How many calls an instance serves. What it doesn't give back, memory above all, ends with it.
+/// The number of calls that an instance serves. Its end frees the memory that it has grown to.
 const CALLS_PER_INSTANCE: u32 = 100;
 
-/// How many instances a client keeps for later calls. A runtime keeps 64, for all of its clients together.
+/// The number of idle instances that a client keeps. A runtime keeps 64 for all of its clients together.
 const IDLE_LIMIT: usize = 16;
 
 /// Asks the component for credentials. Clones are the same client, and any number of tasks may call it at once.
 ///
-/// A call runs in an instance that serves nobody else meanwhile, and that an earlier call may have used: the component
-/// wipes its secrets before it answers. One that trapped, or whose call was given up, is never used again.
+/// An instance serves one call at a time. An earlier call may have used the instance: the component wipes its secrets
+/// before it answers. An instance that trapped, or whose call was cancelled, is never used again.
 #[derive(Clone)]
 pub struct CredentialsClient(Arc<Shared>);
 
 struct Shared {
     runtime: Runtime,
     capabilities: Capabilities,
-    /// The last one used is on top, so those that are too many stay unused at the bottom.
+    /// The last used instance is on top, so that instances beyond the need stay unused at the bottom.
     idle: Mutex<Vec<Worker>>,
     instances: AtomicUsize,
 }
 
-/// An instance, and how many calls it has begun.
+/// An instance, and the number of its calls.
 struct Worker {
     instance: Instance,
     calls: u32,
 }
 
-/// Why a call gave nothing.
+/// The error of a call.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    /// The component's answer.
-    #[error("{}: {}", .0.case(), .0.message())]
+    /// The component answered with an error.
+    #[error("{}: {}", .0.case().name(), .0.message())]
     Call(Error),
-    /// There is none.
+    /// The component did not answer.
     #[error(transparent)]
     Trap(#[from] Trap),
 }
 
 impl CredentialsClient {
-    /// A client that gives the component these capabilities. Clients of the same runtime share the room for instances
-    /// and nothing else.
+    /// A client that gives the component these capabilities. Clients of one runtime share the limit on instances and
+    /// nothing else.
     pub fn new(runtime: Runtime, capabilities: Capabilities) -> Self {
         Self(Arc::new(Shared {
             runtime,
@@ -91,15 +91,15 @@ impl CredentialsClient {
         answer.map_err(CallError::Call)
     }
 
-    /// How many instances were started so far.
+    /// The number of instances that the client has started.
     pub fn instances(&self) -> usize {
         self.0.instances.load(Ordering::Relaxed)
     }
 
-    /// An instance for one call. It belongs to the call, so that it ends with one that traps or is given up.
+    /// An instance for one call. The call owns it, so that a trap or a cancelled call ends the instance too.
     async fn worker(&self) -> Result<Worker, Trap> {
         let shared = &*self.0;
-        let permit = shared.runtime.permits.to_run().await;
+        let permit = shared.runtime.permits.running().await;
         let idle = lock(&shared.idle).pop();
         if let Some(Worker { mut instance, calls }) = idle {
             instance.permit = permit;
@@ -110,13 +110,13 @@ impl CredentialsClient {
         Ok(Worker { instance, calls: 1 })
     }
 
-    /// Keeps an instance whose call has ended, if it is of further use.
+    /// Keeps an instance after its call, unless it has served its last one or enough others are idle.
     fn keep(&self, mut worker: Worker) {
         let shared = &*self.0;
         if worker.calls == CALLS_PER_INSTANCE {
             return;
         }
-        let Some(permit) = shared.runtime.permits.to_wait() else { return };
+        let Some(permit) = shared.runtime.permits.idle() else { return };
         worker.instance.permit = permit;
         let mut idle = lock(&shared.idle);
         if idle.len() < IDLE_LIMIT {

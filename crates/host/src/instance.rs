@@ -1,4 +1,4 @@
-//! One running instance and the calls into it.
+//! The instance of the credentials component, and the calls into it.
 
 use crate::bindings::provider::{Provider, ProviderPre};
 use crate::engine::Permit;
@@ -7,12 +7,12 @@ use crate::{Capabilities, Credentials, Error};
 use std::fmt;
 use wasmtime::{Engine, Store};
 
-/// How much a call may compute, in wasmtime's fuel: about one unit for each instruction. A call that needs
+/// The limit on the instructions of a call, in wasmtime's fuel: about one unit for each instruction. A call that needs
 /// more traps.
 pub const FUEL_PER_CALL: u64 = 2_000_000_000;
 
-/// After how much fuel a call lets tokio's other tasks run.
-const FUEL_PER_TURN: u64 = 1_000_000;
+/// The fuel after which a call lets other tasks of tokio run.
+const FUEL_PER_SLICE: u64 = 1_000_000;
 
 /// A running instance of the component, in a store of its own.
 ///
@@ -20,7 +20,7 @@ const FUEL_PER_TURN: u64 = 1_000_000;
 pub struct Instance {
     store: Store<State>,
     exports: Provider,
-    /// Given back once the store is gone.
+    /// Dropped after the store.
     pub(crate) permit: Permit,
 }
 
@@ -39,7 +39,7 @@ impl Instance {
     ///
     /// # Errors
     ///
-    /// The outer error is a trap; the instance is of no use then. The inner one is the component's answer.
+    /// The outer error is a trap, after which the instance can't be used. The inner error is the component's.
     pub async fn get(&mut self, account_id: &str) -> Result<Result<Credentials, Error>, Trap> {
         self.store.set_fuel(FUEL_PER_CALL).map_err(Trap)?;
         let interface = self.exports.credwell_credentials_credentials();
@@ -78,12 +78,12 @@ impl Instance {
 ///
 /// # Errors
 ///
-/// The engine doesn't count fuel. The engine of [`crate::engine`] does.
+/// The engine does not count fuel. The engine of [`crate::engine`] does.
 pub fn store(engine: &Engine, capabilities: &Capabilities) -> wasmtime::Result<Store<State>> {
     let mut store = Store::new(engine, State::new(capabilities));
     store.limiter(|state| &mut state.limits);
     store.set_fuel(FUEL_PER_CALL)?;
-    store.fuel_async_yield_interval(Some(FUEL_PER_TURN))?;
+    store.fuel_async_yield_interval(Some(FUEL_PER_SLICE))?;
     Ok(store)
 }
 

@@ -57,6 +57,7 @@ mod observed;
 mod runtime;
 mod state;
 pub mod telemetry;
+mod workload;
 
 pub use audit::AuditLog;
 pub use bindings::{
@@ -66,6 +67,7 @@ pub use broker::{Broker, BrokerError};
 pub use capabilities::{Capabilities, OutgoingHttp};
 pub use client::{CallError, CredentialsClient};
 pub use configuration::{ConfigurationError, ConfigurationSource, ConfigurationView, FixedConfiguration};
+pub use credwell_core::error::{ErrorCase, Remedy, WarningCase};
 pub use credwell_key_value::{KeyPage, KeyValue, KeyValueError};
 pub use engine::{INSTANCE_LIMIT, MEMORY_LIMIT, engine};
 pub use fingerprint::FingerprintKey;
@@ -76,8 +78,9 @@ pub use listener::Listener;
 pub use load_error::LoadError;
 pub use metrics::{Metrics, MetricsListener};
 pub use network::{CertificateError, Network};
-pub use runtime::{Runtime, prepare};
+pub use runtime::Runtime;
 pub use state::State;
+pub use workload::{Workload, WorkloadInstance};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -5,7 +5,6 @@ mod connections;
 mod request_id;
 mod request_log;
 mod response;
-mod route;
 mod service;
 mod whole;
 
@@ -58,7 +57,7 @@ const READ_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// It speaks no TLS: anywhere but on the loopback, something that does has to stand in front of it.
 ///
-/// Requests beyond the concurrency limit are answered 503 at once, in permit of a queue that would only grow; eight
+/// Requests beyond the concurrency limit are answered 503 at once, instead of a queue that would only grow; eight
 /// requests for `/healthz` don't count. What an instance fails with is an event of `tracing`, and its caller is told no
 /// more than that it failed.
 ///
@@ -153,7 +152,7 @@ impl Listener {
             broker: self.broker,
             capabilities: self.capabilities.observed(&self.metrics),
             permits: Arc::clone(&permits),
-            health_places: Arc::new(Semaphore::new(HEALTH_RESERVE)),
+            health_permits: Arc::new(Semaphore::new(HEALTH_RESERVE)),
             read_timeout: self.bounds.read_timeout,
             audit: self.audit,
             metrics: self.metrics.clone(),

@@ -1,12 +1,11 @@
-//! The component, compiled and linked once, and started as often as there are calls.
+//! The runtime of the credentials component: compiled and linked once, started for many calls.
 
 use crate::bindings::provider::ProviderPre;
+use crate::engine::{Permit, Permits};
 use crate::state::State;
 use crate::{Capabilities, Flavour, Instance, LoadError, Trap, engine, link};
-use engine::{Permit, Permits};
-use wasmtime::component::InstancePre;
 
-/// A compiled component with its imports linked, and the room for its instances. Clones share both.
+/// The compiled credentials component with its imports linked. Clones share it.
 #[derive(Clone)]
 pub struct Runtime {
     pre: ProviderPre<State>,
@@ -14,7 +13,7 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// Compiles the built component. That takes a while, so do it once per process.
+    /// Compiles the built component. Compiling takes about a second, so a process does it once.
     ///
     /// # Errors
     ///
@@ -27,35 +26,26 @@ impl Runtime {
     ///
     /// # Errors
     ///
-    /// [`LoadError::Unusable`]: the bytes are no component, it imports something that this host doesn't give it (files,
-    /// sockets, the command line or the other flavour's drafts), or it doesn't export the interface.
+    /// [`LoadError::Unusable`]: the bytes are not a component, the component imports an interface that this host does not
+    /// give it (files, sockets, the command line or the other flavour's drafts), or it does not export the interface.
     pub fn from_bytes(flavour: Flavour, component: &[u8]) -> Result<Self, LoadError> {
-        let pre = prepare(flavour, component).and_then(ProviderPre::new);
+        let pre = engine::prepare(component, |linker| link::all(linker, flavour)).and_then(ProviderPre::new);
         Ok(Self { pre: pre.map_err(LoadError::Unusable)?, permits: Permits::new() })
     }
 
-    /// Starts an instance in a store of its own. While too many others run, it waits for one of them to end.
+    /// Starts an instance in a store of its own. While too many instances run, it waits until one of them ends.
     ///
     /// # Errors
     ///
     /// The component needs more memory than [`MEMORY_LIMIT`](crate::MEMORY_LIMIT).
     pub async fn instantiate(&self, capabilities: &Capabilities) -> Result<Instance, Trap> {
-        self.start(capabilities, self.permits.to_run().await).await
+        self.start(capabilities, self.permits.running().await).await
     }
 
-    /// Starts an instance in this permit.
+    /// Starts an instance with this permit.
     pub(crate) async fn start(&self, capabilities: &Capabilities, permit: Permit) -> Result<Instance, Trap> {
         Instance::new(&self.pre, capabilities, permit).await.map_err(Trap)
     }
-}
-
-/// Compiles and links a component of any world, as [`Runtime::from_bytes`] does for the credentials' own.
-///
-/// # Errors
-///
-/// As for [`Runtime::from_bytes`], except for the export, which isn't asked for.
-pub fn prepare(flavour: Flavour, component: &[u8]) -> wasmtime::Result<InstancePre<State>> {
-    engine::prepare(component, |linker| link::all(linker, flavour))
 }
 
 #[cfg(test)]

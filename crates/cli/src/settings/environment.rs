@@ -2,6 +2,7 @@
 
 use super::names::{self, OTHER_VARIABLES};
 use super::{SettingsError, secret_file};
+use credwell_core::configuration::settings;
 use secrecy::SecretString;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -53,8 +54,8 @@ impl Environment {
             let base = name.strip_suffix("_FILE").unwrap_or(name);
             OTHER_VARIABLES.contains(&name)
                 || options.contains(name)
-                || names::ALL.iter().any(|it| {
-                    let variable = it.variable();
+                || settings::ALL.iter().any(|it| {
+                    let variable = names::variable(it);
                     variable == name || (it.is_secret && variable == base)
                 })
         };

@@ -1,7 +1,7 @@
 //! The configuration file.
 
 use super::SettingsError;
-use super::names;
+use credwell_core::configuration::settings;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -103,19 +103,19 @@ impl File {
     }
 
     fn entry(&self, path: &Path, short: &str, value: &Value) -> Result<(&'static str, Entry), SettingsError> {
-        if let Some(name) = names::find(short) {
+        if let Some(name) = settings::find(short) {
             if name.is_secret {
-                return Err(SettingsError::FileSecret { path: path.to_owned(), name: name.short() });
+                return Err(SettingsError::FileSecret { path: path.to_owned(), name: name.short_name() });
             }
             let text = own_text(value)
                 .ok_or_else(|| wrong(path, short, "text in quotes, a whole number, true or false"))?;
-            return Ok((name.full, Entry::Text(text)));
+            return Ok((name.setting.name, Entry::Text(text)));
         }
-        let name = short.strip_suffix("_file").and_then(names::find).filter(|name| name.is_secret);
+        let name = short.strip_suffix("_file").and_then(settings::find).filter(|name| name.is_secret);
         let name = name.ok_or_else(|| unknown(path, short))?;
         match value {
             Value::String(file) if !file.is_empty() => {
-                Ok((name.full, Entry::SecretFile(self.folder.join(file))))
+                Ok((name.setting.name, Entry::SecretFile(self.folder.join(file))))
             }
             _ => Err(wrong(path, short, PATH)),
         }
@@ -178,7 +178,8 @@ mod tests {
 
     #[test]
     fn no_secret_is_taken_and_none_is_repeated() {
-        for name in names::ALL.iter().filter(|name| name.is_secret).map(names::Name::short) {
+        for name in settings::ALL.iter().filter(|name| name.is_secret).map(settings::Description::short_name)
+        {
             for value in ["\"hunter2\"", "[\"hunter2\"]"] {
                 let refused = refusal(&format!("[component]\n{name} = {value}\n"));
                 assert!(

@@ -1,44 +1,38 @@
-//! Counters in the store, which all instances share, and Prometheus's text format for them.
+//! The broker's metrics: counters in the store, which all instances share, and Prometheus's text format for them.
 //!
-//! A counter is a number under a key of its own, and is counted up in one step. Reading one is counting it up by
-//! nothing: how a number is kept is the host's affair. A store that forgets a counter, sets it back to zero; that is
-//! what Prometheus expects of a process that starts anew.
+//! A counter is a number under a key of its own. An atomic increment counts it up. To read a counter, the broker
+//! increments it by zero, because only the host knows how it stores a number. If the store loses a counter, the counter
+//! starts at zero again, as Prometheus expects of a restarted process.
 
+use super::outcome::{Outcome, ProblemCode};
 use super::record::{Record, milliseconds};
+use crate::error::{ErrorCase, WarningCase};
 use crate::ports::{Bucket, Ports, StoreError};
 use core::time::Duration;
 
-/// What the keys of all counters begin with.
+/// The beginning of the keys of all counters.
 const PREFIX: &str = "credwell.count.";
 
-/// What comes of a request of a caller who was let in.
-const OUTCOMES: [&str; 21] = [
-    "hit",
-    "miss",
-    "refresh",
-    "ok",
-    "not-allowed",
-    "request-too-large",
-    "malformed-body",
-    "invalid-account-id",
-    "unauthorized",
-    "forbidden",
-    "not-found",
-    "rate-limited",
-    "upstream-failure",
-    "unreachable",
-    "timed-out",
-    "malformed-response",
-    "no-credentials",
-    "account-dead",
-    "account-unhealthy",
-    "store-failure",
-    "other",
-];
+/// The label of outcomes that no caller who has authenticated can reach.
+const OTHER: &str = "other";
 
-const WARNINGS: [&str; 4] = ["refresh-failed", "already-expired", "token-unchanged", "cache-degraded"];
+/// The outcomes of requests of callers that have authenticated.
+fn outcomes() -> impl Iterator<Item = &'static str> {
+    const OWN: [Outcome; 7] = [
+        Outcome::Hit,
+        Outcome::Miss,
+        Outcome::Refresh,
+        Outcome::Ok,
+        Outcome::Problem(ProblemCode::NotAllowed),
+        Outcome::Problem(ProblemCode::RequestTooLarge),
+        Outcome::Problem(ProblemCode::MalformedBody),
+    ];
+    // Without a configuration it is not known where to count.
+    let calls = ErrorCase::ALL.iter().filter(|case| **case != ErrorCase::Configuration);
+    OWN.into_iter().map(Outcome::name).chain(calls.map(|case| case.name())).chain([OTHER])
+}
 
-/// Upper bounds of the latencies: in milliseconds, and in seconds as Prometheus has them.
+/// The upper bounds of the histogram's buckets: in milliseconds, and in seconds as Prometheus writes them.
 const BOUNDS: [(u64, &str); 9] = [
     (50, "0.05"),
     (100, "0.1"),
@@ -51,13 +45,13 @@ const BOUNDS: [(u64, &str); 9] = [
     (u64::MAX, "+Inf"),
 ];
 
-/// Counts a request. What can't be counted is lost: the caller has its answer.
+/// Counts a request. A count that fails is lost, because the caller already has the response.
 pub async fn count<P: Ports>(ports: &P, record: &Record) {
     let Some(place) = &record.counted_in else { return };
     let Ok(bucket) = ports.open(place).await else { return };
-    let outcome = OUTCOMES.into_iter().find(|known| *known == record.outcome).unwrap_or("other");
+    let outcome = outcomes().find(|known| *known == record.outcome.name()).unwrap_or(OTHER);
     let mut counts = vec![(["requests.", outcome].concat(), 1)];
-    counts.extend(record.warnings.iter().map(|warning| (["warnings.", warning].concat(), 1)));
+    counts.extend(record.warnings.iter().map(|warning| (["warnings.", warning.name()].concat(), 1)));
     for took in &record.exchanges {
         counts.push((["upstream.", bound(*took)].concat(), 1));
         counts.push(("upstream.sum".to_owned(), milliseconds(*took)));
@@ -72,21 +66,21 @@ fn bound(took: Duration) -> &'static str {
     BOUNDS.into_iter().find(|(bound, _)| took <= *bound).map_or("+Inf", |(_, name)| name)
 }
 
-/// What was counted, as text for Prometheus.
+/// The counters, as text for Prometheus.
 ///
 /// # Errors
-/// A counter can't be read.
+/// The store can't read a counter.
 pub async fn text(bucket: &impl Bucket) -> Result<String, StoreError> {
     let read = async |name: &str| bucket.increment(&[PREFIX, name].concat(), 0).await;
 
     let mut text =
         head("requests_total", "counter", "Requests of callers that were let in, by what came of them.");
-    for outcome in OUTCOMES {
+    for outcome in outcomes() {
         let number = read(&["requests.", outcome].concat()).await?;
         line(&mut text, "requests_total", Some(("outcome", outcome)), &number.to_string());
     }
     text += &head("warnings_total", "counter", "Warnings in good answers, by their code.");
-    for warning in WARNINGS {
+    for warning in WarningCase::ALL.iter().map(|case| case.name()) {
         let number = read(&["warnings.", warning].concat()).await?;
         line(&mut text, "warnings_total", Some(("warning", warning)), &number.to_string());
     }

@@ -1,13 +1,16 @@
-//! What is kept of a request: a line of the log, and numbers for the metrics. No secret, and no account's id.
+//! The record of a request: a line of the log, and numbers for the metrics. A record contains neither a secret nor an
+//! account id.
 
+use super::outcome::Outcome;
 use super::response::Response;
-use super::route::Route;
+use super::route::{self, Route};
 use crate::cache::key::CacheKey;
+use crate::error::WarningCase;
 use crate::ports::{BucketLocation, Clock};
 use crate::timestamp::UnixMilliseconds;
 use core::time::Duration;
 
-/// How many hexadecimal digits tell accounts apart in the log.
+/// The number of hexadecimal digits that stand for an account in the log.
 const ACCOUNT_DIGITS: usize = 16;
 
 /// A request that was answered.
@@ -20,52 +23,50 @@ pub struct Record {
     account: Option<String>,
     status: u16,
     took: Duration,
-    /// Where the request counts for the metrics; none: nowhere.
+    /// The bucket whose counters count the request. None: the request is not counted.
     pub counted_in: Option<BucketLocation>,
     /// See [`Response::outcome`].
-    pub outcome: &'static str,
+    pub outcome: Outcome,
     /// See [`Response::warnings`].
-    pub warnings: Vec<&'static str>,
-    /// How long each request to the upstream took.
+    pub warnings: Vec<WarningCase>,
+    /// The duration of each request to the upstream.
     pub exchanges: Vec<Duration>,
 }
 
 impl Record {
-    /// Begins with the request.
+    /// The record of a request that has just arrived.
     pub fn start(clock: &impl Clock, method: &str) -> Self {
-        const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT", "PATCH"];
         Self {
             began_at: clock.wall_time(),
             clock_at_start: clock.monotonic_time(),
-            // Whatever else a caller calls a method doesn't get into the log.
-            method: METHODS.into_iter().find(|known| *known == method).unwrap_or("other"),
+            method: route::method_name(method),
             action: "none",
             account: None,
             status: 0,
             took: Duration::ZERO,
             counted_in: None,
-            outcome: "",
+            outcome: Outcome::Ok,
             warnings: Vec::new(),
             exchanges: Vec::new(),
         }
     }
 
-    /// Notes what was asked for.
+    /// Records what the request asks for.
     pub fn route(&mut self, route: &Route<'_>) {
         self.action = route.action.name();
     }
 
-    /// Notes the account: by the first digits of its key in the store, which is a keyed hash.
+    /// Records the account by the first digits of its cache key, which is a keyed hash.
     pub fn account(&mut self, cache_key: &CacheKey) {
         self.account = cache_key.store_key.get(..ACCOUNT_DIGITS).map(str::to_owned);
     }
 
-    /// Ends with the answer.
-    pub fn finish(&mut self, clock: &impl Clock, answer: &Response, exchanges: Vec<Duration>) {
+    /// Records the response.
+    pub fn finish(&mut self, clock: &impl Clock, response: &Response, exchanges: Vec<Duration>) {
         self.took = clock.monotonic_time().saturating_sub(self.clock_at_start);
-        self.status = answer.status;
-        self.outcome = answer.outcome;
-        self.warnings.clone_from(&answer.warnings);
+        self.status = response.status;
+        self.outcome = response.outcome;
+        self.warnings.clone_from(&response.warnings);
         self.exchanges = exchanges;
     }
 
@@ -83,7 +84,7 @@ impl Record {
             duration: u64,
             upstream_requests: usize,
             upstream_duration: u64,
-            warnings: &'a [&'static str],
+            warnings: Vec<&'static str>,
         }
 
         let line = Line {
@@ -92,11 +93,11 @@ impl Record {
             action: self.action,
             account: self.account.as_deref(),
             status: self.status,
-            outcome: self.outcome,
+            outcome: self.outcome.name(),
             duration: milliseconds(self.took),
             upstream_requests: self.exchanges.len(),
             upstream_duration: milliseconds(self.exchanges.iter().sum()),
-            warnings: &self.warnings,
+            warnings: self.warnings.iter().map(|warning| warning.name()).collect(),
         };
         let mut text = serde_json::to_string(&line).unwrap_or_default();
         text.push('\n');

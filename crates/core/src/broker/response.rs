@@ -1,11 +1,13 @@
-//! What goes back to the caller.
+//! The broker's response to a request.
 
+use super::outcome::{OUTCOME_HEADER, Outcome};
 use super::problem::Problem;
 use crate::calls::credentials::{Credentials, Source, Warning};
+use crate::error::WarningCase;
 use crate::secret::{ExposeSecret, SecretSlice};
 use crate::timestamp::UnixMilliseconds;
 
-/// A response.
+/// A response to a caller.
 #[derive(Debug)]
 pub struct Response {
     /// The status code.
@@ -14,10 +16,10 @@ pub struct Response {
     pub headers: Vec<(&'static str, String)>,
     /// The body.
     pub body: SecretSlice<u8>,
-    /// What came of the request, in one word for logs and metrics: `hit`, `miss`, `refresh`, `ok`, or a problem's code.
-    pub outcome: &'static str,
-    /// The codes of the warnings.
-    pub warnings: Vec<&'static str>,
+    /// What became of the request.
+    pub outcome: Outcome,
+    /// The warnings about the credentials.
+    pub warnings: Vec<WarningCase>,
 }
 
 impl Response {
@@ -27,31 +29,31 @@ impl Response {
         let account = credentials.account_json.expose_secret();
         let age = now.since(credentials.fetched_at).as_secs();
         let outcome = match credentials.source {
-            Source::Cache => "hit",
-            Source::Upstream if is_forced || credentials.is_renewed => "refresh",
-            Source::Upstream => "miss",
+            Source::Cache => Outcome::Hit,
+            Source::Upstream if is_forced || credentials.is_renewed => Outcome::Refresh,
+            Source::Upstream => Outcome::Miss,
         };
         let body = [r#"{"data":"#, account, "}"].concat().into_bytes();
-        let mut answer = Self::new(200, "application/json", body, outcome)
+        let mut response = Self::new(200, "application/json", body, outcome)
             .with("age", age.to_string())
             .with("cache-status", cache_status(credentials, is_forced, now));
-        answer.warnings = credentials.warnings.iter().map(Warning::code).collect();
-        answer
+        response.warnings = credentials.warnings.iter().map(Warning::case).collect();
+        response
     }
 
-    /// The entry is gone.
+    /// The response after the entry was removed.
     pub fn removed() -> Self {
         Self::empty(no_store())
     }
 
-    /// The broker runs. It says nothing of the upstream, which isn't asked.
+    /// The response of a running broker. The upstream is not asked.
     pub fn health() -> Self {
-        Self::new(200, "application/json", br#"{"status":"ok"}"#.to_vec(), "ok")
+        Self::new(200, "application/json", br#"{"status":"ok"}"#.to_vec(), Outcome::Ok)
     }
 
-    /// What was counted, in Prometheus's text format, version 0.0.4.
+    /// The counters, in Prometheus's text format, version 0.0.4.
     pub fn metrics(text: String) -> Self {
-        Self::new(200, "text/plain; version=0.0.4; charset=utf-8", text.into_bytes(), "ok")
+        Self::new(200, "text/plain; version=0.0.4; charset=utf-8", text.into_bytes(), Outcome::Ok)
     }
 
     /// The methods of a path.
@@ -61,48 +63,44 @@ impl Response {
 
     /// A problem document (RFC 9457).
     pub fn problem(problem: &Problem) -> Self {
-        #[derive(serde::Serialize)]
-        struct Document<'a> {
-            r#type: &'a str,
-            title: &'a str,
-            status: u16,
-            detail: &'a str,
-        }
-
-        let (code, detail) = (problem.code(), problem.detail());
-        let r#type = ["urn:credwell:problem:", code].concat();
-        let document = Document { r#type: &r#type, title: code, status: problem.status(), detail: &detail };
-        let body = serde_json::to_vec(&document).unwrap_or_default();
-        let mut answer = Self::new(problem.status(), "application/problem+json", body, code);
+        let body = problem.code().document(problem.status(), &problem.detail());
+        let outcome = Outcome::Problem(problem.code());
+        let mut response = Self::new(problem.status(), "application/problem+json", body, outcome);
         if problem.status() == 401 {
             // RFC 9110, section 15.5.2, asks for it.
-            answer = answer.with("www-authenticate", "Bearer".to_owned());
+            response = response.with("www-authenticate", "Bearer".to_owned());
         }
         if let Problem::NoSuchMethod { allowed } = problem {
-            answer = answer.with("allow", (*allowed).to_owned());
+            response = response.with("allow", (*allowed).to_owned());
         }
         match problem.retry_after() {
-            Some(seconds) => answer.with("retry-after", seconds.to_string()),
-            None => answer,
+            Some(seconds) => response.with("retry-after", seconds.to_string()),
+            None => response,
         }
     }
 
-    /// The answer to `HEAD`.
+    /// The response to `HEAD`: the same headers without a body (RFC 9110, section 9.3.2).
     #[must_use]
     pub fn without_body(self) -> Self {
         let headers = self.headers.into_iter().filter(|(name, _)| *name != "content-length").collect();
         Self { body: SecretSlice::default(), headers, ..self }
     }
 
-    fn new(status: u16, content_type: &str, body: Vec<u8>, outcome: &'static str) -> Self {
+    fn new(status: u16, content_type: &str, body: Vec<u8>, outcome: Outcome) -> Self {
         let length = body.len().to_string();
-        let headers = vec![no_store(), ("content-type", content_type.to_owned()), ("content-length", length)];
+        let headers = vec![
+            no_store(),
+            ("content-type", content_type.to_owned()),
+            ("content-length", length),
+            outcome_header(outcome),
+        ];
         Self { status, headers, body: body.into(), outcome, warnings: Vec::new() }
     }
 
     fn empty(header: (&'static str, String)) -> Self {
         let body = SecretSlice::default();
-        Self { status: 204, headers: vec![header], body, outcome: "ok", warnings: Vec::new() }
+        let headers = vec![header, outcome_header(Outcome::Ok)];
+        Self { status: 204, headers, body, outcome: Outcome::Ok, warnings: Vec::new() }
     }
 
     fn with(mut self, name: &'static str, value: String) -> Self {
@@ -111,12 +109,17 @@ impl Response {
     }
 }
 
-/// RFC 9111, section 5.2.2.5: nobody on the way may keep a secret.
+/// Tells the host the outcome, which a response to `HEAD` has in no other place.
+fn outcome_header(outcome: Outcome) -> (&'static str, String) {
+    (OUTCOME_HEADER, outcome.name().to_owned())
+}
+
+/// Forbids every cache on the way to keep the response (RFC 9111, section 5.2.2.5).
 fn no_store() -> (&'static str, String) {
     ("cache-control", "no-store".to_owned())
 }
 
-/// Where an answer came from (RFC 9211).
+/// The header `Cache-Status`: where the credentials came from (RFC 9211).
 fn cache_status(credentials: &Credentials, is_forced: bool, now: UnixMilliseconds) -> String {
     let mut status = match (credentials.source, is_forced) {
         (Source::Cache, _) => "credwell; hit".to_owned(),
@@ -130,7 +133,7 @@ fn cache_status(credentials: &Credentials, is_forced: bool, now: UnixMillisecond
     }
     for warning in &credentials.warnings {
         status.push_str("; detail=");
-        status.push_str(warning.code());
+        status.push_str(warning.case().name());
     }
     status
 }

@@ -1,22 +1,15 @@
-//! The broker's own settings: who may ask, and for what.
+//! The settings of the broker alone: the callers, their accounts, and where entries are cached.
 
 use super::caller::Caller;
 use super::problem::Problem;
 use crate::account_id::AccountId;
-use crate::configuration::ConfigurationError::{self, Malformed, Missing, Unused};
-use crate::configuration::settings::RawSettings;
+use crate::configuration::ConfigurationError;
+use crate::configuration::RawSettings;
+use crate::configuration::settings::{
+    BROKER_ACCOUNTS, BROKER_METRICS_TOKEN, BROKER_MODE, BROKER_RECHECK, BROKER_STORE, BROKER_TOKENS,
+};
 use crate::secret::{self, ExposeSecret, SecretString};
 use core::time::Duration;
-
-/// The broker's names, beside those of [`crate::configuration::NAMES`].
-pub const NAMES: [&str; 6] = [
-    "credwell_broker_mode",
-    "credwell_broker_tokens",
-    "credwell_broker_accounts",
-    "credwell_broker_recheck_seconds",
-    "credwell_broker_metrics_token",
-    "credwell_broker_store",
-];
 
 /// The shortest token that a caller can have, in bytes: 32 hexadecimal digits are 128 bits.
 const SHORTEST_TOKEN: usize = 32;
@@ -24,52 +17,48 @@ const SHORTEST_TOKEN: usize = 32;
 /// The broker's settings.
 #[derive(Debug)]
 pub struct BrokerSettings {
-    /// Who may ask, and for what.
+    /// The callers and their accounts.
     pub callers: Callers,
-    /// The token that metrics are given for; none: they are neither counted nor given.
+    /// The token that allows to read the metrics. None: nothing is counted.
     pub metrics_token: Option<SecretString>,
-    /// Whether entries are kept in the memory of the instance, and not in the host's store.
+    /// Whether entries are cached in the memory of the instance, and not in the host's store.
     pub is_kept_in_instance: bool,
 }
 
-/// Who may ask, and for what.
+/// The callers that the broker answers, and the accounts that they may have.
 #[derive(Debug)]
 pub enum Callers {
-    /// A caller brings an API key of its own, and gets what the upstream gives for that key.
+    /// A caller brings an API key of its own, and gets the accounts that the upstream gives for that key.
     PassThrough {
-        /// After how long the upstream has to be asked again whether the key may still read an account.
+        /// After how long the upstream is asked again whether the key may still read an account.
         recheck: Duration,
     },
-    /// A caller brings one of these tokens, and gets these accounts with the configured key.
+    /// A caller brings a broker token, and gets accounts with the configured API key.
     Managed {
-        /// The tokens.
+        /// The tokens of all callers.
         tokens: Vec<SecretString>,
-        /// The accounts; none: all.
+        /// The accounts that callers may have. None: all accounts.
         accounts: Option<Vec<AccountId>>,
     },
 }
 
 impl BrokerSettings {
-    /// Takes the broker's settings.
+    /// Takes the settings of the broker.
     ///
     /// # Errors
-    /// The first thing that is wrong with them.
+    /// The first setting that is wrong.
     pub fn take(settings: &mut RawSettings) -> Result<Self, ConfigurationError> {
         let callers = Callers::take(settings)?;
         let metrics_token = take_metrics_token(settings)?;
-        let is_kept_in_instance = match settings.take("credwell_broker_store").as_deref() {
+        let is_kept_in_instance = match settings.take(BROKER_STORE).as_deref() {
             None | Some("key-value") => false,
             Some("instance") => true,
-            Some(_) => {
-                let expected =
-                    "key-value for the host's key-value store, or instance for the instance's memory";
-                return Err(Malformed { name: "credwell_broker_store", expected });
-            }
+            Some(_) => return Err(BROKER_STORE.malformed()),
         };
         if is_kept_in_instance && metrics_token.is_some() {
-            let expected =
+            let advice =
                 "remove it, or set credwell_broker_store to key-value: an instance counts for itself alone";
-            return Err(Unused { name: "credwell_broker_metrics_token", expected });
+            return Err(BROKER_METRICS_TOKEN.unused(advice));
         }
         Ok(Self { callers, metrics_token, is_kept_in_instance })
     }
@@ -77,55 +66,55 @@ impl BrokerSettings {
 
 impl Callers {
     fn take(settings: &mut RawSettings) -> Result<Self, ConfigurationError> {
-        let mode = settings.take("credwell_broker_mode");
-        let tokens = settings.take_secret("credwell_broker_tokens");
-        let accounts = settings.take("credwell_broker_accounts");
-        let recheck = settings.take_seconds("credwell_broker_recheck_seconds")?;
+        let mode = settings.take(BROKER_MODE);
+        let tokens = settings.take_secret(BROKER_TOKENS);
+        let accounts = settings.take(BROKER_ACCOUNTS);
+        let recheck = settings.take_number(BROKER_RECHECK)?;
 
-        let name = "credwell_broker_mode";
-        let expected = "pass-through for callers with an API key of their own, or managed for callers with a broker token";
         match mode.as_deref() {
             Some("pass-through") => {
-                let expected = "remove it, or set credwell_broker_mode to managed";
+                let advice = "remove it, or set credwell_broker_mode to managed";
                 if tokens.is_some() {
-                    return Err(Unused { name: "credwell_broker_tokens", expected });
+                    return Err(BROKER_TOKENS.unused(advice));
                 }
                 if accounts.is_some() {
-                    return Err(Unused { name: "credwell_broker_accounts", expected });
+                    return Err(BROKER_ACCOUNTS.unused(advice));
                 }
-                Ok(Self::PassThrough { recheck: recheck.unwrap_or(Duration::from_secs(300)) })
+                let recheck = recheck.unwrap_or_else(|| BROKER_RECHECK.default_number());
+                Ok(Self::PassThrough { recheck: Duration::from_secs(recheck) })
             }
             Some("managed") => {
                 if recheck.is_some() {
-                    let expected = "remove it, or set credwell_broker_mode to pass-through";
-                    return Err(Unused { name: "credwell_broker_recheck_seconds", expected });
+                    return Err(
+                        BROKER_RECHECK.unused("remove it, or set credwell_broker_mode to pass-through")
+                    );
                 }
                 Ok(Self::Managed { tokens: take_tokens(tokens)?, accounts: take_accounts(accounts)? })
             }
-            Some(_) => Err(Malformed { name, expected }),
-            None => Err(Missing { name, expected }),
+            Some(_) => Err(BROKER_MODE.malformed()),
+            None => Err(BROKER_MODE.missing()),
         }
     }
 
-    /// Who a caller with this token is.
+    /// The kind of the caller that brings this token.
     ///
     /// # Errors
-    /// [`Problem::Unauthenticated`] if it is nobody.
+    /// [`Problem::Unauthenticated`] if the broker does not know the token.
     pub fn identify(&self, bearer: &SecretString) -> Result<Caller, Problem> {
         match self {
             Self::PassThrough { .. } => Ok(Caller::ApiKey),
             Self::Managed { tokens, .. } => {
-                // All are compared: the time tells neither which one it was nor how far it was right.
+                // All tokens are compared, so that the time tells neither which token matched nor how much of it.
                 let known = tokens.iter().fold(false, |known, token| known | secret::same(token, bearer));
                 if known { Ok(Caller::BrokerToken) } else { Err(Problem::Unauthenticated) }
             }
         }
     }
 
-    /// Lets a caller have an account.
+    /// Checks that callers may have an account.
     ///
     /// # Errors
-    /// [`Problem::NotAllowed`] if the account is not among those that callers may have.
+    /// [`Problem::NotAllowed`] if they may not.
     pub fn allow(&self, account_id: &AccountId) -> Result<(), Problem> {
         match self {
             Self::Managed { accounts: Some(accounts), .. } if !accounts.contains(account_id) => {
@@ -145,20 +134,15 @@ impl Callers {
 }
 
 fn take_tokens(tokens: Option<SecretString>) -> Result<Vec<SecretString>, ConfigurationError> {
-    let name = "credwell_broker_tokens";
-    let expected = "tokens of at least 32 visible ASCII characters, separated by commas";
-    let tokens = tokens.ok_or(Missing { name, expected })?;
+    let tokens = tokens.ok_or(BROKER_TOKENS.missing())?;
     let tokens: Vec<SecretString> =
         tokens.expose_secret().split(',').map(|token| token.trim_ascii().into()).collect();
-    if tokens.iter().all(is_token) { Ok(tokens) } else { Err(Malformed { name, expected }) }
+    if tokens.iter().all(is_token) { Ok(tokens) } else { Err(BROKER_TOKENS.malformed()) }
 }
 
 fn take_metrics_token(settings: &mut RawSettings) -> Result<Option<SecretString>, ConfigurationError> {
-    let name = "credwell_broker_metrics_token";
-    match settings.take_secret(name) {
-        Some(token) if !is_token(&token) => {
-            Err(Malformed { name, expected: "a token of at least 32 visible ASCII characters" })
-        }
+    match settings.take_secret(BROKER_METRICS_TOKEN) {
+        Some(token) if !is_token(&token) => Err(BROKER_METRICS_TOKEN.malformed()),
         token => Ok(token),
     }
 }
@@ -168,13 +152,11 @@ fn is_token(token: &SecretString) -> bool {
 }
 
 fn take_accounts(accounts: Option<String>) -> Result<Option<Vec<AccountId>>, ConfigurationError> {
-    let name = "credwell_broker_accounts";
-    let expected = "the ids of the accounts that callers may have, separated by commas, or * for all";
-    match accounts.ok_or(Missing { name, expected })?.trim_ascii() {
+    match accounts.ok_or(BROKER_ACCOUNTS.missing())?.trim_ascii() {
         "*" => Ok(None),
         ids => {
             let ids = ids.split(',').map(|id| AccountId::parse(id.trim_ascii()));
-            ids.collect::<Result<_, _>>().map(Some).map_err(|_| Malformed { name, expected })
+            ids.collect::<Result<_, _>>().map(Some).map_err(|_| BROKER_ACCOUNTS.malformed())
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::account_id::AccountId;
 use crate::cache::CacheFailure;
-use crate::error::{Error, whole_seconds};
+use crate::error::{Error, WarningCase, whole_seconds};
 use crate::secret::SecretString;
 use crate::timestamp::UnixMilliseconds;
 use crate::upstream::account::Account;
@@ -73,15 +73,15 @@ pub enum Warning {
 }
 
 impl Warning {
-    /// The case's name in the WIT interface.
-    pub fn code(&self) -> &'static str {
+    /// The case in the table that all interfaces share.
+    pub fn case(&self) -> WarningCase {
         match self {
             Self::RefreshFailed(_) | Self::RefreshDeferred(_) | Self::TokenRefreshFailed(_) => {
-                "refresh-failed"
+                WarningCase::RefreshFailed
             }
-            Self::AlreadyExpired => "already-expired",
-            Self::TokenUnchanged(_) => "token-unchanged",
-            Self::CacheDegraded(_) => "cache-degraded",
+            Self::AlreadyExpired => WarningCase::AlreadyExpired,
+            Self::TokenUnchanged(_) => WarningCase::TokenUnchanged,
+            Self::CacheDegraded(_) => WarningCase::CacheDegraded,
         }
     }
 }

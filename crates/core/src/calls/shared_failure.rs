@@ -8,7 +8,7 @@
 //! ```
 
 use crate::cache::entry::{Entry, Header, Kind};
-use crate::error::{Error, Malformed, Refused};
+use crate::error::{Error, ErrorCase, Malformed, Refused};
 use crate::ports::Phase;
 use crate::secret::ExposeSecret;
 use crate::timestamp::UnixMilliseconds;
@@ -58,7 +58,7 @@ pub(super) fn entry(error: &Error, failed_at: UnixMilliseconds) -> Option<Entry>
         next_refresh_at: None,
         backoff: None,
     };
-    Some(Entry { header, content: [error.code(), " ", &text].concat().into() })
+    Some(Entry { header, content: [error.case().name(), " ", &text].concat().into() })
 }
 
 /// The failure that an entry stands for; none if it is no such entry.
@@ -67,18 +67,19 @@ pub(super) fn error(entry: &Entry) -> Option<Error> {
         return None;
     }
     let (code, text) = entry.content.expose_secret().split_once(' ')?;
-    Some(match code {
-        "unauthorized" => Error::Unauthorized(meaning(&REFUSED, text)?),
-        "rate-limited" => Error::RateLimited { retry_after: read_wait(text) },
-        "upstream-failure" => {
+    let case = ErrorCase::ALL.iter().find(|case| case.name() == code)?;
+    Some(match case {
+        ErrorCase::Unauthorized => Error::Unauthorized(meaning(&REFUSED, text)?),
+        ErrorCase::RateLimited => Error::RateLimited { retry_after: read_wait(text) },
+        ErrorCase::UpstreamFailure => {
             let (status, wait) = text.split_once(' ')?;
             Error::UpstreamFailure { status: status.parse().ok()?, retry_after: read_wait(wait) }
         }
-        "unreachable" => Error::Unreachable(text.to_owned()),
-        "timed-out" => Error::TimedOut(meaning(&PHASES, text)?),
-        "malformed-response" => Error::MalformedResponse(meaning(&MALFORMED, text)?),
-        "no-credentials" => Error::NoCredentials,
-        "account-unhealthy" => {
+        ErrorCase::Unreachable => Error::Unreachable(text.to_owned()),
+        ErrorCase::TimedOut => Error::TimedOut(meaning(&PHASES, text)?),
+        ErrorCase::MalformedResponse => Error::MalformedResponse(meaning(&MALFORMED, text)?),
+        ErrorCase::NoCredentials => Error::NoCredentials,
+        ErrorCase::AccountUnhealthy => {
             Error::AccountUnhealthy { reason: Some(text.to_owned()).filter(|reason| !reason.is_empty()) }
         }
         _ => return None,

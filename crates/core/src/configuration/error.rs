@@ -1,36 +1,36 @@
-//! What can be wrong with the configuration.
+//! The configuration error: the setting that is wrong, and what to change.
 
 use crate::ports::SettingsError;
 
-/// What is wrong with the configuration. It names the setting and never repeats its value.
+/// The setting that is wrong. The text names the setting and never repeats its value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigurationError {
-    /// A setting is needed and not set.
+    /// A required setting is not set.
     #[error("{name} is not set: {expected}")]
     Missing {
         /// The setting.
         name: &'static str,
-        /// What to set it to.
+        /// The values that the setting takes.
         expected: &'static str,
     },
-    /// A setting has a value that it can't have.
+    /// A setting has a value that it does not take.
     #[error("{name} is malformed: it takes {expected}")]
     Malformed {
         /// The setting.
         name: &'static str,
-        /// What it takes.
+        /// The values that the setting takes.
         expected: &'static str,
     },
-    /// A setting is set that the others leave no use for.
+    /// A setting is set that the other settings make useless.
     #[error("{name} is set but not used: {expected}")]
     Unused {
         /// The setting.
         name: &'static str,
-        /// What to do about it.
+        /// What to change.
         expected: &'static str,
     },
     /// There is no setting of this name.
-    #[error("{name} is no setting of this component: correct or remove it")]
+    #[error("{name} is not a setting of this component: correct or remove it")]
     Unknown {
         /// The name that was set.
         name: String,

@@ -1,58 +1,40 @@
-//! The configuration of the component: the settings of the host, checked.
+//! The configuration: the settings of the host, checked.
 
 pub mod base_url;
 pub mod encryption_keys;
 mod error;
+mod raw_settings;
 pub mod refresh_policy;
 pub mod settings;
 mod upstream;
 
 pub use error::ConfigurationError;
+pub use raw_settings::RawSettings;
 
 use crate::ports::{self, BucketLocation};
 use crate::secret::{ExposeSecret, SecretString};
 use base_url::{BaseUrl, BaseUrlError};
 use core::time::Duration;
 use encryption_keys::EncryptionKeys;
-use error::ConfigurationError::{Malformed, Missing, Unused};
+use error::ConfigurationError::{Malformed, Missing};
 use refresh_policy::RefreshPolicy;
-use settings::RawSettings;
+use settings::{
+    ALLOW_INSECURE_BASE_URL, ALLOW_PLAINTEXT_CACHE, BASE_URL, BETWEEN_BYTES_TIMEOUT, BUCKET, CONNECT_TIMEOUT,
+    DEADLINE, ENCRYPTION_KEYS, FIRST_BYTE_TIMEOUT, MAX_AGE_WITHOUT_EXPIRY, MAX_RETRIES, NEGATIVE_CACHE,
+    REFRESH_WINDOW, TENANT,
+};
 use upstream::{authorization, request_form};
-
-/// Every setting's name.
-pub const NAMES: [&str; 20] = [
-    "credwell_api_key",
-    "credwell_request_form",
-    "credwell_oauth_client_id",
-    "credwell_oauth_client_secret",
-    "credwell_project_id",
-    "credwell_environment",
-    "credwell_base_url",
-    "credwell_allow_insecure_base_url",
-    "credwell_bucket",
-    "credwell_tenant",
-    "credwell_encryption_keys",
-    "credwell_allow_plaintext_cache",
-    "credwell_refresh_window_seconds",
-    "credwell_max_age_without_expiry_seconds",
-    "credwell_negative_cache_seconds",
-    "credwell_connect_timeout_ms",
-    "credwell_first_byte_timeout_ms",
-    "credwell_between_bytes_timeout_ms",
-    "credwell_deadline_ms",
-    "credwell_max_retries",
-];
 
 /// The configuration of one call.
 #[derive(Debug)]
 pub struct Configuration {
-    /// Where the upstream is.
+    /// The URL of the upstream.
     pub base_url: BaseUrl,
-    /// How it is asked.
+    /// The form of requests for an account.
     pub form: RequestForm,
-    /// What it is asked with.
+    /// The API key or the OAuth client that authorizes requests.
     pub authorization: Authorization,
-    /// The bucket that entries are kept in.
+    /// The bucket that holds the entries.
     pub bucket: BucketLocation,
     /// Separates the entries of tenants that share a bucket and an API key.
     pub tenant: String,
@@ -60,17 +42,17 @@ pub struct Configuration {
     pub protection: Protection,
     /// When cached credentials are refreshed.
     pub refresh: RefreshPolicy,
-    /// How long an answer like 'not found' is kept; zero: not at all.
+    /// How long answers like 'not found' are cached. Zero: not at all.
     pub negative_age: Duration,
-    /// See [`ports::Limits`].
+    /// See [`Limits`](ports::Limits).
     pub connect_timeout: Duration,
-    /// See [`ports::Limits`].
+    /// See [`Limits`](ports::Limits).
     pub first_byte_timeout: Duration,
-    /// See [`ports::Limits`].
+    /// See [`Limits`](ports::Limits).
     pub between_bytes_timeout: Duration,
-    /// How long a call may take with everything that it sends and waits for.
+    /// The time for all requests and waits of one call.
     pub deadline: Duration,
-    /// How often a failed request is sent once more.
+    /// How often a failed request is repeated.
     pub max_retries: u64,
 }
 
@@ -85,19 +67,19 @@ pub enum RequestForm {
     Connect {
         /// `proj_` and then letters or digits.
         project_id: String,
-        /// Goes into `x-pd-environment`: `development` or `production`.
+        /// The value of the header `x-pd-environment`: `development` or `production`.
         environment: String,
     },
 }
 
-/// What requests are authorized with.
+/// The credentials that authorize requests to the upstream.
 #[derive(Debug)]
 pub enum Authorization {
     /// A user's API key.
     ApiKey(SecretString),
-    /// An OAuth client, for which the upstream gives tokens.
+    /// An OAuth client, which gets access tokens from the upstream.
     OAuthClient {
-        /// The client's id, which is no secret.
+        /// The client's id, which is not a secret.
         id: String,
         /// The client's secret.
         secret: SecretString,
@@ -107,17 +89,17 @@ pub enum Authorization {
 /// How cached entries are protected.
 #[derive(Debug)]
 pub enum Protection {
-    /// Encrypted under the first key.
+    /// Encrypted with the first key.
     Encrypted(EncryptionKeys),
-    /// Not at all, as was explicitly allowed.
+    /// Unencrypted, because a setting allows it.
     Plaintext,
 }
 
 impl Configuration {
-    /// Reads and checks the host's settings.
+    /// Reads and checks the settings of the host.
     ///
     /// # Errors
-    /// The first thing that is wrong with them.
+    /// The first setting that is wrong.
     pub async fn load(host: &impl ports::SettingsSource) -> Result<Self, ConfigurationError> {
         let mut settings = RawSettings::read(host).await?;
         let configuration = Self::take(&mut settings, None, None)?;
@@ -125,46 +107,41 @@ impl Configuration {
         Ok(configuration)
     }
 
-    /// Takes its settings. `callers_key` is an API key that the caller brings along, in place of one that is
-    /// configured; `instance_keys` protect entries where no keys are.
+    /// Takes the settings of a call. `callers_key` is an API key that the caller brings, in place of a configured one.
+    /// `instance_keys` encrypt entries where no keys are configured.
     ///
     /// # Errors
-    /// The first thing that is wrong with them.
+    /// The first setting that is wrong.
     pub fn take(
         settings: &mut RawSettings,
         callers_key: Option<SecretString>,
         instance_keys: Option<EncryptionKeys>,
     ) -> Result<Self, ConfigurationError> {
         let form = request_form(settings)?;
-        let default = Duration::from_secs;
         Ok(Self {
             base_url: base_url(settings)?,
             authorization: authorization(settings, &form, callers_key)?,
             form,
             bucket: bucket(settings),
-            tenant: settings.take("credwell_tenant").unwrap_or_default(),
+            tenant: settings.take(TENANT).unwrap_or_default(),
             protection: protection(settings, instance_keys)?,
             refresh: RefreshPolicy {
-                window: settings.take_seconds("credwell_refresh_window_seconds")?.unwrap_or(default(60)),
-                max_age_without_expiry: settings.take_seconds("credwell_max_age_without_expiry_seconds")?,
+                window: settings.take_seconds(REFRESH_WINDOW)?,
+                max_age_without_expiry: settings
+                    .take_number(MAX_AGE_WITHOUT_EXPIRY)?
+                    .map(Duration::from_secs),
                 recheck: None,
             },
-            negative_age: settings.take_seconds("credwell_negative_cache_seconds")?.unwrap_or(default(30)),
-            connect_timeout: settings.take_milliseconds("credwell_connect_timeout_ms")?.unwrap_or(default(5)),
-            first_byte_timeout: settings
-                .take_milliseconds("credwell_first_byte_timeout_ms")?
-                .unwrap_or(default(10)),
-            between_bytes_timeout: settings
-                .take_milliseconds("credwell_between_bytes_timeout_ms")?
-                .unwrap_or(default(5)),
-            deadline: settings.take_milliseconds("credwell_deadline_ms")?.unwrap_or(default(30)),
-            max_retries: settings
-                .take_number("credwell_max_retries", 0..=10, "a whole number from 0 to 10")?
-                .unwrap_or(2),
+            negative_age: settings.take_seconds(NEGATIVE_CACHE)?,
+            connect_timeout: settings.take_milliseconds(CONNECT_TIMEOUT)?,
+            first_byte_timeout: settings.take_milliseconds(FIRST_BYTE_TIMEOUT)?,
+            between_bytes_timeout: settings.take_milliseconds(BETWEEN_BYTES_TIMEOUT)?,
+            deadline: settings.take_milliseconds(DEADLINE)?,
+            max_retries: settings.take_number_or_default(MAX_RETRIES)?,
         })
     }
 
-    /// The secret that partitions the cache: entries of one are never found with another.
+    /// The secret that partitions the cache: an entry of one secret is never found with another.
     pub fn partition_secret(&self) -> &SecretString {
         match &self.authorization {
             Authorization::ApiKey(key) => key,
@@ -173,24 +150,21 @@ impl Configuration {
     }
 }
 
-/// Takes the setting of the bucket. Not every host has one of another name than the empty one.
+/// Takes the location of the bucket. Its name can be empty: some hosts have no other bucket.
 pub fn bucket(settings: &mut RawSettings) -> BucketLocation {
-    let name = settings.take_even_if_empty("credwell_bucket");
-    BucketLocation::Host(name.map_or_else(|| "default".to_owned(), |name| name.expose_secret().to_owned()))
+    let name = settings.take_even_if_empty(BUCKET).map(|name| name.expose_secret().to_owned());
+    BucketLocation::Host(name.unwrap_or_else(|| BUCKET.default.unwrap_or_default().to_owned()))
 }
 
 fn base_url(settings: &mut RawSettings) -> Result<BaseUrl, ConfigurationError> {
-    let name = "credwell_base_url";
-    let allow_insecure = settings.take_flag("credwell_allow_insecure_base_url")?;
-    let text = settings.take(name);
-    let text = text.as_deref().unwrap_or("https://api.pipedream.com");
-    BaseUrl::parse(text, allow_insecure).map_err(|error| Malformed {
-        name,
-        expected: match error {
-            BaseUrlError::Malformed => "https://host[:port][/path] without user, query or fragment",
-            BaseUrlError::Insecure => {
-                "https, or a loopback host; set credwell_allow_insecure_base_url to true to send the key unencrypted"
-            }
+    let allow_insecure = settings.take_flag(ALLOW_INSECURE_BASE_URL)?;
+    let text = settings.take(BASE_URL);
+    let text = text.as_deref().or(BASE_URL.default).unwrap_or_default();
+    BaseUrl::parse(text, allow_insecure).map_err(|error| match error {
+        BaseUrlError::Malformed => BASE_URL.malformed(),
+        BaseUrlError::Insecure => Malformed {
+            name: BASE_URL.name,
+            expected: "https, or a loopback host; set credwell_allow_insecure_base_url to true to send the key unencrypted",
         },
     })
 }
@@ -199,18 +173,18 @@ fn protection(
     settings: &mut RawSettings,
     instance_keys: Option<EncryptionKeys>,
 ) -> Result<Protection, ConfigurationError> {
-    let name = "credwell_encryption_keys";
-    let keys = settings.take_secret(name);
-    let allow_plaintext = settings.take_flag("credwell_allow_plaintext_cache")?;
+    let keys = settings.take_secret(ENCRYPTION_KEYS);
+    let allow_plaintext = settings.take_flag(ALLOW_PLAINTEXT_CACHE)?;
     match keys {
-        Some(_) if allow_plaintext => Err(Unused { name, expected: "remove it or credwell_allow_plaintext_cache" }),
-        Some(keys) => EncryptionKeys::parse(keys.expose_secret()).map(Protection::Encrypted).ok_or(Malformed {
-            name,
-            expected: "id:key pairs separated by commas, each key 64 hexadecimal digits and each id its own",
-        }),
+        Some(_) if allow_plaintext => {
+            Err(ENCRYPTION_KEYS.unused("remove it or credwell_allow_plaintext_cache"))
+        }
+        Some(keys) => EncryptionKeys::parse(keys.expose_secret())
+            .map(Protection::Encrypted)
+            .ok_or(ENCRYPTION_KEYS.malformed()),
         None if allow_plaintext => Ok(Protection::Plaintext),
         None => instance_keys.map(Protection::Encrypted).ok_or(Missing {
-            name,
+            name: ENCRYPTION_KEYS.name,
             expected: "set it to a name, a colon and 64 random hexadecimal digits, or set credwell_allow_plaintext_cache to true to cache credentials unencrypted",
         }),
     }

@@ -1,26 +1,26 @@
-//! The settings that say how the upstream is asked, and with what.
+//! The settings of requests to the upstream: the form of the requests, and what authorizes them.
 
-use super::ConfigurationError::{self, Malformed, Missing, Unused};
-use super::{Authorization, RequestForm};
+use super::settings::{
+    API_KEY, ENVIRONMENT, OAUTH_CLIENT_ID, OAUTH_CLIENT_SECRET, PROJECT_ID, REQUEST_FORM, Setting,
+};
+use super::{Authorization, ConfigurationError, RawSettings, RequestForm};
 use crate::account_id::is_identifier;
-use crate::configuration::settings::RawSettings;
 use crate::secret::{self, SecretString};
 
-/// The form, with the settings that only one form has.
+/// Takes the form, with the settings that only one form has.
 pub(super) fn request_form(settings: &mut RawSettings) -> Result<RequestForm, ConfigurationError> {
-    let name = "credwell_request_form";
-    let form = settings.take(name);
-    let project_id = settings.take("credwell_project_id");
-    let environment = settings.take("credwell_environment");
+    let form = settings.take(REQUEST_FORM);
+    let project_id = settings.take(PROJECT_ID);
+    let environment = settings.take(ENVIRONMENT);
     let other = match form.as_deref() {
         None | Some("credentials") => RequestForm::Credentials,
         Some("account") => RequestForm::Account,
         Some("connect") => return connect_form(project_id, environment),
-        Some(_) => return Err(Malformed { name, expected: "credentials, account or connect" }),
+        Some(_) => return Err(REQUEST_FORM.malformed()),
     };
-    for (name, value) in [("credwell_project_id", project_id), ("credwell_environment", environment)] {
+    for (setting, value) in [(PROJECT_ID, project_id), (ENVIRONMENT, environment)] {
         if value.is_some() {
-            return Err(Unused { name, expected: "remove it, or set credwell_request_form to connect" });
+            return Err(setting.unused("remove it, or set credwell_request_form to connect"));
         }
     }
     Ok(other)
@@ -30,70 +30,62 @@ fn connect_form(
     project_id: Option<String>,
     environment: Option<String>,
 ) -> Result<RequestForm, ConfigurationError> {
-    let name = "credwell_project_id";
-    let expected = "the id of the Connect project, proj_ and then letters or digits";
-    let project_id = project_id.ok_or(Missing { name, expected })?;
+    let project_id = project_id.ok_or(PROJECT_ID.missing())?;
     if !is_identifier(&project_id, "proj_") {
-        return Err(Malformed { name, expected });
+        return Err(PROJECT_ID.malformed());
     }
-    let name = "credwell_environment";
-    let expected = "development or production";
-    let environment = environment.ok_or(Missing { name, expected })?;
+    let environment = environment.ok_or(ENVIRONMENT.missing())?;
     if !["development", "production"].contains(&environment.as_str()) {
-        return Err(Malformed { name, expected });
+        return Err(ENVIRONMENT.malformed());
     }
     Ok(RequestForm::Connect { project_id, environment })
 }
 
-/// What the form's requests are authorized with.
+/// Takes the settings that authorize requests of this form.
 pub(super) fn authorization(
     settings: &mut RawSettings,
     form: &RequestForm,
     callers_key: Option<SecretString>,
 ) -> Result<Authorization, ConfigurationError> {
     if let Some(key) = callers_key {
-        // The settings of a key are left: whoever takes the rest of the settings refuses them.
+        // The settings of a configured key stay among the raw settings, so that RawSettings::finish refuses them.
         return match form {
-            RequestForm::Connect { .. } => Err(Malformed {
-                name: "credwell_request_form",
+            RequestForm::Connect { .. } => Err(ConfigurationError::Malformed {
+                name: REQUEST_FORM.name,
                 expected: "credentials or account where callers bring their own API key",
             }),
             _ => Ok(Authorization::ApiKey(key)),
         };
     }
-    let api_key = settings.take_secret("credwell_api_key");
-    let id = settings.take("credwell_oauth_client_id");
-    let secret = settings.take_secret("credwell_oauth_client_secret");
+    let api_key = settings.take_secret(API_KEY);
+    let id = settings.take(OAUTH_CLIENT_ID);
+    let secret = settings.take_secret(OAUTH_CLIENT_SECRET);
 
-    let name = "credwell_api_key";
     if *form == RequestForm::Credentials
         || (*form == RequestForm::Account && id.is_none() && secret.is_none())
     {
-        let expected = "remove it, or set credwell_request_form to account or connect";
+        let advice = "remove it, or set credwell_request_form to account or connect";
         if id.is_some() {
-            return Err(Unused { name: "credwell_oauth_client_id", expected });
+            return Err(OAUTH_CLIENT_ID.unused(advice));
         }
         if secret.is_some() {
-            return Err(Unused { name: "credwell_oauth_client_secret", expected });
+            return Err(OAUTH_CLIENT_SECRET.unused(advice));
         }
-        let key = api_key.ok_or(Missing { name, expected: "a Pipedream API key" })?;
-        return Ok(Authorization::ApiKey(header_value(key, name)?));
+        return Ok(Authorization::ApiKey(header_value(api_key.ok_or(API_KEY.missing())?, API_KEY)?));
     }
     if api_key.is_some() {
-        let expected = "remove it, the OAuth client is used";
-        return Err(Unused { name, expected });
+        return Err(API_KEY.unused("remove it, the OAuth client is used"));
     }
-    let name = "credwell_oauth_client_id";
-    let id = id.ok_or(Missing { name, expected: "the id of a Pipedream OAuth client" })?;
-    let name = "credwell_oauth_client_secret";
-    let secret = secret.ok_or(Missing { name, expected: "the secret of the OAuth client" })?;
+    let id = id.ok_or(OAUTH_CLIENT_ID.missing())?;
+    let secret = secret.ok_or(OAUTH_CLIENT_SECRET.missing())?;
     Ok(Authorization::OAuthClient { id, secret })
 }
 
-fn header_value(key: SecretString, name: &'static str) -> Result<SecretString, ConfigurationError> {
+fn header_value(key: SecretString, setting: Setting) -> Result<SecretString, ConfigurationError> {
     if secret::can_be_sent(&key) {
         Ok(key)
     } else {
-        Err(Malformed { name, expected: "visible ASCII characters without spaces or line ends" })
+        let expected = "visible ASCII characters without spaces or line ends";
+        Err(ConfigurationError::Malformed { name: setting.name, expected })
     }
 }

@@ -1,17 +1,18 @@
-//! What logs, metrics and traces may know of a request.
+//! The request log: what logs, metrics and traces may contain of a request.
 
 use super::request_id;
-use super::route::{Route, method_name};
 use crate::audit::Entry;
 use crate::{FingerprintKey, telemetry};
 use chrono::{DateTime, Utc};
+use credwell_core::account_id::AccountId;
+use credwell_core::broker::route::{Action, Path, Route, method_name};
 use http::{Request, StatusCode, header};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tracing::field::Empty;
 use tracing::{Span, info_span};
 
-/// A request that is being answered.
+/// A request that is under way.
 pub(super) struct RequestLog {
     pub request_id: String,
     pub is_health: bool,
@@ -20,36 +21,39 @@ pub(super) struct RequestLog {
     peer: SocketAddr,
     caller: Option<String>,
     action: Option<&'static str>,
-    account: Option<String>,
+    account: Option<AccountId>,
     span: Span,
 }
 
 impl RequestLog {
     pub(super) fn of<Body>(request: &Request<Body>, peer: SocketAddr, key: &FingerprintKey) -> Self {
         let headers = request.headers();
-        let route = Route::find(request.method(), request.uri().path());
+        let (method, path) = (request.method().as_str(), request.uri().path());
+        let action = Route::find(method, path).ok().map(|route| route.action);
+        let path = Path::parse(path);
+        let account = path.and_then(Path::account_id);
         let request_id = request_id::of(headers);
         let span = info_span!(
             "request",
             otel.kind = "server",
             otel.status_code = Empty,
-            method = method_name(request.method()),
-            route = route.template,
+            method = method_name(method),
+            route = path.map_or("other", Path::template),
             request_id,
-            account = route.account.map(|id| key.of_account(id)),
+            account = account.as_ref().map(|id| key.of_account(id.as_str())),
             status = Empty,
             outcome = Empty,
         );
         telemetry::continue_trace(&span, headers);
         Self {
             request_id,
-            is_health: route.is_health(),
+            is_health: path == Some(Path::Health),
             time: Utc::now(),
             started: Instant::now(),
             peer,
             caller: headers.get(header::AUTHORIZATION).map(|value| key.of_token(token(value.as_bytes()))),
-            action: route.action,
-            account: route.account.map(str::to_owned),
+            action: action.filter(Action::is_on_account).map(|action| action.name()),
+            account,
             span,
         }
     }
@@ -62,7 +66,7 @@ impl RequestLog {
         self.started.elapsed()
     }
 
-    /// Notes in the span what came of the request.
+    /// Records the outcome in the span.
     pub(super) fn end(&self, status: StatusCode, outcome: &str) {
         self.span.record("status", status.as_u16());
         self.span.record("outcome", outcome);
@@ -71,23 +75,23 @@ impl RequestLog {
         }
     }
 
-    /// Its entry in the audit log, if it is for an account.
-    pub(super) fn entry(&self, status: StatusCode, outcome: &str) -> Option<Entry> {
+    /// The entry in the audit log. None if the request is not about the credentials of an account.
+    pub(super) fn entry(&self, status: StatusCode, outcome: &'static str) -> Option<Entry> {
         Some(Entry {
             time: self.time,
             request_id: self.request_id.clone(),
             peer: self.peer,
             caller: self.caller.clone(),
-            account: self.account.clone(),
+            account: self.account.as_ref().map(|id| id.as_str().to_owned()),
             action: self.action?,
             status: status.as_u16(),
-            outcome: outcome.to_owned(),
+            outcome,
             duration: self.duration(),
         })
     }
 }
 
-/// What follows the scheme in `Authorization` (RFC 9110, section 11.6.2), however the scheme is spelled.
+/// The text after the scheme in `Authorization` (RFC 9110, section 11.6.2), whatever the scheme is.
 fn token(authorization: &[u8]) -> &[u8] {
     let blank = authorization.iter().position(|byte| *byte == b' ');
     blank.map_or(authorization, |blank| &authorization[blank..]).trim_ascii()

@@ -1,13 +1,14 @@
-//! Answering one request: the broker, the audit log, the metrics.
+//! The service behind all connections: it answers one request with the broker, the audit log and the metrics.
 
 use super::request_id;
 use super::request_log::RequestLog;
-use super::response::{BufferedResponse, outcome, problem};
+use super::response::{BufferedResponse, problem, take_outcome};
 use super::whole::whole;
 use crate::{AuditLog, Broker, Capabilities, FingerprintKey, Metrics};
 use bytes::Bytes;
+use credwell_core::broker::outcome::ProblemCode;
 use http::header::{self, HeaderValue};
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use std::net::SocketAddr;
@@ -16,14 +17,14 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tracing::{Instrument, error};
 
-/// What all connections share.
+/// The state that all connections share.
 pub(super) struct Service {
     pub broker: Broker,
     pub capabilities: Capabilities,
-    /// One for each request that may be under way.
+    /// The permits of requests.
     pub permits: Arc<Semaphore>,
-    /// Those for requests that ask how the broker is.
-    pub health_places: Arc<Semaphore>,
+    /// The permits of requests for `/healthz`.
+    pub health_permits: Arc<Semaphore>,
     pub read_timeout: Duration,
     pub audit: Option<AuditLog>,
     pub metrics: Metrics,
@@ -31,8 +32,8 @@ pub(super) struct Service {
 }
 
 impl Service {
-    /// Answers in a task of its own: a caller that hangs up doesn't end the instance, which goes on to fill the cache,
-    /// so it counts until it has ended and its line is in the audit log.
+    /// Answers a request in a task of its own. A caller that hangs up does not end the task: the instance fills the
+    /// cache, and the audit log gets its line. The request counts as under way until then.
     pub(super) async fn answer(
         self: Arc<Self>,
         peer: SocketAddr,
@@ -54,8 +55,8 @@ impl Service {
         request_log: &RequestLog,
         request: Result<Request<Full<Bytes>>, BufferedResponse>,
     ) -> BufferedResponse {
-        let permits = if request_log.is_health { &self.health_places } else { &self.permits };
-        // Held until the audit log has its line, too.
+        let permits = if request_log.is_health { &self.health_permits } else { &self.permits };
+        // Held until the audit log has its line.
         let permit = permits.try_acquire();
         let answer = match (request, &permit) {
             (Err(refusal), _) => refusal,
@@ -70,20 +71,21 @@ impl Service {
     }
 
     fn refuse(&self) -> BufferedResponse {
-        self.metrics.refused("overloaded");
-        let detail = "too many requests are under way: send this one again later";
-        let mut answer = problem(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail);
-        answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-        answer
+        let code = ProblemCode::Overloaded;
+        self.metrics.refused(code.name());
+        let mut response = problem(code, "too many requests are under way: send this one again later");
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        response
     }
 
-    /// Asks the broker, in a task of its own, so that a panic ends no more than that.
+    /// Lets the broker answer, in a task of its own, so that a panic ends this task alone.
     async fn ask(&self, request: Request<Full<Bytes>>) -> BufferedResponse {
         let (broker, capabilities) = (self.broker.clone(), self.capabilities.clone());
         let instance = async move {
             let request = request.map(|body| body.map_err(|never| match never {}));
             let (head, body) = broker.handle(&capabilities, request).await?.into_parts();
-            // In one piece: a caller that reads slowly keeps no instance, and one that fails halfway gives 500.
+            // The body is read to its end first: a slow caller then holds no instance, and an instance that fails
+            // halfway gives 500.
             let body = body.collect().await?.to_bytes();
             anyhow::Ok(Response::from_parts(head, Full::new(body)))
         };
@@ -95,41 +97,30 @@ impl Service {
         })
     }
 
-    /// Notes what came of a request where it is to be noted. If the audit log can't take it, nothing leaves.
-    async fn conclude(&self, request_log: &RequestLog, answer: BufferedResponse) -> BufferedResponse {
-        let (answer, outcome) = with_outcome(answer).await;
-        let entry = request_log.entry(answer.status(), &outcome);
+    /// Records the outcome in the audit log, in the span and in the metrics. If the audit log can't be written, the
+    /// response does not leave.
+    async fn conclude(&self, request_log: &RequestLog, mut response: BufferedResponse) -> BufferedResponse {
+        let mut outcome = take_outcome(response.status(), response.headers_mut());
+        let entry = request_log.entry(response.status(), outcome);
         let written = match (&self.audit, entry) {
             (Some(audit), Some(entry)) => audit.write(&entry).await,
             _ => Ok(()),
         };
-        let (answer, outcome) = match written {
-            Ok(()) => (answer, outcome),
-            Err(error) => {
-                error!(%error, "the audit log could not be written");
-                self.metrics.refused("audit-unavailable");
-                let detail = "the audit log can't be written, and without it nothing is given out";
-                let code = "audit-unavailable";
-                (problem(StatusCode::SERVICE_UNAVAILABLE, code, detail), code.to_owned())
-            }
-        };
-        request_log.end(answer.status(), &outcome);
-        self.metrics.answered(answer.status(), request_log.duration());
-        answer
+        if let Err(error) = written {
+            error!(%error, "the audit log could not be written");
+            let code = ProblemCode::AuditUnavailable;
+            self.metrics.refused(code.name());
+            response = problem(code, "the audit log can't be written, and without it nothing is given out");
+            outcome = take_outcome(response.status(), response.headers_mut());
+        }
+        request_log.end(response.status(), outcome);
+        self.metrics.answered(response.status(), request_log.duration());
+        response
     }
 }
 
-async fn with_outcome(answer: BufferedResponse) -> (BufferedResponse, String) {
-    let (head, body) = answer.into_parts();
-    let Ok(body) = body.collect().await;
-    let body = body.to_bytes();
-    let outcome = outcome(head.status, &head.headers, &body);
-    (Response::from_parts(head, Full::new(body)), outcome)
-}
-
-/// The operator is told why, and the caller that it is so.
+/// Tells the operator the reason in the log, and the caller only that the broker failed.
 fn failed(error: &anyhow::Error) -> BufferedResponse {
     error!(error = format!("{error:#}"), "an instance of the broker failed");
-    let detail = "the broker failed: its operator finds the reason in its log";
-    problem(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+    problem(ProblemCode::Internal, "the broker failed: its operator finds the reason in its log")
 }

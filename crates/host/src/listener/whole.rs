@@ -2,7 +2,8 @@
 
 use super::response::{BufferedResponse, problem};
 use bytes::Bytes;
-use http::{Request, StatusCode, header};
+use credwell_core::broker::outcome::ProblemCode;
+use http::{Request, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use std::time::Duration;
@@ -20,9 +21,9 @@ pub(super) async fn whole(
     let has_host = head.headers.get(header::HOST).is_some_and(|host| host.to_str().is_ok());
     if head.uri.authority().is_none() && !has_host {
         // RFC 9112, section 3.2.
-        return Err(problem(StatusCode::BAD_REQUEST, "malformed-request", "send the header Host"));
+        return Err(problem(ProblemCode::MalformedRequest, "send the header Host"));
     }
-    let too_large = || problem(StatusCode::PAYLOAD_TOO_LARGE, "request-too-large", "send less than 16 KiB");
+    let too_large = || problem(ProblemCode::RequestTooLarge, "send less than 16 KiB");
     if body.size_hint().lower() > BODY_LIMIT as u64 {
         // The caller has said so: there is no need to wait for the body.
         return Err(too_large());
@@ -30,10 +31,10 @@ pub(super) async fn whole(
     match timeout(read_timeout, Limited::new(body, BODY_LIMIT).collect()).await {
         Ok(Ok(body)) => Ok(Request::from_parts(head, Full::new(body.to_bytes()))),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(problem(StatusCode::BAD_REQUEST, "malformed-request", "the body broke off")),
+        Ok(Err(_)) => Err(problem(ProblemCode::MalformedRequest, "the body broke off")),
         Err(_elapsed) => {
             let detail = format!("send the body within {} seconds", read_timeout.as_secs_f64());
-            Err(problem(StatusCode::REQUEST_TIMEOUT, "request-timed-out", &detail))
+            Err(problem(ProblemCode::RequestTimedOut, &detail))
         }
     }
 }

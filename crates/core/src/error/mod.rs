@@ -1,17 +1,21 @@
-//! Why there are no credentials, with what the caller can do about it.
+//! The error of a call: why there are no credentials, and what the caller can change.
+
+mod case;
+
+pub use case::{ErrorCase, Remedy, WarningCase};
 
 use crate::account_id::InvalidAccountId;
 use crate::configuration::ConfigurationError;
 use crate::ports::{Phase, StoreError};
 use core::time::Duration;
 
-/// The ways a call can fail: the cases of the WIT interface's `error`. None holds a secret.
+/// The error of a call, with the cases of the WIT interface's `error`. No error contains a secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The account id is malformed.
     #[error("{InvalidAccountId}")]
     InvalidAccountId,
-    /// The configuration is missing or bad.
+    /// A setting is missing, unknown or malformed.
     #[error(transparent)]
     Configuration(#[from] ConfigurationError),
     /// The upstream answered 401.
@@ -24,13 +28,13 @@ pub enum Error {
     Forbidden,
     /// The upstream answered 404.
     #[error(
-        "the upstream knows no account of this id: check the id, and that the key or OAuth client belongs to its workspace"
+        "the upstream has no account with this id: check the id, and that the key or OAuth client belongs to its workspace"
     )]
     NotFound,
     /// The upstream answered 429.
     #[error("the upstream refuses more requests for now: call less often{}", after(.retry_after))]
     RateLimited {
-        /// How long it asks to wait.
+        /// How long the upstream asks to wait.
         retry_after: Option<Duration>,
     },
     /// The upstream answered with any other status.
@@ -38,21 +42,21 @@ pub enum Error {
     UpstreamFailure {
         /// The status.
         status: u16,
-        /// How long it asks to wait.
+        /// How long the upstream asks to wait.
         retry_after: Option<Duration>,
     },
-    /// There was no connection, or it broke. The text is the host's error code.
+    /// There was no connection, or the connection broke. The text is the host's error code.
     #[error(
         "the upstream can't be reached ({0}): check credwell_base_url and that the host allows the request"
     )]
     Unreachable(String),
-    /// A limit of time was reached.
+    /// A timeout or the deadline has passed.
     #[error("the upstream is too slow: {0}")]
     TimedOut(Phase),
-    /// The answer can't be understood.
+    /// The upstream's answer is not an account.
     #[error("the upstream's answer can't be used: {0}")]
     MalformedResponse(Malformed),
-    /// The answer has no credentials.
+    /// The upstream's answer has no credentials.
     #[error(
         "the upstream gives no credentials for this account: it gives none for accounts that were connected with its own OAuth client, so connect the account with an OAuth client of your own"
     )]
@@ -71,7 +75,7 @@ pub enum Error {
         /// The upstream's explanation.
         reason: Option<String>,
     },
-    /// The host's store failed where the call is about the store.
+    /// The store failed in a call that is about the store.
     #[error("the entry could not be removed: {0}")]
     StoreFailure(StoreError),
 }
@@ -83,23 +87,23 @@ impl From<InvalidAccountId> for Error {
 }
 
 impl Error {
-    /// The case's name in the WIT interface.
-    pub fn code(&self) -> &'static str {
+    /// The case in the table that all interfaces share.
+    pub fn case(&self) -> ErrorCase {
         match self {
-            Self::InvalidAccountId => "invalid-account-id",
-            Self::Configuration(_) => "configuration",
-            Self::Unauthorized(_) => "unauthorized",
-            Self::Forbidden => "forbidden",
-            Self::NotFound => "not-found",
-            Self::RateLimited { .. } => "rate-limited",
-            Self::UpstreamFailure { .. } => "upstream-failure",
-            Self::Unreachable(_) => "unreachable",
-            Self::TimedOut(_) => "timed-out",
-            Self::MalformedResponse(_) => "malformed-response",
-            Self::NoCredentials => "no-credentials",
-            Self::AccountDead { .. } => "account-dead",
-            Self::AccountUnhealthy { .. } => "account-unhealthy",
-            Self::StoreFailure(_) => "store-failure",
+            Self::InvalidAccountId => ErrorCase::InvalidAccountId,
+            Self::Configuration(_) => ErrorCase::Configuration,
+            Self::Unauthorized(_) => ErrorCase::Unauthorized,
+            Self::Forbidden => ErrorCase::Forbidden,
+            Self::NotFound => ErrorCase::NotFound,
+            Self::RateLimited { .. } => ErrorCase::RateLimited,
+            Self::UpstreamFailure { .. } => ErrorCase::UpstreamFailure,
+            Self::Unreachable(_) => ErrorCase::Unreachable,
+            Self::TimedOut(_) => ErrorCase::TimedOut,
+            Self::MalformedResponse(_) => ErrorCase::MalformedResponse,
+            Self::NoCredentials => ErrorCase::NoCredentials,
+            Self::AccountDead { .. } => ErrorCase::AccountDead,
+            Self::AccountUnhealthy { .. } => ErrorCase::AccountUnhealthy,
+            Self::StoreFailure(_) => ErrorCase::StoreFailure,
         }
     }
 
@@ -121,14 +125,14 @@ pub enum Refused {
     /// The OAuth client's id and secret.
     #[error("the OAuth client: check credwell_oauth_client_id and credwell_oauth_client_secret")]
     OAuthClient,
-    /// An OAuth token that it had just given.
+    /// An OAuth token that the upstream has just issued.
     #[error(
-        "an OAuth token that it has just given: check that the OAuth client may read accounts of this project"
+        "an OAuth token that it has just issued: check that the OAuth client may read accounts of this project"
     )]
     OAuthToken,
 }
 
-/// What is wrong with an answer. It names places, never what stands there.
+/// What is wrong with an answer. The text names fields and never repeats their values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
     /// The body is larger than the limit.
@@ -143,7 +147,7 @@ pub enum Malformed {
     /// A field has another type or form than the contract says.
     #[error("the field {0} has an unexpected type or form")]
     Field(&'static str),
-    /// The answer is about something else than was asked for.
+    /// The answer is about another account than the requested one.
     #[error("it is about another account")]
     AnotherAccount,
 }
@@ -155,7 +159,7 @@ fn after(retry_after: &Option<Duration>) -> String {
     }
 }
 
-/// Seconds, rounded up: a caller that waits them has waited long enough.
+/// The seconds of a duration, rounded up, so that a caller that waits for them waits long enough.
 pub fn whole_seconds(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }

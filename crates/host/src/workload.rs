@@ -1,0 +1,54 @@
+//! The workload: a component of the embedder's own, composed with the credentials component for example.
+
+use crate::engine::{Permit, Permits};
+use crate::{Capabilities, Flavour, LoadError, State, Trap, engine, link, store};
+use wasmtime::Store;
+use wasmtime::component::{Instance, InstancePre};
+
+/// A compiled component of any world with its imports linked. It may import what the credentials component imports.
+/// Clones share it.
+#[derive(Clone)]
+pub struct Workload {
+    pre: InstancePre<State>,
+    permits: Permits,
+}
+
+/// A running instance of a [`Workload`], in a store of its own.
+pub struct WorkloadInstance {
+    /// The store, which calls of the instance take.
+    pub store: Store<State>,
+    /// The instance. The types that `wasmtime::component::bindgen!` generates take it in their function `new`.
+    pub instance: Instance,
+    /// Dropped after the store.
+    _permit: Permit,
+}
+
+impl Workload {
+    /// Compiles and links a component. Compiling takes about a second, so a process does it once.
+    ///
+    /// # Errors
+    ///
+    /// [`LoadError::Unusable`]: the bytes are not a component, or the component imports an interface that this host does
+    /// not give it.
+    pub fn from_bytes(flavour: Flavour, component: &[u8]) -> Result<Self, LoadError> {
+        let pre = engine::prepare(component, |linker| link::all(linker, flavour));
+        Ok(Self { pre: pre.map_err(LoadError::Unusable)?, permits: Permits::new() })
+    }
+
+    /// The component as wasmtime knows it.
+    pub fn component(&self) -> &wasmtime::component::Component {
+        self.pre.component()
+    }
+
+    /// Starts an instance. While too many instances run, it waits until one of them ends.
+    ///
+    /// # Errors
+    ///
+    /// The component needs more memory than [`MEMORY_LIMIT`](crate::MEMORY_LIMIT), or its start fails.
+    pub async fn instantiate(&self, capabilities: &Capabilities) -> Result<WorkloadInstance, Trap> {
+        let permit = self.permits.running().await;
+        let mut store = store(self.pre.engine(), capabilities).map_err(Trap)?;
+        let instance = self.pre.instantiate_async(&mut store).await.map_err(Trap)?;
+        Ok(WorkloadInstance { store, instance, _permit: permit })
+    }
+}
