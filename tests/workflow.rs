@@ -12,6 +12,7 @@ use serde_json::json;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 use wac_graph::types::Package;
 use wac_graph::{CompositionGraph, EncodeOptions};
 
@@ -175,6 +176,19 @@ async fn two_calls_make_one_request_for_credentials() {
         assert_eq!(host.call(URL).await, answer());
         assert_eq!(host.requests(UPSTREAM).len(), 1);
         assert_eq!(host.authorizations(), [bearer(1), bearer(1)]);
+    }
+}
+
+/// A composed component takes more of the engine's pool than the credentials component alone.
+#[tokio::test(start_paused = true)]
+async fn more_calls_than_instances_are_all_answered() {
+    for flavour in Flavour::ALL {
+        let slow = |_: &RecordedRequest| Reply::status(200).body(ANSWER).head_after(Duration::from_millis(500));
+        let host = Host::new(flavour, token, slow);
+        let calls = (0..credwell_host::INSTANCE_LIMIT as usize + 50).map(|_| host.call(URL));
+        for call in futures_util::future::join_all(calls).await {
+            assert_eq!(call, answer());
+        }
     }
 }
 

@@ -130,7 +130,7 @@ case! {
 }
 
 case! {
-    async fn a_hundred_at_a_time_are_all_counted(scenario, pass_through) {
+    async fn a_hundred_at_a_time_are_all_counted(scenario, crowd) {
         enable(&scenario);
         scenario.upstream.reply(account("one"));
         scenario.get(CALLERS_KEY).await;

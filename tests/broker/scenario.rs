@@ -8,7 +8,7 @@ use host_test::{
 use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 
 /// The account that most cases ask for.
@@ -59,6 +59,20 @@ macro_rules! case {
 }
 pub(crate) use case;
 
+/// The built brokers by flavour, compiled once for all tests.
+static BROKERS: [LazyLock<Broker>; 2] = [LazyLock::new(wasmtime), LazyLock::new(spin)];
+
+/// The same brokers with room for instances of their own.
+static CROWD_BROKERS: [LazyLock<Broker>; 2] = [LazyLock::new(wasmtime), LazyLock::new(spin)];
+
+fn wasmtime() -> Broker {
+    Broker::new(Flavour::Wasmtime).expect("the broker is built")
+}
+
+fn spin() -> Broker {
+    Broker::new(Flavour::Spin).expect("the broker is built")
+}
+
 /// A broker and its host.
 pub(crate) struct Scenario {
     broker: &'static Broker,
@@ -68,6 +82,7 @@ pub(crate) struct Scenario {
     pub clock: Clock,
     pub configuration: Configuration,
     log: MemoryOutputPipe,
+    _crowd: Option<MutexGuard<'static, ()>>,
 }
 
 /// A response as the caller sees it.
@@ -97,6 +112,15 @@ impl Scenario {
         Self::new(flavour, [("credwell_broker_mode", "pass-through")])
     }
 
+    /// A broker in pass-through mode for a crowd of requests. The crowd has the room for instances to itself: a request
+    /// that has to wait for room arrives late, and is no longer one of the crowd.
+    pub(crate) fn crowd(flavour: Flavour) -> Self {
+        static GATES: [Mutex<()>; 2] = [const { Mutex::new(()) }; 2];
+        let index = usize::from(flavour == Flavour::Spin);
+        let gate = GATES[index].lock().unwrap_or_else(PoisonError::into_inner);
+        Self { broker: &CROWD_BROKERS[index], _crowd: Some(gate), ..Self::pass_through(flavour) }
+    }
+
     pub(crate) fn managed(flavour: Flavour) -> Self {
         Self::new(
             flavour,
@@ -110,10 +134,6 @@ impl Scenario {
     }
 
     fn new<const N: usize>(flavour: Flavour, settings: [(&str, &str); N]) -> Self {
-        static BROKERS: [LazyLock<Broker>; 2] = [
-            LazyLock::new(|| Broker::new(Flavour::Wasmtime).expect("the broker is built")),
-            LazyLock::new(|| Broker::new(Flavour::Spin).expect("the broker is built")),
-        ];
         let upstream = MockUpstream::new();
         let configuration = Configuration::from_iter([("credwell_encryption_keys", TEST_ENCRYPTION_KEYS)]);
         settings.into_iter().for_each(|(name, value)| configuration.set(name, value));
@@ -126,7 +146,7 @@ impl Scenario {
                 .entropy(Entropy::seeded(0))
                 .stderr(log.clone());
         let broker = &BROKERS[usize::from(flavour == Flavour::Spin)];
-        Self { broker, capabilities, upstream, key_value, clock, configuration, log }
+        Self { broker, capabilities, upstream, key_value, clock, configuration, log, _crowd: None }
     }
 
     /// Sends a request with these headers.

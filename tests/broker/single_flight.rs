@@ -16,7 +16,7 @@ fn statuses(responses: &[Response]) -> HashSet<u16> {
 }
 
 case! {
-    async fn two_hundred_requests_for_a_cold_account_make_one_to_the_upstream(scenario, pass_through) {
+    async fn two_hundred_requests_for_a_cold_account_make_one_to_the_upstream(scenario, crowd) {
         scenario.upstream.always(account("one").head_after(Duration::from_millis(800)));
         let before = Instant::now();
         let responses = crowd(&scenario, 200).await;
@@ -31,7 +31,7 @@ case! {
 
 case! {
     /// While one refreshes what is due, the others are served at once.
-    async fn nobody_waits_for_the_refresh_of_what_still_serves(scenario, pass_through) {
+    async fn nobody_waits_for_the_refresh_of_what_still_serves(scenario, crowd) {
         scenario.upstream.reply(account("one"));
         scenario.get(CALLERS_KEY).await;
         scenario.clock.advance(Duration::from_secs(299));
@@ -48,7 +48,7 @@ case! {
 
 case! {
     /// All have met the same dead token.
-    async fn many_rejections_make_one_request(scenario, pass_through) {
+    async fn many_rejections_make_one_request(scenario, crowd) {
         scenario.upstream.reply(account("one"));
         scenario.get(CALLERS_KEY).await;
         scenario.upstream.always(account("two").head_after(Duration::from_millis(800)));
@@ -61,7 +61,7 @@ case! {
 
 case! {
     /// A no is shared too, as long as it is kept.
-    async fn a_no_is_for_all_who_waited(scenario, pass_through) {
+    async fn a_no_is_for_all_who_waited(scenario, crowd) {
         scenario.upstream.always(Reply::status(404).head_after(Duration::from_millis(800)));
         assert_eq!(statuses(&crowd(&scenario, 50).await), HashSet::from([404]));
         assert_eq!(scenario.upstream.count(), 1);
@@ -70,7 +70,7 @@ case! {
 
 case! {
     /// Those who have waited get the failure of the one who asked; whoever comes later asks anew.
-    async fn a_failure_is_for_all_who_waited_and_nobody_else(scenario, pass_through) {
+    async fn a_failure_is_for_all_who_waited_and_nobody_else(scenario, crowd) {
         scenario.configuration.set("credwell_max_retries", "0");
         for (reply, status, header) in [
             (Reply::status(503).header("retry-after", "7"), 502, Some("7")),
@@ -95,7 +95,7 @@ case! {
 
 case! {
     /// What serves others isn't touched by the failure of a refresh that one of them asked for.
-    async fn a_failed_refresh_is_for_those_who_rejected_the_token(scenario, pass_through) {
+    async fn a_failed_refresh_is_for_those_who_rejected_the_token(scenario, crowd) {
         scenario.configuration.set("credwell_max_retries", "0");
         scenario.upstream.reply(account("one"));
         scenario.get(CALLERS_KEY).await;
@@ -110,7 +110,7 @@ case! {
 case! {
     /// The one whose turn it was has died: its number is left in the store. The others wait for the end of the slice,
     /// and then one of them asks.
-    async fn a_turn_of_one_who_has_died_ends_by_itself(scenario, pass_through) {
+    async fn a_turn_of_one_who_has_died_ends_by_itself(scenario, crowd) {
         scenario.upstream.always(account("one").head_after(Duration::from_millis(200)));
         let started = Instant::now();
         let dead = tokio::time::timeout(Duration::from_millis(100), scenario.get(CALLERS_KEY)).await;
@@ -127,7 +127,7 @@ case! {
 
 case! {
     /// Nobody hangs beyond its deadline, whatever the upstream does.
-    async fn all_end_by_their_deadline(scenario, pass_through) {
+    async fn all_end_by_their_deadline(scenario, crowd) {
         scenario.configuration.set("credwell_deadline_ms", "3000");
         scenario.configuration.set("credwell_max_retries", "0");
         scenario.upstream.always(Reply::stalling());
@@ -139,7 +139,7 @@ case! {
 
 case! {
     /// A host that can't count in one step, or not now: everyone asks, and everyone is answered.
-    async fn without_turns_everyone_asks(scenario, pass_through) {
+    async fn without_turns_everyone_asks(scenario, crowd) {
         scenario.key_value.fail(Operation::Increment, KeyValueError::AccessDenied);
         scenario.upstream.always(account("one").head_after(Duration::from_millis(800)));
         let responses = crowd(&scenario, 20).await;

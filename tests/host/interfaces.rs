@@ -16,7 +16,7 @@ use wit_parser::{ManglingAndAbi, Resolve};
 /// A component that imports everything in these packages and does nothing with it.
 fn component(packages: &[&str]) -> Vec<u8> {
     let mut resolve = Resolve::default();
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit/deps");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("wit/deps");
     let mut text = "package credwell:test; world everything {".to_owned();
     for package in packages {
         let (package, _) = resolve.push_path(folder.join(package)).expect("a package");

@@ -44,7 +44,9 @@ impl Broker {
             link::stderr(linker)
         });
         let pre = pre.and_then(ProxyPre::new);
-        Ok(Self { pre: pre.map_err(LoadError::Unusable)?, permits: Permits::new() })
+        let pre = pre.map_err(LoadError::Unusable)?;
+        let permits = Permits::for_running(pre.instance_pre().component());
+        Ok(Self { pre, permits })
     }
 
     /// Answers a request in an instance of its own. While too many instances run, it waits until one of them ends. The

@@ -15,11 +15,15 @@ pub const INSTANCE_LIMIT: u32 = 256;
 /// The number of instances that can be idle, kept for a later call.
 const IDLE_LIMIT: u32 = 64;
 
-/// The parts of one component: an instance takes all of them from the engine's pool, so the pool has them for each of
-/// its instances. A component has a core module or two and the shims that adapt it. A composed component has several.
-const CORE_INSTANCES_PER_COMPONENT: u32 = 16;
-const MEMORIES_PER_COMPONENT: u32 = 4;
-const TABLES_PER_COMPONENT: u32 = 16;
+/// The linear memories in the pool. Each reserves [`MEMORY_LIMIT`] bytes of addresses. An instance of the credentials
+/// component or of the broker has one, an instance of a composed component has several.
+const MEMORY_COUNT: u32 = INSTANCE_LIMIT * 2;
+
+/// The tables in the pool.
+const TABLE_COUNT: u32 = INSTANCE_LIMIT * 4;
+
+/// The core instances in the pool. The pool only counts them, so the number is beyond what any component needs.
+const CORE_INSTANCE_COUNT: u32 = INSTANCE_LIMIT * 256;
 
 /// The permits of an engine: as many as its pool has room for.
 #[derive(Clone)]
@@ -34,11 +38,26 @@ pub(crate) struct Permit(
 );
 
 impl Permits {
-    pub(crate) fn new() -> Self {
-        let running = (INSTANCE_LIMIT - IDLE_LIMIT) as usize;
+    /// The permits for running instances of a component, as many as the pool has room for.
+    pub(crate) fn for_running(component: &Component) -> Self {
+        Self::new(component, 0)
+    }
+
+    /// The permits for running and for idle instances of a component.
+    pub(crate) fn for_running_and_idle(component: &Component) -> Self {
+        Self::new(component, IDLE_LIMIT)
+    }
+
+    fn new(component: &Component, idle: u32) -> Self {
+        let required = component.resources_required();
+        let per_instance = |count: Option<u32>| count.unwrap_or(1).max(1);
+        let memories = per_instance(required.as_ref().map(|required| required.num_memories));
+        let tables = per_instance(required.as_ref().map(|required| required.num_tables));
+        let room = INSTANCE_LIMIT.min(MEMORY_COUNT / memories).min(TABLE_COUNT / tables);
+        let idle = idle.min(room / 4);
         Self {
-            running: Arc::new(Semaphore::new(running)),
-            idle: Arc::new(Semaphore::new(IDLE_LIMIT as usize)),
+            running: Arc::new(Semaphore::new((room - idle) as usize)),
+            idle: Arc::new(Semaphore::new(idle as usize)),
         }
     }
 
@@ -70,12 +89,9 @@ fn configuration() -> Config {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(INSTANCE_LIMIT)
         .total_stacks(INSTANCE_LIMIT)
-        .total_core_instances(INSTANCE_LIMIT * CORE_INSTANCES_PER_COMPONENT)
-        .total_memories(INSTANCE_LIMIT * MEMORIES_PER_COMPONENT)
-        .total_tables(INSTANCE_LIMIT * TABLES_PER_COMPONENT)
-        .max_core_instances_per_component(CORE_INSTANCES_PER_COMPONENT)
-        .max_memories_per_component(MEMORIES_PER_COMPONENT)
-        .max_tables_per_component(TABLES_PER_COMPONENT)
+        .total_core_instances(CORE_INSTANCE_COUNT)
+        .total_memories(MEMORY_COUNT)
+        .total_tables(TABLE_COUNT)
         .max_memory_size(MEMORY_LIMIT);
 
     let mut configuration = Config::new();

@@ -30,7 +30,9 @@ impl Runtime {
     /// give it (files, sockets, the command line or the other flavour's drafts), or it does not export the interface.
     pub fn from_bytes(flavour: Flavour, component: &[u8]) -> Result<Self, LoadError> {
         let pre = engine::prepare(component, |linker| link::all(linker, flavour)).and_then(ProviderPre::new);
-        Ok(Self { pre: pre.map_err(LoadError::Unusable)?, permits: Permits::new() })
+        let pre = pre.map_err(LoadError::Unusable)?;
+        let permits = Permits::for_running_and_idle(pre.instance_pre().component());
+        Ok(Self { pre, permits })
     }
 
     /// Starts an instance in a store of its own. While too many instances run, it waits until one of them ends.

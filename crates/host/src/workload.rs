@@ -32,7 +32,9 @@ impl Workload {
     /// not give it.
     pub fn from_bytes(flavour: Flavour, component: &[u8]) -> Result<Self, LoadError> {
         let pre = engine::prepare(component, |linker| link::all(linker, flavour));
-        Ok(Self { pre: pre.map_err(LoadError::Unusable)?, permits: Permits::new() })
+        let pre = pre.map_err(LoadError::Unusable)?;
+        let permits = Permits::for_running(pre.component());
+        Ok(Self { pre, permits })
     }
 
     /// The component as wasmtime knows it.

@@ -3,13 +3,13 @@
 use super::problem::Problem;
 use crate::secret::{self, ExposeSecret, SecretString};
 
-/// The longest token that is looked at, in bytes.
+/// The longest token that the broker accepts, in bytes.
 const MAXIMUM_TOKEN: usize = 4096;
 
-/// The token that a request is authorized with.
+/// The token in the header `Authorization`.
 ///
 /// # Errors
-/// [`Problem::Unauthenticated`] if there is none, or none that a key or token can be.
+/// [`Problem::Unauthenticated`] if there is no token, or if the text can't be a key or a token.
 pub fn bearer(authorization: Option<&SecretString>) -> Result<SecretString, Problem> {
     let text = authorization.ok_or(Problem::Unauthenticated)?.expose_secret();
     // RFC 9110, section 11.1: the scheme's case doesn't matter.

@@ -52,7 +52,7 @@ pub async fn count<P: Ports>(ports: &P, record: &Record) {
     let outcome = outcomes().find(|known| *known == record.outcome.name()).unwrap_or(OTHER);
     let mut counts = vec![(["requests.", outcome].concat(), 1)];
     counts.extend(record.warnings.iter().map(|warning| (["warnings.", warning.name()].concat(), 1)));
-    for took in &record.exchanges {
+    for took in &record.upstream_durations {
         counts.push((["upstream.", bound(*took)].concat(), 1));
         counts.push(("upstream.sum".to_owned(), milliseconds(*took)));
     }

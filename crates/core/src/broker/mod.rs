@@ -1,8 +1,7 @@
-//! The HTTP broker: the credentials over HTTP, for programs in any language. They change the base URL of Pipedream's
-//! API to the broker's, and get what that API gives, from the cache.
+//! The HTTP broker: the three calls over HTTP, for programs in any language. A program that uses Pipedream's API changes
+//! its base URL to the broker's. The broker's responses have the form of that API and come from the cache.
 //!
-//! Like the rest of the logic it does no I/O. A shell hands it a [request](IncomingRequest) and sends its
-//! [answer](Response).
+//! The broker does no I/O. A shell passes a [request](IncomingRequest) to [`respond`] and sends the [`Response`].
 
 pub mod authorization;
 pub mod caller;
@@ -32,40 +31,39 @@ use response::Response;
 use route::{Action, Route};
 use settings::BrokerSettings;
 
-/// The most that a request's body may have, in bytes: a token, and what is around it.
+/// The limit on the body of a request, in bytes. The body contains a token and little else.
 pub const MAXIMUM_REQUEST_BODY: usize = 16 * 1024;
 
 /// A request to the broker.
 #[derive(Debug)]
 pub struct IncomingRequest {
-    /// The method, as it was sent.
+    /// The method, as the caller sent it.
     pub method: String,
-    /// The path, and the query if there is one.
+    /// The path, with the query if there is one.
     pub path_with_query: String,
-    /// `Authorization`.
+    /// The header `Authorization`.
     pub authorization: Option<SecretString>,
-    /// `Cache-Control`.
+    /// The header `Cache-Control`.
     pub cache_control: Option<String>,
-    /// The body; none if it has more than [`MAXIMUM_REQUEST_BODY`].
+    /// The body. None if it has more bytes than [`MAXIMUM_REQUEST_BODY`].
     pub body: Option<SecretSlice<u8>>,
 }
 
-/// Answers a request, whatever it is, and tells what is to be kept of it: its line of the log, and what
-/// [`metrics::count`] counts.
+/// Answers any request. The record is for the log and for [`metrics::count`].
 pub async fn respond<P: Ports>(ports: &P, request: &IncomingRequest) -> (Response, Record) {
     let mut record = Record::start(ports, &request.method);
     let observed = Observed::new(ports);
-    let answer = match Route::find(&request.method, &request.path_with_query) {
+    let response = match Route::find(&request.method, &request.path_with_query) {
         Ok(route) => {
             record.route(&route);
-            let answered = perform(&observed, request, &route.action, &mut record).await;
-            let answer = answered.unwrap_or_else(|problem| Response::problem(&problem));
-            if route.is_head { answer.without_body() } else { answer }
+            let result = perform(&observed, request, &route.action, &mut record).await;
+            let response = result.unwrap_or_else(|problem| Response::problem(&problem));
+            if route.is_head { response.without_body() } else { response }
         }
         Err(problem) => Response::problem(&problem),
     };
-    record.finish(ports, &answer, observed.into_exchanges());
-    (answer, record)
+    record.finish(ports, &response, observed.into_durations());
+    (response, record)
 }
 
 async fn perform<P: Ports>(
@@ -90,13 +88,13 @@ async fn get<P: Ports>(
     admitted: &Admitted,
 ) -> Result<Response, Problem> {
     let Admitted { configuration, account_id, caller } = admitted;
-    let is_forced = request.cache_control.as_deref().is_some_and(asks_past_the_cache);
-    let given = if is_forced {
+    let is_forced = request.cache_control.as_deref().is_some_and(has_no_cache);
+    let result = if is_forced {
         calls::refresh(ports, configuration, account_id.clone(), None).await
     } else {
         calls::get(ports, configuration, account_id.clone()).await
     };
-    respond_with(ports, given, is_forced, *caller)
+    respond_with(ports, result, is_forced, *caller)
 }
 
 async fn refresh<P: Ports>(
@@ -107,18 +105,18 @@ async fn refresh<P: Ports>(
     let Admitted { configuration, account_id, caller } = admitted;
     let body = request.body.as_ref().ok_or(Problem::RequestTooLarge)?;
     let rejected = rejected_token(body)?;
-    let given = calls::refresh(ports, configuration, account_id.clone(), rejected).await;
-    respond_with(ports, given, true, *caller)
+    let result = calls::refresh(ports, configuration, account_id.clone(), rejected).await;
+    respond_with(ports, result, true, *caller)
 }
 
 async fn forget<P: Ports>(ports: &P, admitted: &Admitted) -> Result<Response, Problem> {
     let Admitted { configuration, account_id, caller } = admitted;
-    let removed = calls::forget(ports, configuration, account_id.clone()).await;
-    removed.map_err(|error| Problem::upstream(error, *caller))?;
+    let result = calls::forget(ports, configuration, account_id.clone()).await;
+    result.map_err(|error| Problem::upstream(error, *caller))?;
     Ok(Response::removed())
 }
 
-/// Metrics are for whoever watches the broker, who is no caller: it has a token of its own.
+/// The counters, for the operator: a token of its own allows to read them, and no caller's token does.
 async fn metrics<P: Ports>(ports: &P, request: &IncomingRequest) -> Result<Response, Problem> {
     let bearer = authorization::bearer(request.authorization.as_ref())?;
     let mut settings = RawSettings::read(ports).await?;
@@ -130,15 +128,15 @@ async fn metrics<P: Ports>(ports: &P, request: &IncomingRequest) -> Result<Respo
     Ok(Response::metrics(metrics::text(&bucket).await.map_err(Problem::NoMetrics)?))
 }
 
-/// A caller who may have what it asks for.
+/// A caller that has authenticated, and the account that it may have.
 struct Admitted {
     configuration: Configuration,
     account_id: AccountId,
     caller: Caller,
 }
 
-/// Nothing is told to a caller who can't say who it is, not even whether an id is well formed. Nor is its request
-/// counted, so that it doesn't make the broker write to its store.
+/// Authenticates the caller and checks that it may have the account. A caller that is not authenticated learns nothing,
+/// not even whether an id is well formed. Its request is not counted, so that it causes no write to the store.
 async fn admit<P: Ports>(
     ports: &P,
     request: &IncomingRequest,
@@ -164,8 +162,8 @@ async fn admit<P: Ports>(
     Ok(Admitted { configuration, account_id, caller })
 }
 
-/// What seals the entries that an instance keeps for itself: a random key, which is gone with them. It is put back each
-/// time, since the bucket drops what was written longest ago.
+/// The random key that encrypts the entries in the memory of an instance. The key lies in the same bucket and ends with
+/// the instance. Each request writes the key again, because the bucket drops the entry with the oldest write.
 async fn instance_keys<P: Ports>(ports: &P) -> Option<EncryptionKeys> {
     const NAME: &str = "key";
     let bucket = ports.open(&BucketLocation::Instance).await.ok()?;
@@ -183,20 +181,20 @@ async fn instance_keys<P: Ports>(ports: &P) -> Option<EncryptionKeys> {
 
 fn respond_with(
     ports: &impl Ports,
-    given: Result<Credentials, Error>,
+    result: Result<Credentials, Error>,
     is_forced: bool,
     caller: Caller,
 ) -> Result<Response, Problem> {
-    let credentials = given.map_err(|error| Problem::upstream(error, caller))?;
+    let credentials = result.map_err(|error| Problem::upstream(error, caller))?;
     Ok(Response::credentials(&credentials, is_forced, ports.wall_time()))
 }
 
-/// Whether a request's `Cache-Control` has `no-cache` (RFC 9111, section 5.2.1.4).
-fn asks_past_the_cache(cache_control: &str) -> bool {
+/// Whether the header `Cache-Control` of a request has the directive `no-cache` (RFC 9111, section 5.2.1.4).
+fn has_no_cache(cache_control: &str) -> bool {
     cache_control.split(',').any(|directive| directive.trim_ascii().eq_ignore_ascii_case("no-cache"))
 }
 
-/// The rejected token in a body: `{"rejected": "…"}`. None in an empty body.
+/// The rejected token in a body `{"rejected": "…"}`. None if the body is empty.
 fn rejected_token(body: &SecretSlice<u8>) -> Result<Option<SecretString>, Problem> {
     #[derive(serde::Deserialize)]
     struct Body {
@@ -217,10 +215,10 @@ mod tests {
     #[test]
     fn no_cache_is_found_among_the_directives() {
         for text in ["no-cache", "No-Cache", "max-age=0, no-cache", " no-cache ,x"] {
-            assert!(asks_past_the_cache(text), "{text}");
+            assert!(has_no_cache(text), "{text}");
         }
         for text in ["", "max-age=0", "no-cache-please", "no-store"] {
-            assert!(!asks_past_the_cache(text), "{text}");
+            assert!(!has_no_cache(text), "{text}");
         }
     }
 

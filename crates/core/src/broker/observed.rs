@@ -1,4 +1,4 @@
-//! The ports, with a note of how long each request to the upstream took.
+//! The observed ports, which measure the duration of each request to the upstream.
 
 use crate::ports::{
     BucketLocation, Clock, Entropy, Limits, Ports, Request, Response, SettingsError, SettingsSource, Store,
@@ -9,21 +9,21 @@ use crate::timestamp::UnixMilliseconds;
 use core::cell::RefCell;
 use core::time::Duration;
 
-/// Ports that are observed.
+/// Ports that measure requests to the upstream.
 pub(super) struct Observed<'a, P> {
     ports: &'a P,
-    exchanges: RefCell<Vec<Duration>>,
+    durations: RefCell<Vec<Duration>>,
 }
 
 impl<'a, P: Ports> Observed<'a, P> {
-    /// Begins with no request noted.
+    /// Observes these ports.
     pub(super) fn new(ports: &'a P) -> Self {
-        Self { ports, exchanges: RefCell::default() }
+        Self { ports, durations: RefCell::default() }
     }
 
-    /// How long each request to the upstream took, whatever came of it.
-    pub(super) fn into_exchanges(self) -> Vec<Duration> {
-        self.exchanges.into_inner()
+    /// The duration of each request to the upstream, failed requests included.
+    pub(super) fn into_durations(self) -> Vec<Duration> {
+        self.durations.into_inner()
     }
 }
 
@@ -32,7 +32,7 @@ impl<P: Ports> Upstream for Observed<'_, P> {
         let began_at = self.ports.monotonic_time();
         let answer = self.ports.send(request, limits).await;
         let took = self.ports.monotonic_time().saturating_sub(began_at);
-        self.exchanges.borrow_mut().push(took);
+        self.durations.borrow_mut().push(took);
         answer
     }
 }

@@ -30,7 +30,7 @@ pub struct Record {
     /// See [`Response::warnings`].
     pub warnings: Vec<WarningCase>,
     /// The duration of each request to the upstream.
-    pub exchanges: Vec<Duration>,
+    pub upstream_durations: Vec<Duration>,
 }
 
 impl Record {
@@ -47,7 +47,7 @@ impl Record {
             counted_in: None,
             outcome: Outcome::Ok,
             warnings: Vec::new(),
-            exchanges: Vec::new(),
+            upstream_durations: Vec::new(),
         }
     }
 
@@ -62,12 +62,12 @@ impl Record {
     }
 
     /// Records the response.
-    pub fn finish(&mut self, clock: &impl Clock, response: &Response, exchanges: Vec<Duration>) {
+    pub fn finish(&mut self, clock: &impl Clock, response: &Response, upstream_durations: Vec<Duration>) {
         self.took = clock.monotonic_time().saturating_sub(self.clock_at_start);
         self.status = response.status;
         self.outcome = response.outcome;
         self.warnings.clone_from(&response.warnings);
-        self.exchanges = exchanges;
+        self.upstream_durations = upstream_durations;
     }
 
     /// The line of the log: a JSON object. `time` is in milliseconds since 1970, durations are in milliseconds.
@@ -95,8 +95,8 @@ impl Record {
             status: self.status,
             outcome: self.outcome.name(),
             duration: milliseconds(self.took),
-            upstream_requests: self.exchanges.len(),
-            upstream_duration: milliseconds(self.exchanges.iter().sum()),
+            upstream_requests: self.upstream_durations.len(),
+            upstream_duration: milliseconds(self.upstream_durations.iter().sum()),
             warnings: self.warnings.iter().map(|warning| warning.name()).collect(),
         };
         let mut text = serde_json::to_string(&line).unwrap_or_default();

@@ -23,7 +23,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// The account as the upstream gives it, in its envelope, and where it came from. There is no `ETag`: it would
+    /// The account object as the upstream gives it, in its envelope `data`. There is no `ETag`: an entity tag would
     /// be a fingerprint of the secret.
     pub fn credentials(credentials: &Credentials, is_forced: bool, now: UnixMilliseconds) -> Self {
         let account = credentials.account_json.expose_secret();
@@ -79,7 +79,7 @@ impl Response {
         }
     }
 
-    /// The response to `HEAD`: the same headers without a body (RFC 9110, section 9.3.2).
+    /// The response to `HEAD`: no body and no `Content-Length` (RFC 9110, section 9.3.2).
     #[must_use]
     pub fn without_body(self) -> Self {
         let headers = self.headers.into_iter().filter(|(name, _)| *name != "content-length").collect();

@@ -1,34 +1,37 @@
-//! Where the upstream is.
+//! The base URL: the address of the upstream.
 
 use core::net::{IpAddr, Ipv6Addr};
 use core::num::NonZeroU16;
 
-/// The part of a URL in front of the API's paths.
+/// The part of a URL before the paths of the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrl {
-    /// Whether requests go over TLS.
+    /// Whether requests use TLS.
     pub secure: bool,
     /// Host and port, in lower case.
     pub authority: String,
-    /// What the API's paths are put behind: empty, or `/` and more, without a slash at the end.
+    /// The path before the paths of the API: empty, or a path that begins with a slash and does not end with one.
     pub path: String,
 }
 
-/// Why a text is no base URL that may be used.
+/// Why a text is not accepted as a base URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BaseUrlError {
-    /// Not an absolute `http` or `https` URL of host, port and path only.
+    /// The text is not an absolute `http` or `https` URL of host, port and path only.
     Malformed,
-    /// Not encrypted, and not to this machine itself.
+    /// The URL is unencrypted, and its host is not a loopback host.
     Insecure,
 }
 
 impl BaseUrl {
-    /// Takes `https://host[:port][/path]`, and `http` where the host is a loopback one or `allow_insecure`
-    /// is set: the API key goes with every request.
+    /// Reads `https://host[:port][/path]`. The scheme `http` is for loopback hosts, or for `allow_insecure`, because each
+    /// request contains the API key.
     ///
-    /// It takes less than RFC 3986 allows: no user, no query, no fragment, no escapes, no other alphabet than ASCII's.
-    /// So there is nothing that two programs could read in two ways.
+    /// The form is narrower than RFC 3986: no user, no query, no fragment, no escapes, and ASCII only. So no two programs
+    /// can read the same URL in different ways.
+    ///
+    /// # Errors
+    /// [`BaseUrlError`] for any other text.
     pub fn parse(text: &str, allow_insecure: bool) -> Result<Self, BaseUrlError> {
         let (scheme, rest) = text.split_once("://").ok_or(BaseUrlError::Malformed)?;
         let secure = match scheme {
@@ -52,7 +55,7 @@ impl BaseUrl {
     }
 }
 
-/// Where the host ends: behind the bracket of an IPv6 address, else at the first colon.
+/// The end of the host: after the bracket of an IPv6 address, else at the first colon.
 fn end_of_host(authority: &str) -> usize {
     let end = match authority.strip_prefix('[') {
         Some(_) => authority.find(']').map(|bracket| bracket + 1),
@@ -61,7 +64,7 @@ fn end_of_host(authority: &str) -> usize {
     end.unwrap_or(authority.len())
 }
 
-/// Whether it is a name, an IPv4 address, or an IPv6 address in brackets.
+/// Whether a text is a name, an IPv4 address, or an IPv6 address in brackets.
 fn is_host(host: &str) -> bool {
     match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         Some(address) => address.parse::<Ipv6Addr>().is_ok(),
@@ -71,7 +74,7 @@ fn is_host(host: &str) -> bool {
     }
 }
 
-/// Whether it is nothing, or a colon and a port.
+/// Whether a text is empty, or a colon and a port.
 fn is_port(behind_host: &str) -> bool {
     match behind_host.strip_prefix(':') {
         Some(port) => port.parse::<NonZeroU16>().is_ok() && !port.starts_with('+'),
@@ -79,13 +82,13 @@ fn is_port(behind_host: &str) -> bool {
     }
 }
 
-/// Whether it has only what stands for itself in a path (RFC 3986, section 2.3), and slashes.
+/// Whether a text has only slashes and unreserved characters (RFC 3986, section 2.3).
 fn is_path(path: &str) -> bool {
     path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte))
 }
 
-/// Whether `host`, as it stands in a URL, is this machine itself whatever a resolver says. RFC 6761, section
-/// 6.3, reserves the name.
+/// Whether `host`, as it stands in a URL, is a loopback host for every resolver. RFC 6761, section 6.3, reserves the
+/// name `localhost`.
 fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost")

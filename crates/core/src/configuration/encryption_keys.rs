@@ -1,35 +1,35 @@
-//! The keys that protect cached entries.
+//! The encryption keys of cached entries.
 
 use crate::secret::{ExposeSecret, SecretSlice};
 use chacha20poly1305::Key;
 
-/// Far more than a rotation needs.
+/// The limit on keys. A rotation needs two.
 const MAXIMUM_KEYS: usize = 16;
 const MAXIMUM_ID_LENGTH: usize = 32;
 
-/// One key, and the id that entries name it by.
+/// One key, and the id by which entries name it.
 #[derive(Debug)]
 pub struct EncryptionKey {
-    /// Letters, digits, `-` and `_`.
+    /// The id: 1 to 32 letters, digits, `-` and `_`.
     pub id: String,
     key: SecretSlice<u8>,
 }
 
 impl EncryptionKey {
-    /// The key itself. None if it hasn't the right length, which is checked when it is read.
+    /// The key. None if it does not have 32 bytes, which the parser has checked.
     pub fn expose(&self) -> Option<&Key> {
         self.key.expose_secret().try_into().ok()
     }
 }
 
-/// At least one key. The first encrypts, all decrypt, so that a new key can be put in front while the
-/// entries of the old one stay readable.
+/// One or more keys. The first key encrypts, and all keys decrypt. So the operator can put a new key in front while
+/// entries of the old key stay readable.
 #[derive(Debug)]
 pub struct EncryptionKeys(Vec<EncryptionKey>);
 
 impl EncryptionKeys {
-    /// Takes `id:key` pairs separated by commas, each key 64 hexadecimal digits:
-    /// `2026b:8f…,2026a:03…`. None for anything else, a repeated id included.
+    /// Reads `id:key` pairs separated by commas, each key 64 hexadecimal digits: `2026b:8f…,2026a:03…`. None for any other
+    /// text, and for a repeated id.
     pub fn parse(text: &str) -> Option<Self> {
         let mut keys: Vec<EncryptionKey> = Vec::new();
         for pair in text.split(',') {
@@ -42,18 +42,18 @@ impl EncryptionKeys {
         Some(Self(keys))
     }
 
-    /// One key that nobody has configured, for entries that are gone before it is. None if it hasn't the right length.
+    /// The random key of an instance, for entries in its memory. None if the key does not have 32 bytes.
     pub fn of_instance(key: SecretSlice<u8>) -> Option<Self> {
         let key = EncryptionKey { id: "instance".to_owned(), key };
         key.expose().is_some().then(|| Self(vec![key]))
     }
 
-    /// The key that encrypts.
+    /// The key that encrypts new entries.
     pub fn current(&self) -> Option<&EncryptionKey> {
         self.0.first()
     }
 
-    /// The key that an entry names.
+    /// The key with this id.
     pub fn find(&self, id: &[u8]) -> Option<&EncryptionKey> {
         self.0.iter().find(|key| key.id.as_bytes() == id)
     }
