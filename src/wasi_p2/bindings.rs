@@ -1,5 +1,6 @@
-//! What the exported interface, and the two drafts that are imported, look like in Rust. The stable
-//! interfaces come from the `wasi` crate. This is the one place where the flavours differ.
+//! The Rust bindings of the exported interface and of the imported drafts `wasi:config` and `wasi:keyvalue`.
+//! The bindings of the stable interfaces come from the crate `wasi`. Only this file and `keyvalue.rs` depend
+//! on the draft of the feature `spin`.
 
 macro_rules! generate {
     ($world:literal $(, $name:literal: $path:path)*) => {

@@ -1,4 +1,4 @@
-//! `wasi:clocks`: the time of day, the monotonic clock, and waiting.
+//! The port `Clock` over `wasi:clocks`.
 
 use super::Wasi;
 use core::time::Duration;
@@ -21,7 +21,7 @@ impl Clock for Wasi {
     }
 }
 
-/// The duration as the host's interfaces take it; the longest one there is where it is longer.
+/// A duration in nanoseconds, as the host's interfaces take it. At most `u64::MAX`.
 pub fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -1,4 +1,4 @@
-//! `wasi:config/store`, in either draft.
+//! The port `SettingsSource` over `wasi:config/store`, in either draft.
 
 use super::Wasi;
 use super::bindings::config::get_all;

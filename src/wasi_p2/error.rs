@@ -1,4 +1,4 @@
-//! The errors of the calls, as the exported interface has them.
+//! The conversion of the core's errors to the `error` of the exported interface.
 
 use super::bindings::credentials as wit;
 use credwell_core::error::{Error, whole_seconds};

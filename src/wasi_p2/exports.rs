@@ -1,4 +1,4 @@
-//! The exported interface `credwell:credentials/credentials`, over the calls.
+//! The exported interface `credwell:credentials/credentials`, which runs the calls of the core.
 
 use super::Wasi;
 use super::bindings::credentials as wit;
@@ -38,7 +38,7 @@ impl From<Credentials> for wit::Credentials {
             access_token: credentials.access_token.as_ref().map(expose),
             fields: credentials.fields.into_iter().map(Into::into).collect(),
             account_fields: credentials.account_fields.into_iter().map(Into::into).collect(),
-            expires_at: credentials.expires_at.map(|moment| moment.0),
+            expires_at: credentials.expires_at.map(|time| time.0),
             fetched_at: credentials.fetched_at.0,
             source: match credentials.source {
                 Source::Cache => wit::Source::Cache,
@@ -73,7 +73,7 @@ impl From<Warning> for wit::Warning {
     }
 }
 
-/// Hands a secret to the caller, who asked for it. The copy is wiped by the allocator.
+/// A copy of a secret for the caller. The allocator wipes the copy when it is freed.
 fn expose(secret: &SecretString) -> String {
     secret.expose_secret().to_owned()
 }

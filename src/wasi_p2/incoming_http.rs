@@ -1,4 +1,4 @@
-//! The exported interface `wasi:http/incoming-handler`, over the broker.
+//! The exported interface `wasi:http/incoming-handler`, which runs the broker of the core.
 
 use super::Wasi;
 use super::bindings::incoming_handler::Guest;
@@ -20,7 +20,7 @@ impl Guest for Component {
     fn handle(request: IncomingRequest, response: ResponseOutparam) {
         let (answer, record) = run(broker::respond(&Wasi, &incoming_request(&request)));
         send(answer, response);
-        // The caller doesn't wait for these.
+        // The log and the metrics follow the response, so that the caller doesn't wait for them.
         stderr::write(&record.to_line());
         if record.counted_in.is_some() {
             run(metrics::count(&Wasi, &record));
@@ -30,14 +30,14 @@ impl Guest for Component {
 
 fn incoming_request(request: &IncomingRequest) -> broker::IncomingRequest {
     let headers = request.headers();
-    // A header that comes twice could be read in two ways, by us and by what stands in front.
+    // A repeated header counts as missing, because a proxy in front could use the other value.
     let header = |name: &str| {
         let mut values = headers.get(name).into_iter();
         let value = values.next().filter(|_| values.next().is_none())?;
         String::from_utf8(value).ok()
     };
     let method = method(request.method());
-    // No other method has a use for a body.
+    // Only POST has a body that the broker uses.
     let body = if method == "POST" { read_body(request) } else { Some(SecretSlice::default()) };
     broker::IncomingRequest {
         path_with_query: request.path_with_query().unwrap_or_default(),
@@ -64,7 +64,8 @@ fn method(method: Method) -> String {
     .to_owned()
 }
 
-/// Reads the body as far as it is allowed. One that breaks off counts as empty: its sender is gone.
+/// Reads the body. None if it has more than [`MAXIMUM_REQUEST_BODY`] bytes. A body that breaks off counts as
+/// empty, because its sender is gone.
 fn read_body(request: &IncomingRequest) -> Option<SecretSlice<u8>> {
     let Ok(body) = request.consume() else { return Some(SecretSlice::default()) };
     let Ok(stream) = body.stream() else { return Some(SecretSlice::default()) };
@@ -79,7 +80,7 @@ fn read_body(request: &IncomingRequest) -> Option<SecretSlice<u8>> {
     }
 }
 
-/// Sends an answer. A caller that has gone is not an error.
+/// Sends a response. A caller that has closed the connection is not an error.
 fn send(answer: Response, response: ResponseOutparam) {
     let headers: Vec<_> =
         answer.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into_bytes())).collect();

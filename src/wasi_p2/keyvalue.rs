@@ -1,4 +1,5 @@
-//! `wasi:keyvalue/store`, in either draft.
+//! The ports `Store` and `Bucket` over `wasi:keyvalue/store`, in either draft, and over the memory of the
+//! instance.
 
 use super::Wasi;
 use super::bindings::keyvalue as store;
@@ -10,14 +11,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// An open bucket.
 pub enum Bucket {
-    /// One of the host's.
+    /// A bucket of the host.
     Host(store::Bucket),
-    /// The instance's own.
+    /// The bucket in the memory of the instance: [`INSTANCE`].
     #[cfg(feature = "broker")]
     Instance,
 }
 
-/// What [`Bucket::Instance`] stands for: all requests of an instance share it.
+/// The bucket that all requests of the instance share.
 #[cfg(feature = "broker")]
 static INSTANCE: Mutex<InstanceBucket> = Mutex::new(InstanceBucket::new());
 
@@ -29,17 +30,17 @@ fn instance() -> MutexGuard<'static, InstanceBucket> {
 impl Store for Wasi {
     type Bucket = Bucket;
 
-    async fn open(&self, place: &BucketLocation) -> Result<Bucket, StoreError> {
-        match place {
+    async fn open(&self, location: &BucketLocation) -> Result<Bucket, StoreError> {
+        match location {
             BucketLocation::Host(name) => {
-                // Spin has no bucket without a name, and its variables that are meant to be absent are empty.
+                // Spin has no bucket with an empty name, and an absent variable of Spin is an empty text.
                 #[cfg(feature = "spin")]
                 let name = if name.is_empty() { "default" } else { name };
                 Ok(Bucket::Host(store::open(name)?))
             }
             #[cfg(feature = "broker")]
             BucketLocation::Instance => Ok(Bucket::Instance),
-            // Only the broker has a setting that asks for it.
+            // Only the broker has a setting for this location.
             #[cfg(not(feature = "broker"))]
             BucketLocation::Instance => Err(StoreError::NoSuchBucket),
         }
@@ -87,7 +88,8 @@ impl ports::Bucket for Bucket {
         }
     }
 
-    /// The component for other components doesn't import the operation: not every host has it.
+    /// The component without the broker doesn't import `wasi:keyvalue/atomics`, because not every host has
+    /// it.
     #[cfg(not(feature = "broker"))]
     async fn increment(&self, _: &str, _: u64) -> Result<u64, StoreError> {
         Err(StoreError::Failed)
@@ -99,7 +101,8 @@ fn host_increment(bucket: &store::Bucket, key: &str, delta: u64) -> Result<u64, 
     Ok(super::bindings::atomics::increment(bucket, key, delta)?)
 }
 
-/// Spin's draft has signed numbers. A negative one was never put there by us.
+/// Increments a number in Spin's draft, where numbers are signed. The component never writes a negative
+/// number.
 #[cfg(all(feature = "broker", feature = "spin"))]
 fn host_increment(bucket: &store::Bucket, key: &str, delta: u64) -> Result<u64, StoreError> {
     let delta = i64::try_from(delta).map_err(|_| StoreError::Failed)?;

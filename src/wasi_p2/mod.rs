@@ -1,5 +1,5 @@
-//! The shell for WASI 0.2: the ports over the host's interfaces, a file each, and the exported interface
-//! over the calls.
+//! The shell for WASI 0.2. Each port of the core has a file that implements it with the host's interfaces.
+//! The exported interface runs the calls of the core.
 
 #![expect(unsafe_code, reason = "wit-bindgen generates the calls over the canonical ABI")]
 #![allow(
@@ -24,11 +24,11 @@ mod run;
 #[cfg(feature = "broker")]
 mod stderr;
 
-/// The host, which serves every port.
+/// The host. It implements every port.
 struct Wasi;
 
-/// Wipes every block of memory that is given back. Secrets pass through blocks that no type of ours owns:
-/// buffers that grow, and the arguments and results of the host's calls.
+/// Wipes every block of memory when it is freed. Secrets are also in blocks that no secret type owns: in
+/// buffers that grow, and in the arguments and results of the host's functions.
 #[global_allocator]
 static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
     zeroizing_alloc::ZeroAlloc(std::alloc::System);

@@ -1,4 +1,4 @@
-//! `wasi:http/outgoing-handler`: requests to the upstream.
+//! The port `Upstream` over `wasi:http/outgoing-handler`.
 
 use super::Wasi;
 use super::clocks::nanoseconds;
@@ -16,26 +16,27 @@ use wasi::http::types::{
 use wasi::io::poll::{Pollable, poll};
 use wasi::io::streams::{InputStream, OutputStream, StreamError};
 
-/// How much of a body is read at a time, in bytes.
+/// The size of one read of a body, in bytes.
 const CHUNK: u64 = 64 * 1024;
 
 impl Upstream for Wasi {
     async fn send(&self, request: &Request, limits: Limits) -> Result<Response, TransportError> {
         let total = subscribe_duration(nanoseconds(limits.total));
         let outgoing = outgoing_request(request)?;
-        let body = request.body.is_some().then(|| outgoing.body()).transpose().map_err(|()| malformed())?;
+        let body =
+            request.body.is_some().then(|| outgoing.body()).transpose().map_err(|()| request_refused())?;
         let pending =
             handle(outgoing, Some(request_options(limits))).map_err(|code| transport_error(&code))?;
         if let (Some(body), Some(bytes)) = (body, &request.body) {
             write_body(body, bytes, &total)?;
         }
-        // Not every host ends a connection that stalls before the request is sent, as in a TLS handshake.
-        let head = limits.connect.saturating_add(limits.first_byte).min(limits.total);
-        let head_phase = if head == limits.total { Phase::Deadline } else { Phase::FirstByte };
-        wait(&pending.subscribe(), &subscribe_duration(nanoseconds(head)), head_phase)?;
-        // Ready, taken for the first time, and without a trap: each is so once the host says so.
-        let answer = pending.get().and_then(Result::ok).ok_or_else(broken)?;
-        read_response(&answer.map_err(|code| transport_error(&code))?, limits, &total)
+        // Some hosts don't apply their timeouts before the request is sent, for example in a TLS handshake.
+        let head_limit = limits.connect.saturating_add(limits.first_byte).min(limits.total);
+        let head_phase = if head_limit == limits.total { Phase::Deadline } else { Phase::FirstByte };
+        wait(&pending.subscribe(), &subscribe_duration(nanoseconds(head_limit)), head_phase)?;
+        // The response is ready and is taken once, so only a broken host has none here.
+        let response = pending.get().and_then(Result::ok).ok_or_else(response_lost)?;
+        read_response(&response.map_err(|code| transport_error(&code))?, limits, &total)
     }
 }
 
@@ -45,7 +46,7 @@ fn outgoing_request(request: &Request) -> Result<OutgoingRequest, TransportError
         .iter()
         .map(|(name, value)| ((*name).to_owned(), value.expose_secret().as_bytes().to_vec()))
         .collect();
-    let headers = Fields::from_list(&headers).map_err(|_| malformed())?;
+    let headers = Fields::from_list(&headers).map_err(|_| request_refused())?;
     let outgoing = OutgoingRequest::new(headers);
     let method = match request.method {
         Method::Get => wasi::http::types::Method::Get,
@@ -57,11 +58,12 @@ fn outgoing_request(request: &Request) -> Result<OutgoingRequest, TransportError
         .and_then(|()| outgoing.set_scheme(Some(&scheme)))
         .and_then(|()| outgoing.set_authority(Some(&request.authority)))
         .and_then(|()| outgoing.set_path_with_query(Some(&request.path_with_query)))
-        .map_err(|()| malformed())?;
+        .map_err(|()| request_refused())?;
     Ok(outgoing)
 }
 
-/// A host may not support one of the timeouts and refuse it; the limit on the total holds all the same.
+/// The timeouts for the host. A host may refuse one that it doesn't support, so errors are ignored. The limit
+/// on the total applies in any case.
 fn request_options(limits: Limits) -> RequestOptions {
     let options = RequestOptions::new();
     let duration = |limit: Duration| Some(nanoseconds(limit));
@@ -71,22 +73,22 @@ fn request_options(limits: Limits) -> RequestOptions {
     options
 }
 
-/// Writes no faster than the host takes it, and waits for that no longer than `total`: a connection that stalls
-/// takes nothing.
+/// Writes the body as fast as the host accepts it. Waits at most until `total`, because a connection can
+/// stall.
 fn write_body(body: OutgoingBody, bytes: &SecretSlice<u8>, total: &Pollable) -> Result<(), TransportError> {
-    let stream: OutputStream = body.write().map_err(|()| malformed())?;
+    let stream: OutputStream = body.write().map_err(|()| request_refused())?;
     let mut rest = bytes.expose_secret();
     let writable = stream.subscribe();
     while !rest.is_empty() {
         wait(&writable, total, Phase::Deadline)?;
-        // Where the host has stopped reading, it says why when it is asked for the answer.
+        // If the host has closed the stream, the response holds the error.
         let Ok(allowed) = stream.check_write() else { return Ok(()) };
         let allowed = usize::try_from(allowed).unwrap_or(usize::MAX).min(rest.len());
-        let (chunk, behind) = rest.split_at(allowed);
+        let (chunk, remaining) = rest.split_at(allowed);
         if stream.write(chunk).is_err() {
             return Ok(());
         }
-        rest = behind;
+        rest = remaining;
     }
     let _ = stream.flush();
     drop(writable);
@@ -95,22 +97,22 @@ fn write_body(body: OutgoingBody, bytes: &SecretSlice<u8>, total: &Pollable) -> 
 }
 
 fn read_response(
-    answer: &IncomingResponse,
+    response: &IncomingResponse,
     limits: Limits,
     total: &Pollable,
 ) -> Result<Response, TransportError> {
-    let status = answer.status();
-    let headers = answer.headers();
+    let status = response.status();
+    let headers = response.headers();
     let header = |name: &str| {
         let value = headers.get(name).into_iter().next()?;
         String::from_utf8(value).ok()
     };
     let body = if (200..=299).contains(&status) {
-        // A body that is announced as too large is not begun. RFC 9110, section 8.6.
+        // A body with a `Content-Length` beyond the limit is not read (RFC 9110, section 8.6).
         if header("content-length").and_then(|text| text.parse::<u64>().ok()) > Some(MAXIMUM_BODY as u64) {
             return Err(TransportError::BodyTooLarge);
         }
-        read_body(answer, limits, total)?
+        read_body(response, limits, total)?
     } else {
         SecretSlice::default()
     };
@@ -123,12 +125,12 @@ fn read_response(
 }
 
 fn read_body(
-    answer: &IncomingResponse,
+    response: &IncomingResponse,
     limits: Limits,
     total: &Pollable,
 ) -> Result<SecretSlice<u8>, TransportError> {
-    let body = answer.consume().map_err(|()| broken())?;
-    let stream: InputStream = body.stream().map_err(|()| broken())?;
+    let body = response.consume().map_err(|()| response_lost())?;
+    let stream: InputStream = body.stream().map_err(|()| response_lost())?;
     let readable = stream.subscribe();
     let mut bytes = Vec::new();
     loop {
@@ -147,7 +149,7 @@ fn read_body(
                         TransportError::TimedOut(Phase::BetweenBytes)
                     }
                     Some(code) => transport_error(&code),
-                    // wasmtime 48 gives no code for what happens within a body.
+                    // wasmtime 48 gives no code for an error within a body.
                     None if waited >= limits.between_bytes => TransportError::TimedOut(Phase::BetweenBytes),
                     None => TransportError::Unreachable("the body broke off".to_owned()),
                 });
@@ -156,22 +158,24 @@ fn read_body(
     }
 }
 
-/// Waits until `ready`, or gives up once `limit` is, which a body that never stops coming must reach too.
+/// Waits until `ready` is ready. Fails once `limit` is ready, even if `ready` is ready too, because a body
+/// can be endless.
 fn wait(ready: &Pollable, limit: &Pollable, phase: Phase) -> Result<(), TransportError> {
     if poll(&[limit, ready]).contains(&0) { Err(TransportError::TimedOut(phase)) } else { Ok(()) }
 }
 
-/// The host doesn't take what it takes from everyone else; it gives no code for that.
-fn malformed() -> TransportError {
+/// The error if the host refuses a part of the request. The host gives no error code for this.
+fn request_refused() -> TransportError {
     TransportError::Denied("the host refused the request".to_owned())
 }
 
-/// The host gave an answer and then not what belongs to it; it gives no code for that.
-fn broken() -> TransportError {
+/// The error if the host doesn't hand out a response or its body. The host gives no error code for this.
+fn response_lost() -> TransportError {
     TransportError::Unreachable("the host lost the answer".to_owned())
 }
 
-/// The code's name goes into the error. What some codes carry is left out: it comes from the other side.
+/// The error for an error code, with the code's name. The data of a code is left out, because it comes from
+/// the server.
 fn transport_error(code: &ErrorCode) -> TransportError {
     let name = code_name(code).to_owned();
     match code {
@@ -198,7 +202,7 @@ fn transport_error(code: &ErrorCode) -> TransportError {
     }
 }
 
-/// The name of a code in `wasi:http/types`.
+/// The name of an error code in `wasi:http/types`.
 fn code_name(code: &ErrorCode) -> &'static str {
     match code {
         ErrorCode::DnsTimeout => "DNS-timeout",

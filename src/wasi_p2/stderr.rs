@@ -1,15 +1,15 @@
-//! `wasi:cli/stderr`: where the broker's log goes.
+//! The broker's log, over `wasi:cli/stderr`.
 
 use wasi::cli::stderr::get_stderr;
 
-/// The most that the host has to take in one piece.
-const PIECE: usize = 4096;
+/// The size of one write, in bytes. `blocking-write-and-flush` accepts at most 4096 bytes.
+const MAXIMUM_WRITE: usize = 4096;
 
-/// Writes a text. Where the host doesn't take it, it is lost: no request fails because of its log.
+/// Writes a text. An error of the host is ignored, because a request must not fail because of the log.
 pub fn write(text: &str) {
     let stream = get_stderr();
-    for piece in text.as_bytes().chunks(PIECE) {
-        if stream.blocking_write_and_flush(piece).is_err() {
+    for chunk in text.as_bytes().chunks(MAXIMUM_WRITE) {
+        if stream.blocking_write_and_flush(chunk).is_err() {
             return;
         }
     }

@@ -1,6 +1,7 @@
-//! Identifiers of the upstream, validated before they reach a URL.
+//! The account id, validated before it becomes part of a URL.
 
-/// Far above the seven characters or so that the upstream uses, far below what a URL may cached_account.
+/// The maximum length of an id, in characters. The upstream's ids are far shorter, and a URL may be far
+/// longer.
 const MAXIMUM_LENGTH: usize = 128;
 
 /// The id of a connected account: `apn_` and then letters or digits.
@@ -8,7 +9,7 @@ const MAXIMUM_LENGTH: usize = 128;
 pub struct AccountId(String);
 
 impl AccountId {
-    /// Reads an id that fits `^apn_[A-Za-z0-9]+$` and is at most 128 characters long.
+    /// Reads an id that matches `^apn_[A-Za-z0-9]+$` and has at most 128 characters.
     ///
     /// # Errors
     /// [`InvalidAccountId`] for any other text.
@@ -22,14 +23,16 @@ impl AccountId {
     }
 }
 
-/// The text is not an account id. The error does not repeat the text, which may be a secret in the wrong place.
+/// The text is not an account id. The error does not repeat the text, which can be a secret in the wrong
+/// field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the account id is malformed: it is apn_ and then letters or digits, as copied from the account's menu"
 )]
 pub struct InvalidAccountId;
 
-/// Whether `text` is `prefix` and then at least one ASCII letter or digit and nothing else.
+/// Whether `text` is `prefix` and then one or more ASCII letters or digits, with at most 128 characters in
+/// all.
 pub fn is_identifier(text: &str, prefix: &str) -> bool {
     text.len() <= MAXIMUM_LENGTH
         && text
@@ -73,7 +76,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_id_holds_a_character_that_a_url_gives_a_meaning(text in "(apn_)?.{0,20}") {
+        fn an_id_has_no_character_with_a_meaning_in_a_url(text in "(apn_)?.{0,20}") {
             if let Ok(id) = AccountId::parse(&text) {
                 prop_assert!(id.as_str()[4..].bytes().all(|byte| byte.is_ascii_alphanumeric()));
                 prop_assert_eq!(id.as_str(), text);

@@ -1,7 +1,7 @@
-//! What the credential logic needs of the world around it. A shell implements these over its host.
+//! The ports: the interfaces between the credential logic and its host. A shell implements them.
 //!
-//! The operations that can wait are asynchronous, so that a host that runs many calls in one instance
-//! (WASI 0.3) can go on with another; the WASI 0.2 shell blocks in them instead.
+//! The operations that can wait are asynchronous, so that an instance can run many calls at once (WASI 0.3).
+//! The shell for WASI 0.2 blocks in them instead.
 
 #![expect(
     async_fn_in_trait,
@@ -12,24 +12,27 @@ use crate::secret::{SecretSlice, SecretString};
 use crate::timestamp::UnixMilliseconds;
 use core::time::Duration;
 
-/// Everything that a call needs.
+/// All ports.
 pub trait Ports: Upstream + Store + Clock + Entropy + SettingsSource {}
 
 impl<T: Upstream + Store + Clock + Entropy + SettingsSource> Ports for T {}
 
-/// The most that a response's body may have, in bytes.
+/// The maximum size of a response's body, in bytes.
 pub const MAXIMUM_BODY: usize = 1024 * 1024;
 
 /// Sends HTTP requests.
 pub trait Upstream {
-    /// Sends one request and reads the answer.
+    /// Sends one request and reads the response.
     ///
-    /// The body is read only for a 2xx status, and never beyond [`MAXIMUM_BODY`]. A redirect is an answer
-    /// like any other: following it would send the key elsewhere.
+    /// The shell reads the body only if the status is 2xx, and never beyond [`MAXIMUM_BODY`]. It does not
+    /// follow redirects, because the API key would go to the redirect's target.
+    ///
+    /// # Errors
+    /// Why there is no response.
     async fn send(&self, request: &Request, limits: Limits) -> Result<Response, TransportError>;
 }
 
-/// The methods that the upstream's API is called with.
+/// The methods of the requests to the upstream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     /// `GET`
@@ -43,32 +46,32 @@ pub enum Method {
 pub struct Request {
     /// The method.
     pub method: Method,
-    /// Whether it goes over TLS.
+    /// Whether to use TLS.
     pub secure: bool,
-    /// Host and port.
+    /// The host, with the port if there is one.
     pub authority: String,
-    /// Path and query. Neither ever holds a secret.
+    /// The path and the query. Neither contains a secret.
     pub path_with_query: String,
-    /// Names in lower case, and their values.
+    /// The headers: names in lower case, with their values.
     pub headers: Vec<(&'static str, SecretString)>,
     /// The body, if there is one.
     pub body: Option<SecretSlice<u8>>,
 }
 
-/// How long the parts of one exchange may take.
+/// The time limits of one request and its response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Until the connection stands.
+    /// The time to connect.
     pub connect: Duration,
-    /// From then until the first byte of the answer.
+    /// The time from the connection to the first byte of the response.
     pub first_byte: Duration,
-    /// Between two reads of the body.
+    /// The time between two reads of the body.
     pub between_bytes: Duration,
-    /// All of it together.
+    /// The time for all of it together.
     pub total: Duration,
 }
 
-/// The parts of an HTTP response that are used.
+/// The parts of an HTTP response that the credential logic uses.
 #[derive(Debug)]
 pub struct Response {
     /// The status code.
@@ -77,20 +80,20 @@ pub struct Response {
     pub retry_after: Option<String>,
     /// `X-RateLimit-Reset`, a header without a standard.
     pub rate_limit_reset: Option<String>,
-    /// The body; empty unless the status is 2xx.
+    /// The body. Empty unless the status is 2xx.
     pub body: SecretSlice<u8>,
 }
 
-/// Why a request got no answer.
+/// Why a request has no response.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TransportError {
-    /// A limit was reached.
+    /// A limit has passed.
     #[error("{0}")]
     TimedOut(Phase),
-    /// The connection could not be made, or it broke. The text is the host's error code.
+    /// There was no connection, or the connection broke. The text is the host's error code.
     #[error("{0}")]
     Unreachable(String),
-    /// The host doesn't allow the request. Sending it again won't help. The text is the host's error code.
+    /// The host doesn't allow the request, so a retry is of no use. The text is the host's error code.
     #[error("{0}")]
     Denied(String),
     /// The body is larger than [`MAXIMUM_BODY`].
@@ -98,22 +101,22 @@ pub enum TransportError {
     BodyTooLarge,
 }
 
-/// The part of an exchange that took too long.
+/// The part of a request that took too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Phase {
-    /// Finding the address.
+    /// The DNS lookup.
     #[error("looking up its name took too long (DNS-timeout)")]
     Lookup,
-    /// Connecting to it.
+    /// The connection.
     #[error("connecting took longer than credwell_connect_timeout_ms")]
     Connect,
-    /// Waiting for the first byte of the answer.
+    /// The wait for the first byte of the response.
     #[error("the answer began later than credwell_first_byte_timeout_ms allows")]
     FirstByte,
-    /// Waiting for more of the body.
+    /// The wait for more of the body.
     #[error("a pause in the answer was longer than credwell_between_bytes_timeout_ms")]
     BetweenBytes,
-    /// The whole call.
+    /// The time until the call's deadline.
     #[error("the time that credwell_deadline_ms allows for this was up")]
     Deadline,
 }
@@ -123,43 +126,44 @@ pub trait Store {
     /// An open bucket.
     type Bucket: Bucket;
 
-    /// Opens the bucket in `place`.
-    async fn open(&self, place: &BucketLocation) -> Result<Self::Bucket, StoreError>;
+    /// Opens the bucket at `location`.
+    async fn open(&self, location: &BucketLocation) -> Result<Self::Bucket, StoreError>;
 }
 
 /// Where a bucket is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum BucketLocation {
-    /// In the host's key-value store, under this name.
+    /// In the host's key-value store, with this name.
     Host(String),
-    /// In the memory of the instance, as [`crate::cache::instance_bucket`] says: for hosts that have no store, and use an
-    /// instance for more than one request.
+    /// In the memory of the instance ([`crate::cache::instance_bucket`]): for hosts that have no store and
+    /// use an instance for more than one request.
     Instance,
 }
 
 /// A bucket of a key-value store.
 pub trait Bucket {
-    /// Whether the shell has [`increment`](Self::increment). What has no use without it is left out of a component
-    /// that hasn't.
+    /// Whether the shell implements [`increment`](Self::increment). It is a constant so that the compiler
+    /// removes leases from a component without it.
     const CAN_COUNT: bool;
 
     /// The value under `key`.
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError>;
-    /// Puts `value` under `key`.
+    /// Writes `value` under `key`.
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError>;
-    /// Removes `key`, whether it is there or not.
+    /// Removes `key`. A missing key is not an error.
     async fn delete(&self, key: &str) -> Result<(), StoreError>;
-    /// Adds `delta` to the number under `key`, which is 0 where there is none, and gives the sum, all in one step.
+    /// Adds `delta` to the number under `key`, which is 0 if there is none, and returns the sum. The
+    /// operation is atomic.
     async fn increment(&self, key: &str, delta: u64) -> Result<u64, StoreError>;
 }
 
-/// Why an operation of the store failed. The host's own words are left out: nothing says what they cached_account.
+/// Why an operation of the store failed. The host's own message is left out, because it can contain secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// The host has no such bucket.
     #[error("the host has no bucket of the name in credwell_bucket")]
     NoSuchBucket,
-    /// The host keeps the component out of the bucket.
+    /// The component has no access to the bucket.
     #[error("the host denies access to the bucket in credwell_bucket")]
     AccessDenied,
     /// Anything else.
@@ -167,22 +171,22 @@ pub enum StoreError {
     Failed,
 }
 
-/// Tells the time and lets it pass.
+/// The clocks of the host.
 pub trait Clock {
-    /// The time of day. It can jump, back as well as forth.
+    /// The time of day. It can step forward and back.
     fn wall_time(&self) -> UnixMilliseconds;
-    /// The time since some fixed moment. It never steps back.
+    /// The time since an arbitrary fixed start. It never steps back.
     fn monotonic_time(&self) -> Duration;
-    /// Waits.
+    /// Waits for `duration`.
     async fn sleep(&self, duration: Duration);
 }
 
-/// A source of random bytes that nobody can guess.
+/// A source of random bytes for cryptography.
 pub trait Entropy {
-    /// Fills `bytes`.
+    /// Fills `bytes` with random bytes.
     fn fill(&self, bytes: &mut [u8]);
 
-    /// A number from 0 up to, and without, 1.
+    /// A random number from 0 up to 1, without 1.
     fn fraction(&self) -> f64 {
         let mut bytes = [0; 4];
         self.fill(&mut bytes);
@@ -190,13 +194,14 @@ pub trait Entropy {
     }
 }
 
-/// Reads the configuration that the host gives.
+/// Reads the configuration of the host.
 pub trait SettingsSource {
-    /// Every name and its value.
+    /// The name and the value of every setting.
     async fn all(&self) -> Result<Vec<(String, SecretString)>, SettingsError>;
 }
 
-/// The host could not read its configuration. Its own words are left out: nothing says what they cached_account.
+/// The host could not read its configuration. The host's own message is left out, because it can contain
+/// secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the host could not read its configuration (wasi:config/store get-all failed)")]
 pub struct SettingsError;

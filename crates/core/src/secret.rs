@@ -1,23 +1,23 @@
-//! The types that cached_account secrets: they can't be printed, and they are wiped when they are dropped.
+//! The types of secrets, from the `secrecy` crate. A secret can't be printed, and its memory is wiped when it
+//! is dropped.
 //!
-//! They are the ones of the `secrecy` crate. A value grows into them from buffers that move as they
-//! grow; in the component, where all memory is the guest's own, the allocator wipes those too (see
-//! `src/wasi_p2/mod.rs`).
+//! A buffer that grows leaves copies in freed memory. In the component, the allocator wipes all freed memory
+//! (see `src/wasi_p2/mod.rs`).
 
 pub use secrecy::{ExposeSecret, SecretSlice, SecretString};
 
-/// Whether two secrets are the same, without telling by the time it takes where they differ.
+/// Whether two secrets are equal, in constant time for secrets of the same length.
 pub fn same(one: &SecretString, other: &SecretString) -> bool {
     use subtle::ConstantTimeEq;
     let (one, other) = (one.expose_secret(), other.expose_secret());
     one.as_bytes().ct_eq(other.as_bytes()).into()
 }
 
-/// Whether a key can stand in a header: anything but visible ASCII would break the request or the rules of RFC 6750,
-/// section 2.1.
-pub fn can_be_sent(key: &SecretString) -> bool {
-    let key = key.expose_secret();
-    !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic())
+/// Whether a secret can be sent in the header `Authorization`: it is not empty, and all of it is visible
+/// ASCII. Any other character would break the request or the syntax of RFC 6750, section 2.1.
+pub fn can_be_sent(secret: &SecretString) -> bool {
+    let secret = secret.expose_secret();
+    !secret.is_empty() && secret.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 #[cfg(test)]
@@ -25,7 +25,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_secret_prints_nothing_of_itself() {
+    fn a_secret_is_not_printed() {
         let secret = SecretString::from("xoxb-1234");
         assert!(!format!("{secret:?}").contains("xoxb"));
         let bytes = SecretSlice::from(b"xoxb-1234".to_vec());

@@ -1,9 +1,9 @@
-//! Moments in time, as the upstream writes them and as the cache keeps them.
+//! Timestamps: the upstream's ISO 8601 texts, and the milliseconds that the cache stores.
 
 use chrono::DateTime;
 use core::time::Duration;
 
-/// Milliseconds since 1970-01-01T00:00:00Z, leap seconds not counted.
+/// A time in milliseconds since 1970-01-01T00:00:00Z, without leap seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UnixMilliseconds(pub i64);
 
@@ -11,45 +11,45 @@ impl UnixMilliseconds {
     /// Reads an ISO 8601 date and time with an offset: `2024-02-10T19:10:59.123Z`,
     /// `2024-02-10T20:10:59+01:00`, `2024-02-10T20:10:59+0100`.
     ///
-    /// None for anything else. A time without an offset is refused: it doesn't name a moment. Fractions
-    /// of a millisecond are cut off, so that an expiry is never read as later than it is.
+    /// None for anything else, also for a time without an offset, which is ambiguous. Fractions of a
+    /// millisecond are cut off, so that an expiry is never later than the upstream says.
     pub fn parse(text: &str) -> Option<Self> {
-        let moment = match basic_offset(text) {
-            Some((moment, hours, minutes)) => {
-                DateTime::parse_from_rfc3339(&[moment, hours, ":", minutes].concat())
+        let time = match split_basic_offset(text) {
+            Some((time, hours, minutes)) => {
+                DateTime::parse_from_rfc3339(&[time, hours, ":", minutes].concat())
             }
             None => DateTime::parse_from_rfc3339(text),
         };
-        moment.ok().map(|moment| Self(moment.timestamp_millis()))
+        time.ok().map(|time| Self(time.timestamp_millis()))
     }
 
-    /// The moment `duration` later; the last representable one where it would lie beyond.
+    /// The time `duration` later, at most the last representable one.
     #[must_use]
     pub fn after(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(milliseconds(duration)))
     }
 
-    /// The moment `duration` earlier; the first representable one where it would lie before.
+    /// The time `duration` earlier, at least the first representable one.
     #[must_use]
     pub fn before(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(milliseconds(duration)))
     }
 
-    /// How long it is from `earlier` to this moment; zero if `earlier` is later.
+    /// The duration from `earlier` to this time. Zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         let milliseconds = self.0.saturating_sub(earlier.0);
         Duration::from_millis(u64::try_from(milliseconds).unwrap_or(0))
     }
 }
 
-/// Takes a text apart that ends with an offset of four digits, `+0100`, as ISO 8601 allows and RFC 3339 doesn't:
-/// into what stands before the offset, its sign and hours, and its minutes.
-fn basic_offset(text: &str) -> Option<(&str, &str, &str)> {
-    let (moment, offset) = text.split_at_checked(text.len().checked_sub(5)?)?;
+/// Splits a text that ends with an offset of four digits, such as `+0100`, which ISO 8601 allows and RFC 3339
+/// doesn't: into the date and time, the sign with the hours, and the minutes.
+fn split_basic_offset(text: &str) -> Option<(&str, &str, &str)> {
+    let (time, offset) = text.split_at_checked(text.len().checked_sub(5)?)?;
     let is_offset =
         offset.starts_with(['+', '-']) && offset.bytes().skip(1).all(|byte| byte.is_ascii_digit());
     let (hours, minutes) = offset.split_at_checked(3)?;
-    is_offset.then_some((moment, hours, minutes))
+    is_offset.then_some((time, hours, minutes))
 }
 
 fn milliseconds(duration: Duration) -> i64 {
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_moment_is_refused() {
+    fn other_texts_are_refused() {
         for text in [
             "",
             "never",
@@ -100,7 +100,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_written_moment_is_read_back(milliseconds in 0_i64..4_102_444_800_000, offset in -14_i32..=14) {
+        fn a_written_time_is_read_back(milliseconds in 0_i64..4_102_444_800_000, offset in -14_i32..=14) {
             let zone = chrono::FixedOffset::east_opt(offset * 3600).unwrap();
             let text = DateTime::from_timestamp_millis(milliseconds)
                 .unwrap()
@@ -115,11 +115,11 @@ mod tests {
         }
 
         #[test]
-        fn sums_stay_in_range(moment: i64, duration: u64) {
-            let moment = UnixMilliseconds(moment);
+        fn sums_stay_in_range(time: i64, duration: u64) {
+            let time = UnixMilliseconds(time);
             let duration = Duration::from_millis(duration);
-            prop_assert!(moment.after(duration) >= moment);
-            prop_assert!(moment.before(duration) <= moment);
+            prop_assert!(time.after(duration) >= time);
+            prop_assert!(time.before(duration) <= time);
         }
     }
 }

@@ -1,5 +1,5 @@
-//! The core over a host whose operations wait instead of blocking, as WASI 0.3 has them: one instance, many
-//! calls at once. It shows that a shell for WASI 0.3 needs nothing of the core but what is there.
+//! Tests of the core on an asynchronous host, as in WASI 0.3: one instance runs many calls at once. They show
+//! that a shell for WASI 0.3 needs no change of the core.
 
 use credwell_core::calls::credentials::Source;
 use credwell_core::calls::{get_credentials, refresh_credentials};
@@ -17,15 +17,15 @@ use std::time::Duration;
 use tokio::task::LocalSet;
 use tokio::time::{Instant, sleep};
 
-const LATENCY: Duration = Duration::from_millis(300);
+const UPSTREAM_LATENCY: Duration = Duration::from_millis(300);
 const STORE_LATENCY: Duration = Duration::from_millis(2);
 
-/// A host on one thread. Every operation that may wait does.
+/// A host on one thread. Each of its asynchronous operations waits.
 struct Host {
     entries: Rc<RefCell<HashMap<String, Vec<u8>>>>,
     requests: Cell<u32>,
     started_at: Instant,
-    drawn: Cell<u8>,
+    entropy_reads: Cell<u8>,
 }
 
 impl Host {
@@ -34,17 +34,17 @@ impl Host {
             entries: Rc::default(),
             requests: Cell::new(0),
             started_at: Instant::now(),
-            drawn: Cell::new(0),
+            entropy_reads: Cell::new(0),
         })
     }
 }
 
 impl Upstream for Host {
     async fn send(&self, request: &Request, limits: Limits) -> Result<Response, TransportError> {
-        assert!(limits.total > LATENCY);
+        assert!(limits.total > UPSTREAM_LATENCY);
         self.requests.set(self.requests.get() + 1);
         let number = self.requests.get();
-        sleep(LATENCY).await;
+        sleep(UPSTREAM_LATENCY).await;
         let id = request.path_with_query.split('/').nth(3).unwrap();
         let body =
             format!(r#"{{"data":{{"id":"{id}","credentials":{{"oauth_access_token":"token-{number}"}}}}}}"#);
@@ -58,17 +58,17 @@ impl Upstream for Host {
 }
 
 impl Store for Host {
-    type Bucket = Entries;
+    type Bucket = MemoryBucket;
 
-    async fn open(&self, _: &BucketLocation) -> Result<Entries, StoreError> {
+    async fn open(&self, _: &BucketLocation) -> Result<MemoryBucket, StoreError> {
         sleep(STORE_LATENCY).await;
-        Ok(Entries(Rc::clone(&self.entries)))
+        Ok(MemoryBucket(Rc::clone(&self.entries)))
     }
 }
 
-struct Entries(Rc<RefCell<HashMap<String, Vec<u8>>>>);
+struct MemoryBucket(Rc<RefCell<HashMap<String, Vec<u8>>>>);
 
-impl Bucket for Entries {
+impl Bucket for MemoryBucket {
     const CAN_COUNT: bool = true;
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
@@ -113,8 +113,8 @@ impl Clock for Host {
 
 impl Entropy for Host {
     fn fill(&self, bytes: &mut [u8]) {
-        self.drawn.set(self.drawn.get().wrapping_add(1));
-        bytes.fill(self.drawn.get());
+        self.entropy_reads.set(self.entropy_reads.get().wrapping_add(1));
+        bytes.fill(self.entropy_reads.get());
     }
 }
 
@@ -129,7 +129,7 @@ impl SettingsSource for Host {
     }
 }
 
-async fn token(host: &Host, account_id: &str) -> Result<(String, Source), Error> {
+async fn get_token(host: &Host, account_id: &str) -> Result<(String, Source), Error> {
     let credentials = get_credentials(host, account_id).await?;
     let token = credentials.access_token.map(|token| token.expose_secret().to_owned());
     Ok((token.unwrap_or_default(), credentials.source))
@@ -142,16 +142,16 @@ async fn many_calls_wait_at_the_same_time() {
     for n in 0..50 {
         let host = Rc::clone(&host);
         tasks.spawn_local(async move {
-            let (_, source) = token(&host, &format!("apn_{n}")).await.unwrap();
+            let (_, source) = get_token(&host, &format!("apn_{n}")).await.unwrap();
             assert_eq!(source, Source::Upstream);
         });
     }
     tasks.await;
-    // One latency for all of them, and not fifty.
-    assert!(host.started_at.elapsed() < LATENCY * 2, "{:?}", host.started_at.elapsed());
+    // All calls together take about one latency of the upstream.
+    assert!(host.started_at.elapsed() < UPSTREAM_LATENCY * 2, "{:?}", host.started_at.elapsed());
     assert_eq!(host.requests.get(), 50);
     assert_eq!(host.entries.borrow().len(), 50);
-    assert_eq!(token(&host, "apn_7").await.unwrap().1, Source::Cache);
+    assert_eq!(get_token(&host, "apn_7").await.unwrap().1, Source::Cache);
 }
 
 #[tokio::test(start_paused = true)]
@@ -160,24 +160,24 @@ async fn of_many_calls_for_one_account_one_asks_the_upstream() {
     let tasks = LocalSet::new();
     for _ in 0..200 {
         let host = Rc::clone(&host);
-        tasks.spawn_local(async move { token(&host, "apn_a").await.unwrap() });
+        tasks.spawn_local(async move { get_token(&host, "apn_a").await.unwrap() });
     }
     tasks.await;
     assert_eq!(host.requests.get(), 1);
-    assert!(host.started_at.elapsed() < LATENCY * 2, "{:?}", host.started_at.elapsed());
-    // The turn was given back.
+    assert!(host.started_at.elapsed() < UPSTREAM_LATENCY * 2, "{:?}", host.started_at.elapsed());
+    // The lease was released: only the account's entry is left.
     assert_eq!(host.entries.borrow().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_is_given_up_leaves_the_cache_whole() {
+async fn a_cancelled_call_leaves_the_cache_intact() {
     let host = Host::new();
-    let (first, _) = token(&host, "apn_a").await.unwrap();
-    // Given up at each millisecond of its way, in turn.
+    let (first, _) = get_token(&host, "apn_a").await.unwrap();
+    // One call for each millisecond at which it can be cancelled.
     for milliseconds in 0..320 {
         let refresh = refresh_credentials(&*host, "apn_a", Some(first.as_str().into()));
         let _ = tokio::time::timeout(Duration::from_millis(milliseconds), refresh).await;
-        let (_, source) = token(&host, "apn_a").await.unwrap();
+        let (_, source) = get_token(&host, "apn_a").await.unwrap();
         assert_eq!(source, Source::Cache);
     }
 }

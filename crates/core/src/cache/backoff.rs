@@ -4,7 +4,7 @@ use crate::timestamp::UnixMilliseconds;
 use crate::upstream::retry::doubling;
 use core::time::Duration;
 
-/// The longest time for which a refresh is put off.
+/// The longest backoff.
 pub const LONGEST_BACKOFF: Duration = Duration::from_secs(300);
 
 /// A refresh that brought nothing new, and the time of the next one.
@@ -30,8 +30,8 @@ pub enum Cause {
 }
 
 impl Backoff {
-    /// The backoff after `earlier`. The count goes on if the cause is the same. `wait` gives the time to wait for a
-    /// count.
+    /// The backoff after `earlier`. The count continues if the cause is the same. `wait` gives the time to
+    /// wait for a count.
     pub fn after(
         earlier: Option<Self>,
         cause: Cause,
@@ -43,8 +43,8 @@ impl Backoff {
         Self { cause, count, retry_at: now.after(wait(count)) }
     }
 
-    /// Whether the wait goes on at `now`. A wait beyond [`LONGEST_BACKOFF`] counts as over: the clock has stepped back
-    /// since it was set.
+    /// Whether the backoff is on at `now`. A wait beyond [`LONGEST_BACKOFF`] counts as over, because the
+    /// clock has stepped back since the backoff began.
     pub fn is_on(&self, now: UnixMilliseconds) -> bool {
         now < self.retry_at && self.retry_at <= now.after(LONGEST_BACKOFF)
     }
@@ -64,21 +64,21 @@ impl Cause {
     }
 }
 
-/// The wait after `n` failed refreshes in a row of a token that is still valid: `min(1 s × 2ⁿ⁻¹, 30 s)`, or the time
-/// that the upstream asks for if that is longer, and at most [`LONGEST_BACKOFF`].
-pub fn after_failure(n: u32, asked: Option<Duration>) -> Duration {
+/// The wait after `n` failed refreshes in a row of a token that is still valid: `min(1 s × 2ⁿ⁻¹, 30 s)`, or
+/// the upstream's `retry_after` if that is longer, and at most [`LONGEST_BACKOFF`].
+pub fn after_failure(n: u32, retry_after: Option<Duration>) -> Duration {
     let wait = doubling(Duration::from_secs(1), Duration::from_secs(30), n.saturating_sub(1));
-    wait.max(asked.unwrap_or_default()).min(LONGEST_BACKOFF)
+    wait.max(retry_after.unwrap_or_default()).min(LONGEST_BACKOFF)
 }
 
-/// The wait after `n` refreshes in a row brought a token that was stale on arrival: `min(5 s × 2ⁿ⁻¹, 5 min)`. The
-/// upstream may need a moment for its own refresh.
+/// The wait after `n` refreshes in a row brought a token that was stale on arrival: `min(5 s × 2ⁿ⁻¹, 5 min)`.
+/// The upstream may need a moment for its own refresh.
 pub fn after_unchanged(n: u32) -> Duration {
     doubling(Duration::from_secs(5), LONGEST_BACKOFF, n.saturating_sub(1))
 }
 
-/// The wait after `n` refreshes in a row brought the token that a caller had rejected: `min(5 s × 2ⁿ⁻¹, 30 s)`. The
-/// caller has no usable token meanwhile, so the wait is short.
+/// The wait after `n` refreshes in a row brought the token that a caller had rejected:
+/// `min(5 s × 2ⁿ⁻¹, 30 s)`. The caller has no usable token meanwhile, so the wait is short.
 pub fn after_rejected(n: u32) -> Duration {
     doubling(Duration::from_secs(5), Duration::from_secs(30), n.saturating_sub(1))
 }
@@ -92,7 +92,7 @@ mod tests {
         let seconds = |n: f64| Duration::from_secs_f64(n);
         assert_eq!([1, 2, 6, u32::MAX].map(|n| after_failure(n, None)), [1.0, 2.0, 30.0, 30.0].map(seconds));
         assert_eq!(
-            [0, 7, 100_000].map(|asked| after_failure(1, Some(seconds(f64::from(asked))))),
+            [0, 7, 100_000].map(|retry_after| after_failure(1, Some(seconds(f64::from(retry_after))))),
             [1.0, 7.0, 300.0].map(seconds)
         );
         assert_eq!([1, 2, 3, 9].map(after_rejected), [5.0, 10.0, 20.0, 30.0].map(seconds));

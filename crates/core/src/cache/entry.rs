@@ -1,14 +1,19 @@
-//! What is cached: a header of times, and the content that came from the upstream.
+//! The cache entry: a header with times, and the content that came from the upstream.
 //!
-//! As text it is one line of words for the header and then the content as it came:
+//! The text of an entry is one line of words for the header, and then the content as the upstream sent it:
 //!
 //! ```text
 //! account 1767225600000 1767229200000 - unchanged 1 1767225605000
 //! {"id": "apn_EOhwvQr", "credentials": {…}}
 //! ```
 //!
-//! The words are the kind, the times of fetching, of expiry and of the upstream's next refresh in Unix
-//! milliseconds, and the backoff's cause, count and time. What there is none of is a `-`.
+//! | word | |
+//! |---|---|
+//! | kind | `account`, `token`, `not-found`, `forbidden`, `dead` or `failed` |
+//! | `fetched_at` | in Unix milliseconds |
+//! | `expires_at` | in Unix milliseconds, or `-` for none |
+//! | `next_refresh_at` | in Unix milliseconds, or `-` for none |
+//! | backoff | its cause, count and `retry_at` in Unix milliseconds, three words; or one `-` for none |
 
 use super::backoff::{Backoff, Cause, after_failure};
 use super::freshness::Times;
@@ -16,31 +21,31 @@ use crate::error::Error;
 use crate::secret::{ExposeSecret, SecretSlice, SecretString};
 use crate::timestamp::UnixMilliseconds;
 
-/// A cached answer of the upstream.
+/// A cached response of the upstream.
 #[derive(Debug)]
 pub struct Entry {
-    /// What is known of it.
+    /// The kind of the content, and its times.
     pub header: Header,
-    /// For an account its JSON, for a token the token, for an answer in the negative its reason.
+    /// The account's JSON, the token, or the reason of a failure.
     pub content: SecretString,
 }
 
-/// What is known of an entry.
+/// The header of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// What the content is.
+    /// The kind of the content.
     pub kind: Kind,
-    /// When it was fetched.
+    /// When the call that fetched the content sent its request.
     pub fetched_at: UnixMilliseconds,
-    /// When it expires.
+    /// When the content expires.
     pub expires_at: Option<UnixMilliseconds>,
-    /// When the upstream means to replace it.
+    /// When the upstream refreshes the account's token, which can revoke the present one.
     pub next_refresh_at: Option<UnixMilliseconds>,
-    /// A refresh that brought nothing new.
+    /// The backoff after a refresh that brought nothing new.
     pub backoff: Option<Backoff>,
 }
 
-/// What the content of an entry is.
+/// The kind of an entry's content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// The account object.
@@ -51,14 +56,14 @@ pub enum Kind {
     NotFound,
     /// The upstream answered 403.
     Forbidden,
-    /// The upstream called the account dead.
+    /// The upstream reported the account as dead.
     Dead,
-    /// Asking it failed: see `calls::shared_failure`.
+    /// The request failed: see `calls::shared_failure`.
     Failed,
 }
 
 impl Header {
-    /// The header of an account that was just fetched.
+    /// The header of a fetched account, without a backoff.
     pub fn of_account(
         fetched_at: UnixMilliseconds,
         expires_at: Option<UnixMilliseconds>,
@@ -67,13 +72,13 @@ impl Header {
         Self { kind: Kind::Account, fetched_at, expires_at, next_refresh_at, backoff: None }
     }
 
-    /// Puts the next refresh off after one that failed.
-    pub fn put_off(&mut self, error: &Error, now: UnixMilliseconds) {
+    /// Backs the next refresh off after one that failed with `error`.
+    pub fn back_off(&mut self, error: &Error, now: UnixMilliseconds) {
         let wait = |count| after_failure(count, error.retry_after());
         self.backoff = Some(Backoff::after(self.backoff, Cause::Failed, now, &wait));
     }
 
-    /// The times that decide on its freshness.
+    /// The times that decide on the entry's freshness.
     pub fn times(&self) -> Times {
         Times {
             fetched_at: self.fetched_at,
@@ -85,21 +90,21 @@ impl Header {
 }
 
 impl Entry {
-    /// Reads an entry. None if `text` is anything else.
+    /// Reads the text of an entry. None if `text` is anything else.
     pub fn from_text(text: &SecretSlice<u8>) -> Option<Self> {
         let (header, content) = core::str::from_utf8(text.expose_secret()).ok()?.split_once('\n')?;
         let mut words = header.split(' ');
         let header = Header {
             kind: Kind::ALL.into_iter().find(|kind| Some(kind.word()) == words.clone().next())?,
-            fetched_at: moment(words.nth(1)?)??,
-            expires_at: moment(words.next()?)?,
-            next_refresh_at: moment(words.next()?)?,
+            fetched_at: parse_time(words.nth(1)?)??,
+            expires_at: parse_time(words.next()?)?,
+            next_refresh_at: parse_time(words.next()?)?,
             backoff: match words.next()? {
                 "-" => None,
                 word => Some(Backoff {
                     cause: Cause::ALL.into_iter().find(|cause| cause.word() == word)?,
                     count: words.next()?.parse().ok()?,
-                    retry_at: moment(words.next()?)??,
+                    retry_at: parse_time(words.next()?)??,
                 }),
             },
         };
@@ -107,7 +112,7 @@ impl Entry {
     }
 }
 
-/// The entry of this header and content as text.
+/// The text of an entry with this header and content.
 pub fn to_text(header: &Header, content: &SecretString) -> SecretSlice<u8> {
     let Header { kind, fetched_at, expires_at, next_refresh_at, backoff } = header;
     let backoff = backoff.map(|Backoff { cause, count, retry_at }| {
@@ -116,9 +121,9 @@ pub fn to_text(header: &Header, content: &SecretString) -> SecretSlice<u8> {
     let header = [
         kind.word(),
         &fetched_at.0.to_string(),
-        &expires_at.map_or_else(none, |moment| moment.0.to_string()),
-        &next_refresh_at.map_or_else(none, |moment| moment.0.to_string()),
-        &backoff.unwrap_or_else(none),
+        &expires_at.map_or_else(absent, |time| time.0.to_string()),
+        &next_refresh_at.map_or_else(absent, |time| time.0.to_string()),
+        &backoff.unwrap_or_else(absent),
     ];
     [header.join(" ").as_bytes(), b"\n", content.expose_secret().as_bytes()].concat().into()
 }
@@ -139,13 +144,13 @@ impl Kind {
     }
 }
 
-fn none() -> String {
+fn absent() -> String {
     "-".to_owned()
 }
 
-/// Reads a moment or the word for none. None outside if it is neither.
-#[expect(clippy::option_option, reason = "malformed, absent, and a moment are three things")]
-fn moment(word: &str) -> Option<Option<UnixMilliseconds>> {
+/// Reads a time, or `-` for none. The outer option is None if the word is neither.
+#[expect(clippy::option_option, reason = "a word can be malformed, absent, or a time")]
+fn parse_time(word: &str) -> Option<Option<UnixMilliseconds>> {
     match word {
         "-" => Some(None),
         number => number.parse().ok().map(|number| Some(UnixMilliseconds(number))),
@@ -160,7 +165,11 @@ mod tests {
     proptest! {
         #[test]
         fn a_written_entry_is_read_back(
-            fetched_at: i64, expires_at: Option<i64>, next: Option<i64>, count: Option<u32>, content in "(?s).{0,64}"
+            fetched_at: i64,
+            expires_at: Option<i64>,
+            next: Option<i64>,
+            count: Option<u32>,
+            content in "(?s).{0,64}"
         ) {
             let header = Header {
                 kind: Kind::Account,

@@ -1,4 +1,4 @@
-//! The form in which an entry lies in the store.
+//! The envelope: the form in which the store holds an entry.
 //!
 //! | part | length | |
 //! |---|---|---|
@@ -6,17 +6,20 @@
 //! | version | 1 | 1 |
 //! | kind | 1 | `e` encrypted, `p` plaintext |
 //!
-//! Encrypted, with XChaCha20-Poly1305:
+//! An encrypted envelope continues with (XChaCha20-Poly1305, draft-irtf-cfrg-xchacha):
 //!
 //! | part | length | |
 //! |---|---|---|
 //! | key id | 1 + n | its length, and the id |
-//! | nonce | 24 | random: at this length, drawing one at random can't repeat in practice |
+//! | nonce | 24 | random; at this length, random nonces don't repeat in practice |
 //! | text | m | encrypted |
-//! | tag | 16 | covers the text and the associated data |
+//! | tag | 16 | authenticates the text and the associated data |
 //!
-//! The associated data are all bytes before the nonce and then the [cache_key](crate::cache::key)'s. In plaintext the
-//! store key follows, so that an entry that was copied under another key is told, and then the text.
+//! The associated data (AAD) is all bytes before the nonce, and then the associated data of the
+//! [cache key](crate::cache::key).
+//!
+//! A plaintext envelope continues with the store key, which reveals an entry that was copied to another key,
+//! and then with the text.
 
 use crate::cache::key::CacheKey;
 use crate::configuration::Protection;
@@ -31,8 +34,8 @@ const PLAINTEXT: &[u8] = b"CW\x01p";
 const NONCE_LENGTH: usize = 24;
 const TAG_LENGTH: usize = 16;
 
-/// Puts `text` into an envelope for `cache_key`. None if it can't be encrypted, which only a text of more than
-/// 256 GiB can't.
+/// Seals the text of an entry in an envelope for `cache_key`. None if the text has more than 256 GiB, which
+/// the cipher can't encrypt.
 pub fn seal(
     protection: &Protection,
     cache_key: &CacheKey,
@@ -47,8 +50,8 @@ pub fn seal(
     }
 }
 
-/// Takes the text out of an envelope. None if it is anything but an intact envelope that was made for this
-/// cache_key under this protection: a plaintext entry is no entry where encryption is asked for.
+/// Opens an envelope and returns its text. None if the envelope is not intact, or was sealed for another
+/// cache key or with another protection. With encryption, a plaintext envelope is not accepted.
 pub fn open(protection: &Protection, cache_key: &CacheKey, envelope: &[u8]) -> Option<SecretSlice<u8>> {
     match protection {
         Protection::Plaintext => {
@@ -135,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn any_live_key_opens_and_the_first_one_seals() {
+    fn every_configured_key_opens_and_the_first_one_seals() {
         let old = sealed(&keys("old"), &cache_key("a"), b"text");
         assert_eq!(opened(&keys("new,old"), &cache_key("a"), &old).unwrap(), b"text");
         assert!(opened(&keys("new"), &cache_key("a"), &old).is_none());
@@ -151,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_opens_only_in_its_own_slot() {
+    fn an_envelope_opens_only_under_its_own_cache_key() {
         for protection in [keys("k"), Protection::Plaintext] {
             let envelope = sealed(&protection, &cache_key("a"), b"text");
             assert!(opened(&protection, &cache_key("a"), &envelope).is_some());
@@ -160,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn plaintext_and_encrypted_entries_are_not_taken_for_each_other() {
+    fn plaintext_and_encrypted_envelopes_are_not_confused() {
         let plaintext = sealed(&Protection::Plaintext, &cache_key("a"), b"text");
         assert!(opened(&keys("k"), &cache_key("a"), &plaintext).is_none());
         let encrypted = sealed(&keys("k"), &cache_key("a"), b"text");
@@ -204,22 +207,22 @@ mod tests {
 
         #[test]
         fn a_changed_or_shortened_envelope_is_not_opened(
-            text in prop::collection::vec(any::<u8>(), 0..64), place: prop::sample::Index, bit in 0..8_u8
+            text in prop::collection::vec(any::<u8>(), 0..64), index: prop::sample::Index, bit in 0..8_u8
         ) {
             let protection = keys("k");
             let envelope = sealed(&protection, &cache_key("a"), &text);
-            let place = place.index(envelope.len());
+            let index = index.index(envelope.len());
             let mut changed = envelope.clone();
-            changed[place] ^= 1_u8 << bit;
+            changed[index] ^= 1_u8 << bit;
             prop_assert!(opened(&protection, &cache_key("a"), &changed).is_none());
-            prop_assert!(opened(&protection, &cache_key("a"), &envelope[..place]).is_none());
+            prop_assert!(opened(&protection, &cache_key("a"), &envelope[..index]).is_none());
         }
 
         #[test]
         fn foreign_bytes_are_not_opened(bytes in prop::collection::vec(any::<u8>(), 0..256)) {
             prop_assert!(opened(&keys("k"), &cache_key("a"), &bytes).is_none());
-            let behind_magic = [ENCRYPTED, &bytes].concat();
-            prop_assert!(opened(&keys("k"), &cache_key("a"), &behind_magic).is_none());
+            let after_magic = [ENCRYPTED, &bytes].concat();
+            prop_assert!(opened(&keys("k"), &cache_key("a"), &after_magic).is_none());
         }
     }
 }

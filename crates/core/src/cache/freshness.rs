@@ -1,59 +1,72 @@
-//! When cached credentials are used, when they are refreshed, and when they are of no more use.
+//! The freshness of a cached entry: whether it is used, refreshed, or expired.
 //!
 //! | | |
 //! |---|---|
-//! | expiry | `expires_at`, else `fetched_at + max_age_without_expiry` if that is set, else never; and at most `fetched_at + recheck` if that is set |
-//! | life | `expiry − fetched_at` |
-//! | lead | `min(window, life / 6) × (1 + jitter / 2)`, jitter from 0 up to 1, drawn for each call |
-//! | soft deadline | the earlier of `expiry − lead` and `next_refresh_at` |
+//! | `limit` | `expires_at`, else `fetched_at + max_age_without_expiry` if that is set, else never |
+//! | `expiry` | the earlier of `limit` and, if `recheck` is set, `fetched_at + recheck` |
+//! | `lifetime` | `expiry − fetched_at` |
+//! | `margin` | `min(window, lifetime / 6) × (1 + jitter / 2)` |
+//! | `jitter` | from 0 up to 1, drawn for each call |
+//! | `refresh_at` | the earlier of `expiry − margin` and `next_refresh_at` |
 //!
-//! Before the soft deadline an entry is fresh; from there on it is due, and still serves if the refresh
-//! fails, after which it counts as fresh for the time that the next refresh is put off; at its expiry it has expired and never serves again. The jitter lets the instances that share
-//! an entry reach its soft deadline one after the other. However short its life, a token is used for three
-//! quarters of it.
+//! | at `now` | the entry is |
+//! |---|---|
+//! | before `refresh_at` | fresh (RFC 9111, section 4.2) |
+//! | from `refresh_at` on | stale: to be refreshed, and used if that fails (RFC 5861, section 4) |
+//! | during a backoff | fresh: the entry is used without a refresh |
+//! | from `expiry` on | expired: never used, not even during a backoff |
+//!
+//! RFC 9111 calls a response stale from its expiry on. Here an entry is stale before its expiry already,
+//! because an expired token is of no use.
+//!
+//! The instances that share an entry draw different jitter, so they don't reach `refresh_at` all at once. The
+//! margin is at most a quarter of the lifetime. So without a `next_refresh_at` a token is used for at least
+//! three quarters of its lifetime.
 
 use super::backoff::Backoff;
 use crate::configuration::refresh_policy::RefreshPolicy;
 use crate::timestamp::UnixMilliseconds;
 use core::time::Duration;
 
-/// How far an entry may come from the future: the clocks of machines that share a bucket differ a little.
+/// How far in the future the `fetched_at` of an entry may be. The clocks of machines that share a bucket
+/// differ a little.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(5);
 
 /// The times of a cached entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Times {
-    /// When it was fetched.
+    /// When the call that fetched the entry sent its request.
     pub fetched_at: UnixMilliseconds,
-    /// When it expires.
+    /// When the entry expires.
     pub expires_at: Option<UnixMilliseconds>,
-    /// When the upstream means to replace it.
+    /// When the upstream refreshes the account's token, which can revoke the present one.
     pub next_refresh_at: Option<UnixMilliseconds>,
-    /// While this is on the upstream is not asked again, unless the entry has expired.
+    /// The backoff. While it is on, an entry that has not expired is not refreshed.
     pub backoff: Option<Backoff>,
 }
 
-/// What an entry is good for.
+/// The freshness of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Freshness {
-    /// It serves.
+    /// The entry is used without a refresh.
     Fresh,
-    /// It is to be refreshed, and serves if that fails.
+    /// The entry is to be refreshed. If that fails, it is used.
     Stale,
-    /// It never serves again.
+    /// The entry is never used again.
     Expired,
-    /// It was fetched later than now, so the clock has stepped back and the entry's age is not known.
+    /// The entry's `fetched_at` is later than now. The clock has stepped back, and the entry's age is
+    /// unknown.
     FromTheFuture,
 }
 
-/// Whether what was fetched then was fetched later than `now`, by more than clocks differ.
+/// Whether `fetched_at` is later than `now` by more than the tolerance of 5 s.
 pub fn is_from_the_future(fetched_at: UnixMilliseconds, now: UnixMilliseconds) -> bool {
     fetched_at > now.after(CLOCK_TOLERANCE)
 }
 
 impl Times {
-    /// What the entry is good for at `now`. `jitter` gives a number from 0 up to 1; it is asked only close
-    /// to the expiry.
+    /// The freshness of the entry at `now`. `jitter` gives a number from 0 up to 1. It is drawn only if the
+    /// earliest possible `refresh_at` has passed.
     pub fn freshness(
         &self,
         policy: &RefreshPolicy,
@@ -63,38 +76,31 @@ impl Times {
         if is_from_the_future(self.fetched_at, now) {
             return Freshness::FromTheFuture;
         }
-        let expiry = self.expiry(policy);
-        if expiry.is_some_and(|expiry| now >= expiry) {
+        if self.expiry(policy).is_some_and(|expiry| now >= expiry) {
             return Freshness::Expired;
         }
         let is_backed_off = self.backoff.is_some_and(|backoff| backoff.is_on(now));
-        if !is_backed_off && (self.is_replaced_at(now) || self.is_in_window(expiry, policy, now, jitter)) {
+        let is_reached = |jitter| self.refresh_at(policy, jitter).is_some_and(|refresh_at| now >= refresh_at);
+        if !is_backed_off && is_reached(1.0) && is_reached(jitter()) {
             return Freshness::Stale;
         }
         Freshness::Fresh
+    }
+
+    /// The time from which the entry is stale. None if it stays fresh forever. More jitter makes it earlier.
+    pub fn refresh_at(&self, policy: &RefreshPolicy, jitter: f64) -> Option<UnixMilliseconds> {
+        let by_expiry = self.expiry(policy).map(|expiry| {
+            let lifetime = expiry.since(self.fetched_at);
+            let margin = policy.window.min(lifetime / 6).mul_f64(1.0 + jitter / 2.0);
+            expiry.before(margin)
+        });
+        by_expiry.into_iter().chain(self.next_refresh_at).min()
     }
 
     fn expiry(&self, policy: &RefreshPolicy) -> Option<UnixMilliseconds> {
         let by_age = policy.max_age_without_expiry.map(|age| self.fetched_at.after(age));
         let by_recheck = policy.recheck.map(|recheck| self.fetched_at.after(recheck));
         self.expires_at.or(by_age).into_iter().chain(by_recheck).min()
-    }
-
-    fn is_replaced_at(&self, now: UnixMilliseconds) -> bool {
-        self.next_refresh_at.is_some_and(|next_refresh_at| now >= next_refresh_at)
-    }
-
-    fn is_in_window(
-        &self,
-        expiry: Option<UnixMilliseconds>,
-        policy: &RefreshPolicy,
-        now: UnixMilliseconds,
-        jitter: &dyn Fn() -> f64,
-    ) -> bool {
-        let Some(expiry) = expiry else { return false };
-        let life = expiry.since(self.fetched_at);
-        let lead = |jitter: f64| policy.window.min(life / 6).mul_f64(1.0 + jitter / 2.0);
-        now >= expiry.before(lead(1.0)) && now >= expiry.before(lead(jitter()))
     }
 }
 
@@ -123,8 +129,8 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_goes_from_fresh_to_due_to_expired() {
-        for (life, now, jitter, expected) in [
+    fn an_entry_goes_from_fresh_to_stale_to_expired() {
+        for (lifetime, now, jitter, expected) in [
             (HOUR, 0, 0.0, Fresh),
             (HOUR, HOUR - 90_001, 1.0, Fresh),
             (HOUR, HOUR - 90_000, 1.0, Stale),
@@ -135,18 +141,18 @@ mod tests {
             (HOUR, HOUR - 1, 0.0, Stale),
             (HOUR, HOUR, 0.0, Expired),
             (HOUR, HOUR + 1, 0.0, Expired),
-            // A life of 60 s: the window is a sixth of it, and with all of the jitter a quarter.
+            // A lifetime of 60 s: the margin is a sixth of it without jitter, and a quarter with full jitter.
             (60_000, 44_999, 1.0, Fresh),
             (60_000, 45_000, 1.0, Stale),
             (60_000, 49_999, 0.0, Fresh),
             (60_000, 50_000, 0.0, Stale),
             (60_000, 60_000, 0.0, Expired),
-            // Expired when it came.
+            // Expired on arrival.
             (-1, 0, 0.0, Expired),
             (0, 0, 0.0, Expired),
         ] {
-            let found = times(Some(life)).freshness(&POLICY, UnixMilliseconds(now), &|| jitter);
-            assert_eq!(found, expected, "life {life}, now {now}, jitter {jitter}");
+            let found = times(Some(lifetime)).freshness(&POLICY, UnixMilliseconds(now), &|| jitter);
+            assert_eq!(found, expected, "lifetime {lifetime}, now {now}, jitter {jitter}");
         }
     }
 
@@ -163,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn the_upstreams_own_refresh_makes_an_entry_due() {
+    fn the_upstreams_own_refresh_makes_an_entry_stale() {
         let next_refresh_at = Some(UnixMilliseconds(13 * 60_000));
         for expires_at in [Some(HOUR), None] {
             let times = Times { next_refresh_at, ..times(expires_at) };
@@ -173,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_put_off_refresh_waits_but_an_expired_entry_does_not() {
+    fn a_backoff_delays_a_refresh_but_not_an_expiry() {
         let times = Times { backoff: backoff(HOUR + 10), ..times(Some(HOUR)) };
         assert_eq!(times.freshness(&POLICY, UnixMilliseconds(HOUR - 1), &|| 0.0), Fresh);
         assert_eq!(times.freshness(&POLICY, UnixMilliseconds(HOUR), &|| 0.0), Expired);
@@ -182,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refresh_is_not_put_off_for_long_by_a_clock_that_stepped_back() {
+    fn a_clock_that_steps_back_does_not_prolong_a_backoff() {
         let backoff = backoff(HOUR - 1);
         let times = Times { backoff, next_refresh_at: Some(UnixMilliseconds(0)), ..times(Some(HOUR)) };
         let longest = LONGEST_BACKOFF.as_millis() as i64;
@@ -198,15 +204,32 @@ mod tests {
     }
 
     #[test]
-    fn entropy_is_not_asked_outside_the_window() {
-        let asked = &|| panic!("asked for jitter");
-        assert_eq!(times(Some(HOUR)).freshness(&POLICY, UnixMilliseconds(HOUR / 2), asked), Fresh);
+    fn jitter_is_not_drawn_before_the_earliest_refresh() {
+        let jitter = &|| panic!("jitter was drawn");
+        assert_eq!(times(Some(HOUR)).freshness(&POLICY, UnixMilliseconds(HOUR / 2), jitter), Fresh);
+    }
+
+    #[test]
+    fn refresh_at_is_the_earlier_of_the_margin_before_expiry_and_the_upstreams_refresh() {
+        let refresh_at = |times: Times, jitter| times.refresh_at(&POLICY, jitter).map(|time| time.0);
+        assert_eq!(refresh_at(times(Some(HOUR)), 0.0), Some(HOUR - 60_000));
+        assert_eq!(refresh_at(times(Some(HOUR)), 1.0), Some(HOUR - 90_000));
+        let next_refresh_at = Some(UnixMilliseconds(HOUR - 70_000));
+        let refreshed = Times { next_refresh_at, ..times(Some(HOUR)) };
+        assert_eq!(refresh_at(refreshed, 0.0), Some(HOUR - 70_000));
+        assert_eq!(refresh_at(refreshed, 1.0), Some(HOUR - 90_000));
+        assert_eq!(refresh_at(times(None), 1.0), None);
     }
 
     proptest! {
         #[test]
-        fn nothing_serves_at_or_after_its_expiry(
-            fetched_at: i64, expires_at: i64, next: Option<i64>, retry: Option<i64>, now: i64, jitter in 0.0..1.0
+        fn no_entry_is_used_from_its_expiry_on(
+            fetched_at: i64,
+            expires_at: i64,
+            next: Option<i64>,
+            retry: Option<i64>,
+            now: i64,
+            jitter in 0.0..1.0
         ) {
             let times = Times {
                 fetched_at: UnixMilliseconds(fetched_at),
@@ -221,10 +244,10 @@ mod tests {
         }
 
         #[test]
-        fn three_quarters_of_a_life_are_used(life in 1_i64..10_000_000, jitter in 0.0..1.0) {
-            let now = UnixMilliseconds(life * 3 / 4 - 1);
+        fn three_quarters_of_a_lifetime_are_used(lifetime in 1_i64..10_000_000, jitter in 0.0..1.0) {
+            let now = UnixMilliseconds(lifetime * 3 / 4 - 1);
             prop_assume!(now.0 >= 0);
-            prop_assert_eq!(times(Some(life)).freshness(&POLICY, now, &|| jitter), Fresh);
+            prop_assert_eq!(times(Some(lifetime)).freshness(&POLICY, now, &|| jitter), Fresh);
         }
     }
 }

@@ -1,16 +1,17 @@
-//! A small bucket in the memory of one instance, for hosts whose key-value store doesn't outlive a request. It pays
-//! where an instance answers more than one. Like any bucket it gets sealed entries.
+//! The instance bucket: a small bucket in the memory of one instance, for hosts without a key-value store
+//! that outlives a request. It is of use where an instance serves more than one request. Its entries are in
+//! envelopes, as in any bucket.
 
 use crate::ports::StoreError;
 use std::collections::VecDeque;
 
-/// The most entries that are kept.
+/// The maximum number of entries.
 pub const MAXIMUM_ENTRIES: usize = 64;
 
-/// The most that the values of all entries have together, in bytes. A value of more is not kept.
+/// The maximum size of the values of all entries together, in bytes. A larger value is not stored.
 pub const MAXIMUM_BYTES: usize = 1024 * 1024;
 
-/// Keys and values. What was written longest ago makes room for what is new.
+/// Keys and values. If the bucket is full, a write removes the entries that were written longest ago.
 #[derive(Debug, Default)]
 pub struct InstanceBucket {
     /// In the order in which they were written.
@@ -28,7 +29,7 @@ impl InstanceBucket {
         self.entries.iter().find(|(known, _)| known == key).map(|(_, value)| value.as_slice())
     }
 
-    /// Puts `value` under `key`.
+    /// Writes `value` under `key`. If `value` has more than [`MAXIMUM_BYTES`], only removes the old value.
     pub fn set(&mut self, key: &str, value: &[u8]) {
         self.delete(key);
         if value.len() > MAXIMUM_BYTES {
@@ -40,15 +41,16 @@ impl InstanceBucket {
         }
     }
 
-    /// Removes `key`, whether it is there or not.
+    /// Removes `key`. A missing key is not an error.
     pub fn delete(&mut self, key: &str) {
         self.entries.retain(|(known, _)| known != key);
     }
 
-    /// Adds `delta` to the number under `key` and gives the sum.
+    /// Adds `delta` to the number under `key`, which is 0 if there is none, and returns the sum. The number
+    /// is a little-endian `u64`.
     ///
     /// # Errors
-    /// [`StoreError::Failed`] if what stands there is no number, or the sum is none.
+    /// [`StoreError::Failed`] if the value is not a number, or if the sum does not fit into a `u64`.
     pub fn increment(&mut self, key: &str, delta: u64) -> Result<u64, StoreError> {
         let number = match self.get(key) {
             Some(value) => value.try_into().map(u64::from_le_bytes).map_err(|_| StoreError::Failed)?,
@@ -81,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_longest_ago_makes_room() {
+    fn the_entry_that_was_written_longest_ago_is_removed() {
         let mut bucket = InstanceBucket::new();
         for number in 0..MAXIMUM_ENTRIES {
             bucket.set(&number.to_string(), b"value");
@@ -100,7 +102,7 @@ mod tests {
             bucket.set(key, &half);
         }
         assert_eq!((bucket.get("a"), bucket.bytes()), (None, MAXIMUM_BYTES));
-        // What is not kept doesn't leave what it was to replace.
+        // A value that is too large still removes the old value.
         bucket.set("b", &vec![0; MAXIMUM_BYTES + 1]);
         assert_eq!((bucket.get("b"), bucket.get("c")), (None, Some(half.as_slice())));
     }

@@ -1,4 +1,4 @@
-//! Where an entry lies in the bucket, and what it is bound to.
+//! The cache key: where the bucket holds an entry, and which data the entry's encryption is bound to.
 
 use crate::account_id::AccountId;
 use crate::configuration::{Authorization, Configuration, RequestForm};
@@ -6,33 +6,39 @@ use crate::secret::ExposeSecret;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// The place of one entry.
+/// The cache key of one entry.
 ///
-/// Its store key is `HMAC-SHA256(API key or client secret, context)` in hexadecimal digits: whoever reads
-/// the store learns neither account ids nor keys, and two keys never share an entry. It doesn't depend on
-/// the encryption keys, so their rotation loses nothing.
+/// | | |
+/// |---|---|
+/// | store key | `HMAC-SHA256(API key or client secret, context)` in hexadecimal digits |
+/// | context | `credwell entry, version 1`, then each part with its length before it |
+/// | part | its length as a little-endian `u64`, then its bytes |
+/// | associated data | the context, then the store key as a part |
 ///
-/// The context is a list of parts, each behind its length, so that no two lists read the same. An entry's
-/// encryption is bound to the context and to the store key.
+/// The parts are what distinguishes entries, such as the account id, the tenant and the base URL. Different
+/// lists of parts have different contexts, because each part has its length before it.
+///
+/// A reader of the store learns neither account ids nor API keys. Two API keys never share an entry. The
+/// store key does not depend on the encryption keys, so a rotation of these keeps all entries.
 pub struct CacheKey {
     /// The key in the bucket: 64 hexadecimal digits.
     pub store_key: String,
-    /// What the entry is bound to.
+    /// The associated data (AAD) of the entry's encryption.
     pub associated_data: Vec<u8>,
 }
 
 impl CacheKey {
-    /// The place of an account's credentials.
+    /// The key of an account's entry: its credentials, or a negative entry.
     pub fn of_account(configuration: &Configuration, account_id: &AccountId) -> Self {
         Self::new(configuration, &["account", account_id.as_str()])
     }
 
-    /// The place of the failure that those get who wait for an account's credentials.
+    /// The key of the failure that a leader shares with its followers.
     pub fn of_failure(configuration: &Configuration, account_id: &AccountId) -> Self {
         Self::new(configuration, &["failure", account_id.as_str()])
     }
 
-    /// The place of the OAuth client's own token.
+    /// The key of the OAuth client's own token.
     pub fn of_oauth_token(configuration: &Configuration) -> Self {
         Self::new(configuration, &["oauth token", ""])
     }
@@ -71,9 +77,9 @@ fn push_part(context: &mut Vec<u8>, part: &[u8]) {
     context.extend_from_slice(part);
 }
 
-#[expect(clippy::unreachable, reason = "a hash that isn't keyed must not pass for one")]
+#[expect(clippy::unreachable, reason = "a hash without the key must not be used in place of a keyed one")]
 fn keyed_hash(key: &[u8], message: &[u8]) -> [u8; 32] {
-    // RFC 2104 takes keys of every length, so the error that the trait provides for doesn't occur.
+    // HMAC takes keys of every length (RFC 2104, section 3), so the error of the trait doesn't occur.
     match <Hmac<Sha256> as KeyInit>::new_from_slice(key) {
         Ok(mut hash) => {
             hash.update(message);
@@ -113,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_differs_has_a_place_of_its_own() {
+    fn each_difference_gives_another_cache_key() {
         let id = |id| AccountId::parse(id).unwrap();
         let base = configuration("key-1");
         let url = |url| BaseUrl::parse(url, true).unwrap();
@@ -161,13 +167,14 @@ mod tests {
                 &id("apn_a"),
             ),
         ];
-        let keys: HashSet<_> = cache_keys.iter().map(|cache_key| &cache_key.store_key).collect();
-        let bound: HashSet<_> = cache_keys.iter().map(|cache_key| &cache_key.associated_data).collect();
-        assert_eq!((keys.len(), bound.len()), (cache_keys.len(), cache_keys.len()));
+        let store_keys: HashSet<_> = cache_keys.iter().map(|cache_key| &cache_key.store_key).collect();
+        let associated_data: HashSet<_> =
+            cache_keys.iter().map(|cache_key| &cache_key.associated_data).collect();
+        assert_eq!((store_keys.len(), associated_data.len()), (cache_keys.len(), cache_keys.len()));
     }
 
     #[test]
-    fn a_store_key_tells_nothing_and_suits_every_store() {
+    fn a_store_key_is_64_hexadecimal_digits() {
         let cache_key = CacheKey::of_account(&configuration("key-1"), &AccountId::parse("apn_a").unwrap());
         assert_eq!(cache_key.store_key.len(), 64);
         assert!(cache_key.store_key.bytes().all(|byte| byte.is_ascii_hexdigit()));

@@ -1,5 +1,7 @@
-//! The cache: sealed entries in a bucket of the host. It never stops a call: what fails is remembered, and
-//! the answer says so.
+//! The cache: entries in sealed envelopes, in a bucket of a key-value store.
+//!
+//! A failure of the store doesn't fail a call. The cache records the first failure, reads as if the entry
+//! were missing, and the call warns its caller.
 
 pub mod backoff;
 pub mod entry;
@@ -19,7 +21,7 @@ use freshness::is_from_the_future;
 use key::CacheKey;
 use lease::Lease;
 
-/// An open cache, or one that could not be opened and is always empty.
+/// A cache over an open bucket. If the bucket could not be opened, the cache is always empty.
 pub struct Cache<'a, P: Store> {
     ports: &'a P,
     protection: &'a Protection,
@@ -31,105 +33,107 @@ pub struct Cache<'a, P: Store> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{operation} failed: {error}")]
 pub struct CacheFailure {
-    /// What was tried.
+    /// The name of the operation.
     pub operation: &'static str,
-    /// What came of it.
+    /// The error of the store.
     pub error: StoreError,
 }
 
 impl<'a, P: Store + Entropy + Clock> Cache<'a, P> {
-    /// Opens the bucket in `place`.
-    pub async fn open(ports: &'a P, place: &BucketLocation, protection: &'a Protection) -> Self {
+    /// Opens the bucket at `location`.
+    pub async fn open(ports: &'a P, location: &BucketLocation, protection: &'a Protection) -> Self {
         let mut cache = Self { ports, protection, bucket: None, failure: None };
-        let opened = ports.open(place).await;
-        cache.bucket = cache.note("opening the bucket", opened);
+        let opened = ports.open(location).await;
+        cache.bucket = cache.record_failure("opening the bucket", opened);
         cache
     }
 
-    /// The entry in `cache_key`. What is there but is no entry made for this cache_key, or can't be read, is a miss.
+    /// The entry under `cache_key`. None if there is no value, if it can't be read, or if its envelope
+    /// doesn't open for this key.
     pub async fn read(&mut self, cache_key: &CacheKey) -> Option<Entry> {
         let read = self.bucket.as_ref()?.get(&cache_key.store_key).await;
-        let envelope = self.note("reading an entry", read)??;
+        let envelope = self.record_failure("reading an entry", read)??;
         Entry::from_text(&envelope::open(self.protection, cache_key, &envelope)?)
     }
 
-    /// Puts an entry into `cache_key`, unless one that was fetched later has come there meanwhile: between reading a
-    /// cache_key and writing to it lies a request, and another caller's can have been faster. Gives that later entry.
+    /// Writes an entry under `cache_key`, unless another call has written a newer one meanwhile: the request
+    /// to the upstream takes time, and another call's request can be faster. Returns the newer entry.
     ///
-    /// `seen` is when the entry was fetched that this call had found there: it hasn't come meanwhile, even if the
-    /// clock that it was dated by is ahead of this one.
+    /// `previous_fetched_at` is the `fetched_at` of the entry that this call has read before. That entry is
+    /// not newer, even if the clock of the host that wrote it is ahead.
     pub async fn write(
         &mut self,
         cache_key: &CacheKey,
         header: &Header,
         content: &SecretString,
-        seen: Option<UnixMilliseconds>,
+        previous_fetched_at: Option<UnixMilliseconds>,
     ) -> Option<Entry> {
-        let later = self.read_later(cache_key, header, seen).await;
-        if later.is_none()
+        let newer = self.read_newer(cache_key, header, previous_fetched_at).await;
+        if newer.is_none()
             && let Some(bucket) = &self.bucket
             && let Some(sealed) =
                 envelope::seal(self.protection, cache_key, &entry::to_text(header, content), self.ports)
         {
             let written = bucket.set(&cache_key.store_key, &sealed).await;
-            self.note("writing an entry", written);
+            self.record_failure("writing an entry", written);
         }
-        later
+        newer
     }
 
-    /// Empties `cache_key`, unless an entry has come there that was fetched later than this one.
-    /// `seen` as for [`write`](Self::write).
-    pub async fn remove_unless_later(
+    /// Removes the entry under `cache_key`, unless another call has written a newer one than `header`
+    /// meanwhile. `previous_fetched_at` as for [`write`](Self::write).
+    pub async fn remove_unless_newer(
         &mut self,
         cache_key: &CacheKey,
         header: &Header,
-        seen: Option<UnixMilliseconds>,
+        previous_fetched_at: Option<UnixMilliseconds>,
     ) {
-        if self.read_later(cache_key, header, seen).await.is_none() {
+        if self.read_newer(cache_key, header, previous_fetched_at).await.is_none() {
             self.remove(cache_key).await;
         }
     }
 
-    async fn read_later(
+    async fn read_newer(
         &mut self,
         cache_key: &CacheKey,
         header: &Header,
-        seen: Option<UnixMilliseconds>,
+        previous_fetched_at: Option<UnixMilliseconds>,
     ) -> Option<Entry> {
         let now = self.ports.wall_time();
-        let is_later = |entry: &Entry| {
+        let is_newer = |entry: &Entry| {
             let fetched_at = entry.header.fetched_at;
-            let has_come = fetched_at > header.fetched_at && Some(fetched_at) != seen;
-            has_come && !is_from_the_future(fetched_at, now)
+            fetched_at > header.fetched_at
+                && Some(fetched_at) != previous_fetched_at
+                && !is_from_the_future(fetched_at, now)
         };
-        self.read(cache_key).await.filter(is_later)
+        self.read(cache_key).await.filter(is_newer)
     }
 
-    /// Takes the turn of asking the upstream for what belongs into `cache_key`.
+    /// Tries to acquire the lease for the entry under `cache_key`.
     pub async fn acquire_lease(&mut self, cache_key: &CacheKey) -> Lease {
         let key = lease::key(cache_key, self.ports.wall_time());
         let Some(bucket) = &self.bucket else { return Lease::Unavailable };
         let sum = bucket.increment(&key, 1).await;
-        match self.note("acquiring the lease", sum) {
+        match self.record_failure("acquiring the lease", sum) {
             Some(1) => Lease::Acquired(key),
             Some(_) => Lease::HeldElsewhere,
             None => Lease::Unavailable,
         }
     }
 
-    /// Gives a turn back. The next one to ask for it gets it.
+    /// Releases the lease under `key`. The next call that tries acquires it.
     pub async fn release_lease(&mut self, key: &str) {
         if let Some(bucket) = &self.bucket {
             let deleted = bucket.delete(key).await;
-            self.note("releasing the lease", deleted);
+            self.record_failure("releasing the lease", deleted);
         }
     }
 
-    /// Empties `cache_key`.
+    /// Removes the entry under `cache_key`.
     pub async fn remove(&mut self, cache_key: &CacheKey) {
         if let Some(bucket) = &self.bucket {
             let removed = bucket.delete(&cache_key.store_key).await;
-            self.note("removing an entry", removed);
+            self.record_failure("removing an entry", removed);
         }
     }
 
@@ -138,7 +142,7 @@ impl<'a, P: Store + Entropy + Clock> Cache<'a, P> {
         self.failure
     }
 
-    fn note<T>(&mut self, operation: &'static str, result: Result<T, StoreError>) -> Option<T> {
+    fn record_failure<T>(&mut self, operation: &'static str, result: Result<T, StoreError>) -> Option<T> {
         match result {
             Ok(value) => Some(value),
             Err(error) => {

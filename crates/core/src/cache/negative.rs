@@ -1,11 +1,14 @@
-//! What the upstream says of an account instead of giving its credentials, as it is cached.
+//! The negative entry: a failure of the account itself that the upstream reported, cached for all calls.
+//!
+//! An account that is missing, forbidden or dead stays so for a while. A failure of authorization or
+//! transport says nothing about the account, and is never cached here.
 
 use crate::cache::entry::{Entry, Header, Kind};
 use crate::error::Error;
 use crate::secret::ExposeSecret;
 use crate::timestamp::UnixMilliseconds;
 
-/// The error that an entry stands for; none if it holds credentials.
+/// The error that an entry holds. None if the entry is of another kind.
 pub fn error(entry: &Entry) -> Option<Error> {
     let reason = Some(entry.content.expose_secret()).filter(|reason| !reason.is_empty());
     match entry.header.kind {
@@ -16,8 +19,7 @@ pub fn error(entry: &Entry) -> Option<Error> {
     }
 }
 
-/// The entry that stands for an error; none for one that says nothing lasting of the account itself. Failures of
-/// authorization and transport are never cached.
+/// The entry for an error. None if the error is not a lasting failure of the account.
 pub fn entry(error: &Error, fetched_at: UnixMilliseconds) -> Option<Entry> {
     let (kind, reason) = match error {
         Error::NotFound => (Kind::NotFound, ""),
@@ -35,7 +37,7 @@ mod tests {
     use crate::error::Refused;
 
     #[test]
-    fn an_entry_stands_for_its_error() {
+    fn an_error_is_read_back_from_its_entry() {
         let reason = Some("revoked".to_owned());
         for error in [
             Error::NotFound,
@@ -49,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_has_an_entry() {
+    fn other_errors_have_no_entry() {
         for error in [
             Error::AccountUnhealthy { reason: None },
             Error::Unauthorized(Refused::ApiKey),

@@ -1,4 +1,4 @@
-//! The answer to a caller.
+//! The result of a call: the credentials of an account, with warnings.
 
 use crate::account_id::AccountId;
 use crate::cache::CacheFailure;
@@ -12,7 +12,7 @@ use core::time::Duration;
 /// The credentials of one account: the WIT interface's `credentials`.
 #[derive(Debug)]
 pub struct Credentials {
-    /// The account.
+    /// The account's id.
     pub account_id: AccountId,
     /// The app's name slug.
     pub app_slug: Option<String>,
@@ -26,19 +26,19 @@ pub struct Credentials {
     pub account_fields: Vec<Field>,
     /// The account object as the upstream sent it.
     pub account_json: SecretString,
-    /// When they expire.
+    /// When the credentials expire. None: never.
     pub expires_at: Option<UnixMilliseconds>,
-    /// When they were fetched.
+    /// When the credentials were fetched from the upstream.
     pub fetched_at: UnixMilliseconds,
-    /// Where they came from.
+    /// Where the credentials come from.
     pub source: Source,
-    /// Whether the upstream was asked although the cache had something, since that was due or had expired.
+    /// Whether the call has replaced cached credentials, which were stale, expired or rejected.
     pub is_renewed: bool,
-    /// What the caller should know.
+    /// What went wrong on the way to these credentials.
     pub warnings: Vec<Warning>,
 }
 
-/// Where an answer came from.
+/// Where credentials come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// The cache.
@@ -47,27 +47,34 @@ pub enum Source {
     Upstream,
 }
 
-/// Something that the caller should know of a good answer.
+/// A problem that did not keep the call from returning credentials.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Warning {
-    /// The refresh that was due failed during this call.
+    /// The credentials are stale, and this call failed to refresh them.
     #[error("the credentials are still valid, but refreshing them failed: {0}")]
     RefreshFailed(Error),
-    /// A refresh that was due failed a short time ago and was not tried again.
-    #[error("the credentials are still valid, but the last refresh of them failed; the next follows in {} s", whole_seconds(*.0))]
+    /// The credentials are stale, and their last refresh failed. The next one is backed off for this time.
+    #[error(
+        "the credentials are still valid, but the last refresh of them failed; the next follows in {} s",
+        whole_seconds(*.0)
+    )]
     RefreshDeferred(Duration),
-    /// The token of the OAuth client was due for a refresh, and that failed.
+    /// The OAuth client's token is stale, and this call failed to refresh it.
     #[error("the OAuth client's token is still valid, but refreshing it failed: {0}")]
     TokenRefreshFailed(Error),
-    /// The upstream's credentials had expired when they came.
+    /// The upstream returned credentials that have expired already.
     #[error(
         "the credentials had expired when the upstream gave them: connect the account anew if this goes on, and check the host's clock"
     )]
     AlreadyExpired,
-    /// The upstream has nothing better than what the caller rejected.
-    #[error("the upstream still gives the access token that was rejected; it is asked again in {} s at the earliest", whole_seconds(*.0))]
+    /// The upstream still returns the secret that the caller has rejected. It is not asked again for this
+    /// time.
+    #[error(
+        "the upstream still gives the access token that was rejected; it is asked again in {} s at the earliest",
+        whole_seconds(*.0)
+    )]
     TokenUnchanged(Duration),
-    /// The cache did not work.
+    /// An operation of the cache failed.
     #[error("the cache did not work, {0}")]
     CacheDegraded(CacheFailure),
 }
@@ -87,7 +94,7 @@ impl Warning {
 }
 
 impl Credentials {
-    /// The answer that hands out `account`.
+    /// The credentials of `account`, without warnings.
     pub fn new(
         account_id: AccountId,
         account: Account,

@@ -1,4 +1,4 @@
-//! What was found in the cache.
+//! The result of a lookup in the cache.
 
 use crate::account_id::AccountId;
 use crate::cache::backoff::Cause;
@@ -10,50 +10,50 @@ use crate::timestamp::UnixMilliseconds;
 use crate::upstream::account::Account;
 use core::time::Duration;
 
-/// What the cache has.
+/// What the cache has for an account.
 pub(super) enum Lookup {
-    /// Credentials that serve.
+    /// Fresh credentials.
     Fresh(CachedAccount),
-    /// Credentials that are to be refreshed, and serve if that fails.
+    /// Valid credentials that are to be refreshed.
     Stale(CachedAccount),
-    /// The upstream said a short time ago that there are none.
+    /// A failure of the account that the upstream reported a short time ago.
     Negative(Error),
-    /// Nothing that serves; perhaps credentials that never serve again.
+    /// No usable entry. The account is there if its credentials have expired.
     Missing(Option<CachedAccount>),
 }
 
-/// Credentials from the cache.
+/// An account from the cache.
 pub(super) struct CachedAccount {
     /// The account.
     pub account: Account,
-    /// What is known of its entry.
+    /// The header of its entry.
     pub header: Header,
 }
 
 impl Lookup {
-    /// The credentials, of whatever use they are.
+    /// The account, whether its credentials are fresh, stale or expired.
     pub(super) fn into_account(self) -> Option<CachedAccount> {
         match self {
             Self::Fresh(cached) | Self::Stale(cached) => Some(cached),
-            Self::Missing(cached) => cached,
+            Self::Missing(expired) => expired,
             Self::Negative(_) => None,
         }
     }
 }
 
 impl CachedAccount {
-    /// Whether the caller's rejected secret is one of these credentials.
-    pub(super) fn uses(&self, rejected: &SecretString) -> bool {
-        self.account.uses(rejected)
+    /// Whether `secret` is one of these credentials: see [`Account::authorizes_with`].
+    pub(super) fn authorizes_with(&self, secret: &SecretString) -> bool {
+        self.account.authorizes_with(secret)
     }
 
-    /// How long a backoff of this kind still lasts; none if there is none at `now`.
+    /// The rest of a backoff with this cause. None if no such backoff is on at `now`.
     pub(super) fn backoff_wait(&self, cause: Cause, now: UnixMilliseconds) -> Option<Duration> {
         let backoff = self.header.backoff.filter(|backoff| backoff.cause == cause && backoff.is_on(now));
         backoff.map(|backoff| backoff.retry_at.since(now))
     }
 
-    /// The answer that hands them out.
+    /// The credentials as the caller gets them.
     pub(super) fn into_credentials(self, account_id: AccountId) -> Credentials {
         Credentials::new(account_id, self.account, Source::Cache, self.header.fetched_at)
     }

@@ -1,4 +1,18 @@
-//! The three calls, from top to bottom.
+//! The three calls: [`get_credentials`], [`refresh_credentials`] and [`forget_credentials`].
+//!
+//! This file shows the flow of a call from top to bottom. The other files of the module hold its steps.
+//!
+//! 1. **Lookup.** The call reads the account's entry from the cache.
+//! 2. **Fresh.** Fresh credentials are the result. The upstream is not asked.
+//! 3. **Stale or missing.** Stale credentials are still valid, but it is time to refresh them. The call joins
+//!    the flight for the account (`single_flight`), so that one call at a time asks the upstream.
+//! 4. **Follow.** Another call leads the flight. With stale credentials a follower returns them
+//!    (`stale-while-revalidate`, RFC 5861, section 3). Without credentials it waits, and looks up again.
+//! 5. **Lead.** The call holds the lease and asks the upstream. Its budget is all of the time that is left,
+//!    or half of it if it has stale credentials in reserve.
+//! 6. **Fall back.** If the refresh of stale credentials fails and they are still valid, they are the result,
+//!    with a warning (`stale-if-error`, RFC 5861, section 4).
+//! 7. **Finish.** The call caches a failure, releases the lease, and adds its warnings to the result.
 
 mod call;
 pub mod credentials;
@@ -20,66 +34,69 @@ use single_flight::Flight;
 
 /// The account's credentials: from the cache while they are fresh, else from the upstream.
 ///
-/// Credentials that are due for a refresh serve on if it fails, with a warning; so that the caller doesn't wait
-/// long for something that it can do without, that refresh gets half of the time. After their expiry they never
-/// serve.
+/// If the refresh of stale credentials fails, the call returns the stale credentials with a warning. That
+/// refresh gets half of the deadline, so that the caller doesn't wait long for it. Expired credentials are
+/// never returned from the cache.
 ///
 /// # Errors
-/// Why there are none, and what to change.
+/// Why there are no credentials, and what to change.
 pub async fn get_credentials<P: Ports>(ports: &P, account_id: &str) -> Result<Credentials, Error> {
     let account_id = AccountId::parse(account_id)?;
     let configuration = Configuration::load(ports).await?;
     get(ports, &configuration, account_id).await
 }
 
-/// [`get_credentials`] for an id and a configuration that were checked.
+/// [`get_credentials`] for a parsed account id and a loaded configuration.
 ///
 /// # Errors
-/// Why there are none, and what to change.
+/// Why there are no credentials, and what to change.
 pub async fn get<P: Ports>(
     ports: &P,
     configuration: &Configuration,
     account_id: AccountId,
 ) -> Result<Credentials, Error> {
     let mut call = Call::start(ports, configuration, account_id).await;
-    let answer = get_in_flight(&mut call).await;
-    finish(call, answer).await
+    let result = get_in_flight(&mut call).await;
+    finish(call, result).await
 }
 
 async fn get_in_flight<P: Ports>(call: &mut Call<'_, P>) -> Result<Credentials, Error> {
     loop {
         match call.look_up().await {
-            Lookup::Fresh(cached) => return Ok(call.serve(cached)),
+            Lookup::Fresh(cached) => return Ok(call.return_cached(cached)),
             Lookup::Negative(error) => return Err(error),
             Lookup::Stale(cached) => match call.join_flight().await {
-                // It serves, and somebody else refreshes it.
-                Flight::Follow => return Ok(call.serve(cached)),
+                Flight::Follow => return Ok(call.return_cached(cached)),
                 Flight::Recheck => {}
                 Flight::Lead => {
                     return match call.fetch(Budget::Half, Some(&cached), None).await {
                         Err(error) if !call.has_expired(&cached) => Ok(call.fall_back(cached, error).await),
-                        answer => answer,
+                        result => result,
                     };
                 }
             },
-            Lookup::Missing(cached) => match call.join_flight().await {
+            Lookup::Missing(expired) => match call.join_flight().await {
                 Flight::Follow => call.wait_for_leader().await?,
                 Flight::Recheck => {}
-                Flight::Lead => return call.fetch(Budget::Full, cached.as_ref(), None).await,
+                Flight::Lead => return call.fetch(Budget::Full, expired.as_ref(), None).await,
             },
         }
     }
 }
 
-/// The account's credentials after a caller's request met an auth error.
+/// The account's credentials after an app has rejected the ones that the caller has.
 ///
-/// `rejected` is what that request was authorized with. If the cache has something else by now that has not
-/// expired, or asked the upstream for the same reason a moment ago and got nothing else, then what it has is the
-/// answer and the upstream is left alone; so it is if the upstream has said a moment ago that there are none.
-/// Otherwise the upstream is asked; if that fails, so does the call, since the rejected secret is of no use.
+/// `rejected` is the secret that authorized the rejected request. The cache answers in three cases:
+///
+/// - It has other credentials that are still valid. Another call has refreshed them meanwhile.
+/// - The upstream gave the rejected secret again a moment ago. The result has a warning.
+/// - The upstream said a moment ago that there are no credentials. The result is that error.
+///
+/// Otherwise, and always without `rejected`, the call asks the upstream. If that fails, the call fails: it
+/// never falls back to a rejected secret.
 ///
 /// # Errors
-/// Why there are none, and what to change.
+/// Why there are no credentials, and what to change.
 pub async fn refresh_credentials<P: Ports>(
     ports: &P,
     account_id: &str,
@@ -90,10 +107,10 @@ pub async fn refresh_credentials<P: Ports>(
     refresh(ports, &configuration, account_id, rejected).await
 }
 
-/// [`refresh_credentials`] for an id and a configuration that were checked.
+/// [`refresh_credentials`] for a parsed account id and a loaded configuration.
 ///
 /// # Errors
-/// Why there are none, and what to change.
+/// Why there are no credentials, and what to change.
 pub async fn refresh<P: Ports>(
     ports: &P,
     configuration: &Configuration,
@@ -101,14 +118,14 @@ pub async fn refresh<P: Ports>(
     rejected: Option<SecretString>,
 ) -> Result<Credentials, Error> {
     let mut call = Call::start(ports, configuration, account_id).await;
-    let answer = match rejected {
+    let result = match rejected {
         Some(rejected) => refresh_in_flight(&mut call, &rejected).await,
         None => {
             let cached = call.look_up().await.into_account();
             call.fetch(Budget::Full, cached.as_ref(), None).await
         }
     };
-    finish(call, answer).await
+    finish(call, result).await
 }
 
 async fn refresh_in_flight<P: Ports>(
@@ -118,14 +135,14 @@ async fn refresh_in_flight<P: Ports>(
     loop {
         let cached = match call.look_up().await {
             Lookup::Negative(error) => return Err(error),
-            Lookup::Fresh(cached) | Lookup::Stale(cached) if !cached.uses(rejected) => {
-                return Ok(call.serve(cached));
+            Lookup::Fresh(cached) | Lookup::Stale(cached) if !cached.authorizes_with(rejected) => {
+                return Ok(call.return_cached(cached));
             }
-            Lookup::Fresh(cached) | Lookup::Stale(cached) => match call.rejected_wait(&cached) {
-                Some(wait) => return Ok(call.serve_rejected(cached, wait)),
+            Lookup::Fresh(cached) | Lookup::Stale(cached) => match call.rejected_backoff(&cached) {
+                Some(wait) => return Ok(call.return_rejected(cached, wait)),
                 None => Some(cached),
             },
-            Lookup::Missing(cached) => cached,
+            Lookup::Missing(expired) => expired,
         };
         match call.join_flight().await {
             Flight::Follow => call.wait_for_leader().await?,
@@ -135,38 +152,37 @@ async fn refresh_in_flight<P: Ports>(
     }
 }
 
-/// Keeps a no, and only then lets the next one ask the upstream.
+/// The end of a call that returns credentials. A failure is cached before the lease is released, because the
+/// next holder of the lease, and the followers, look for it in the cache.
 async fn finish<P: Ports>(
     mut call: Call<'_, P>,
-    answer: Result<Credentials, Error>,
+    result: Result<Credentials, Error>,
 ) -> Result<Credentials, Error> {
-    if let Err(error) = &answer {
-        call.refuse(error).await;
+    if let Err(error) = &result {
+        call.cache_failure(error).await;
     }
     call.release_lease().await;
-    Ok(call.finish(answer?))
+    Ok(call.with_warnings(result?))
 }
 
-/// Removes what the cache has of the account.
+/// Removes the account's entry from the cache.
 ///
 /// # Errors
-/// [`Error::StoreFailure`] if it could not be removed, and what is wrong with the id or the configuration.
+/// [`Error::StoreFailure`] if the store failed, [`Error::InvalidAccountId`] or [`Error::Configuration`].
 pub async fn forget_credentials<P: Ports>(ports: &P, account_id: &str) -> Result<(), Error> {
     let account_id = AccountId::parse(account_id)?;
     let configuration = Configuration::load(ports).await?;
     forget(ports, &configuration, account_id).await
 }
 
-/// [`forget_credentials`] for an id and a configuration that were checked.
+/// [`forget_credentials`] for a parsed account id and a loaded configuration.
 ///
 /// # Errors
-/// [`Error::StoreFailure`] if it could not be removed.
+/// [`Error::StoreFailure`] if the store failed.
 pub async fn forget<P: Ports>(
     ports: &P,
     configuration: &Configuration,
     account_id: AccountId,
 ) -> Result<(), Error> {
-    let mut call = Call::start(ports, configuration, account_id).await;
-    call.remove().await;
-    call.finish_without_answer()
+    Call::start(ports, configuration, account_id).await.remove_entry().await
 }

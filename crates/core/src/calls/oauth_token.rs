@@ -1,5 +1,5 @@
-//! The access token that an OAuth client's requests are authorized with. It is a credential like any
-//! other: cached, encrypted and refreshed.
+//! The OAuth client's own access token, which authorizes its requests to the upstream. The token is cached,
+//! encrypted and refreshed like the credentials of an account.
 
 use crate::cache::Cache;
 use crate::cache::entry::{Entry, Header, Kind};
@@ -17,16 +17,22 @@ use crate::upstream::request;
 use crate::upstream::send::send;
 use core::time::Duration;
 
-/// A token.
+/// The OAuth client's token, and where it comes from.
 pub(super) struct OAuthToken {
     /// The token.
     pub token: SecretString,
-    /// Whether it was in the cache. The upstream can have revoked it since then.
+    /// Whether the token comes from the cache. The upstream can have revoked such a token.
     pub is_cached: bool,
 }
 
-/// The token from the cache while it is fresh, else a new one. A token that is due for a refresh serves on
-/// while the refresh fails; that refresh gets half of the time, since the account is yet to be asked for.
+/// The token: from the cache while it is fresh, else from the upstream. `client` is the client's id and
+/// secret.
+///
+/// If the refresh of a stale token fails and the token is still valid, it is the result, with a warning. That
+/// refresh gets half of the time until the deadline. The other half is for the request for the account.
+///
+/// # Errors
+/// The failure of the request for the token.
 pub(super) async fn get<P: Ports>(
     ports: &P,
     configuration: &Configuration,
@@ -37,7 +43,7 @@ pub(super) async fn get<P: Ports>(
 ) -> Result<OAuthToken, Error> {
     let cache_key = CacheKey::of_oauth_token(configuration);
     let cached = cache.read(&cache_key).await.filter(|entry| entry.header.kind == Kind::Token);
-    let seen = cached.as_ref().map(|entry| entry.header.fetched_at);
+    let previous_fetched_at = cached.as_ref().map(|entry| entry.header.fetched_at);
     let freshness_of = |entry: &Entry| {
         entry.header.times().freshness(&configuration.refresh, ports.wall_time(), &|| ports.fraction())
     };
@@ -47,26 +53,28 @@ pub(super) async fn get<P: Ports>(
             return Ok(OAuthToken { token: entry.content, is_cached: true });
         }
         (Some(entry), Some(Freshness::Stale)) => entry,
-        _ => return fetch(ports, configuration, cache, deadline, client, seen).await,
+        _ => return fetch(ports, configuration, cache, deadline, client, previous_fetched_at).await,
     };
-    match fetch(ports, configuration, cache, deadline.halfway(ports), client, seen).await {
+    match fetch(ports, configuration, cache, deadline.halfway(ports), client, previous_fetched_at).await {
         Ok(fetched) => Ok(fetched),
-        // It has expired meanwhile.
         Err(error) if freshness_of(&entry) == Freshness::Expired => Err(error),
         Err(error) => {
-            entry.header.put_off(&error, ports.wall_time());
-            let later = cache.write(&cache_key, &entry.header, &entry.content, seen).await;
-            let later = later.filter(|entry| entry.header.kind == Kind::Token);
-            if later.is_none() {
+            entry.header.back_off(&error, ports.wall_time());
+            let newer = cache.write(&cache_key, &entry.header, &entry.content, previous_fetched_at).await;
+            let newer = newer.filter(|entry| entry.header.kind == Kind::Token);
+            if newer.is_none() {
                 warnings.push(Warning::TokenRefreshFailed(error));
             }
-            Ok(OAuthToken { token: later.unwrap_or(entry).content, is_cached: true })
+            Ok(OAuthToken { token: newer.unwrap_or(entry).content, is_cached: true })
         }
     }
 }
 
-/// The token in place of one that the upstream refused: another one from the cache, if another caller has brought
-/// one meanwhile, else a new one.
+/// A token in place of the `refused` one: from the cache if another call has replaced it already, else from
+/// the upstream.
+///
+/// # Errors
+/// The failure of the request for the token.
 pub(super) async fn replace<P: Ports>(
     ports: &P,
     configuration: &Configuration,
@@ -76,46 +84,47 @@ pub(super) async fn replace<P: Ports>(
     refused: &SecretString,
 ) -> Result<OAuthToken, Error> {
     let cached = cache.read(&CacheKey::of_oauth_token(configuration)).await;
-    let seen = cached.as_ref().map(|entry| entry.header.fetched_at);
+    let previous_fetched_at = cached.as_ref().map(|entry| entry.header.fetched_at);
     match cached.filter(|entry| entry.header.kind == Kind::Token) {
         Some(entry) if !secret::same(&entry.content, refused) => {
             Ok(OAuthToken { token: entry.content, is_cached: true })
         }
-        _ => fetch(ports, configuration, cache, deadline, client, seen).await,
+        _ => fetch(ports, configuration, cache, deadline, client, previous_fetched_at).await,
     }
 }
 
-/// A new token, which is cached if the upstream says how long it lives.
+/// A token from the upstream. The token is cached if the response has its lifetime.
 async fn fetch<P: Ports>(
     ports: &P,
     configuration: &Configuration,
     cache: &mut Cache<'_, P>,
     deadline: Deadline,
     (id, secret): (&str, &SecretString),
-    seen: Option<UnixMilliseconds>,
+    previous_fetched_at: Option<UnixMilliseconds>,
 ) -> Result<OAuthToken, Error> {
     let cache_key = CacheKey::of_oauth_token(configuration);
-    let asked_at = ports.wall_time();
+    // The lifetime counts from the time before the request, because the token is not older than that.
+    let requested_at = ports.wall_time();
     let request = request::for_oauth_token(configuration, id, secret);
-    let body = send(ports, configuration, deadline, &request, Refused::OAuthClient).await.map_err(refusal)?;
+    let body =
+        send(ports, configuration, deadline, &request, Refused::OAuthClient).await.map_err(token_error)?;
     let (token, expires_in) = parse(body.expose_secret()).map_err(Error::MalformedResponse)?;
     if let Some(expires_in) = expires_in {
         let header = Header {
             kind: Kind::Token,
-            fetched_at: asked_at,
-            // Counted from the question: the answer can't have been made earlier.
-            expires_at: Some(asked_at.after(expires_in)),
+            fetched_at: requested_at,
+            expires_at: Some(requested_at.after(expires_in)),
             next_refresh_at: None,
             backoff: None,
         };
-        cache.write(&cache_key, &header, &token, seen).await;
+        cache.write(&cache_key, &header, &token, previous_fetched_at).await;
     }
     Ok(OAuthToken { token, is_cached: false })
 }
 
-/// A token endpoint refuses a client with 400 or 401 (RFC 6749, section 5.2), and some with 403. It knows
-/// no accounts, so a 404 is about the URL.
-fn refusal(error: Error) -> Error {
+/// The error of a token request. A token endpoint refuses a client with 400 or 401 (RFC 6749, section 5.2),
+/// and some endpoints use 403. A 404 is about the URL and not about an account.
+fn token_error(error: Error) -> Error {
     match error {
         Error::UpstreamFailure { status: 400, .. } | Error::Forbidden => {
             Error::Unauthorized(Refused::OAuthClient)
@@ -125,11 +134,13 @@ fn refusal(error: Error) -> Error {
     }
 }
 
+/// Reads the response of a token endpoint (RFC 6749, section 5.1): the token, and its lifetime in seconds if
+/// the response has it.
 fn parse(body: &[u8]) -> Result<(SecretString, Option<Duration>), Malformed> {
     let body = core::str::from_utf8(body).map_err(|_| Malformed::NotJson)?;
-    let answer = Fields::parse(body).ok_or(Malformed::NotJson)?;
-    let token = answer.get("access_token").and_then(fields::text).filter(secret::can_be_sent);
-    let expires_in = answer.get("expires_in").map(|seconds| {
+    let response = Fields::parse(body).ok_or(Malformed::NotJson)?;
+    let token = response.get("access_token").and_then(fields::text).filter(secret::can_be_sent);
+    let expires_in = response.get("expires_in").map(|seconds| {
         // Some servers write a whole number with a fraction of zero.
         let seconds = seconds.strip_suffix(".0").unwrap_or(seconds);
         let seconds = seconds.parse().map_err(|_| Malformed::Field("expires_in"))?;
@@ -143,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_gives_the_token_and_its_life() {
+    fn a_response_has_the_token_and_its_lifetime() {
         let body =
             br#"{"access_token": "pd-token", "token_type": "Bearer", "expires_in": 3600, "created_at": 1}"#;
         let (token, expires_in) = parse(body).unwrap();
@@ -155,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_answer_is_told_by_its_field() {
+    fn the_error_names_a_malformed_field() {
         for (body, expected) in [
             ("", Malformed::NotJson),
             ("[]", Malformed::NotJson),

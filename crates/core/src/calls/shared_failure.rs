@@ -1,7 +1,8 @@
-//! A failure as those get it who have waited for the one who asked. It is kept for them alone: whoever comes later
-//! asks anew, since the next question can be answered.
+//! The shared failure: the leader's failed request, as an entry for the followers that wait for it. Later
+//! calls ignore the entry and ask the upstream again, because the next request may succeed.
 //!
-//! As text it is the case's name and what belongs to it, separated by spaces:
+//! The entry's content is the name of the error case and the case's data, separated by spaces. This is status
+//! 503 with a `Retry-After` of 7000 ms:
 //!
 //! ```text
 //! upstream-failure 503 7000
@@ -35,14 +36,14 @@ const MALFORMED: [(&str, Malformed); 4] = [
     ("another-account", Malformed::AnotherAccount),
 ];
 
-/// The entry that stands for a failure at `failed_at`. None for one that isn't the upstream's, or that is kept for
-/// everyone anyway, or that can't be told to others in full.
+/// The entry for a failure at `failed_at`. None if the error is not a failure of the upstream, if it is
+/// cached for all calls ([`crate::cache::negative`]), or if the entry can't hold all of its data.
 pub(super) fn entry(error: &Error, failed_at: UnixMilliseconds) -> Option<Entry> {
     let text = match error {
         Error::Unauthorized(refused) => word(&REFUSED, refused)?.to_owned(),
-        Error::RateLimited { retry_after } => wait(*retry_after),
+        Error::RateLimited { retry_after } => wait_text(*retry_after),
         Error::UpstreamFailure { status, retry_after } => {
-            [&status.to_string(), " ", &wait(*retry_after)].concat()
+            [&status.to_string(), " ", &wait_text(*retry_after)].concat()
         }
         Error::Unreachable(code) => code.clone(),
         Error::TimedOut(phase) => word(&PHASES, phase)?.to_owned(),
@@ -61,19 +62,19 @@ pub(super) fn entry(error: &Error, failed_at: UnixMilliseconds) -> Option<Entry>
     Some(Entry { header, content: [error.case().name(), " ", &text].concat().into() })
 }
 
-/// The failure that an entry stands for; none if it is no such entry.
+/// The failure that an entry holds. None if the entry is of another kind or malformed.
 pub(super) fn error(entry: &Entry) -> Option<Error> {
     if entry.header.kind != Kind::Failed {
         return None;
     }
-    let (code, text) = entry.content.expose_secret().split_once(' ')?;
-    let case = ErrorCase::ALL.iter().find(|case| case.name() == code)?;
+    let (name, text) = entry.content.expose_secret().split_once(' ')?;
+    let case = ErrorCase::ALL.iter().find(|case| case.name() == name)?;
     Some(match case {
         ErrorCase::Unauthorized => Error::Unauthorized(meaning(&REFUSED, text)?),
-        ErrorCase::RateLimited => Error::RateLimited { retry_after: read_wait(text) },
+        ErrorCase::RateLimited => Error::RateLimited { retry_after: parse_wait(text) },
         ErrorCase::UpstreamFailure => {
             let (status, wait) = text.split_once(' ')?;
-            Error::UpstreamFailure { status: status.parse().ok()?, retry_after: read_wait(wait) }
+            Error::UpstreamFailure { status: status.parse().ok()?, retry_after: parse_wait(wait) }
         }
         ErrorCase::Unreachable => Error::Unreachable(text.to_owned()),
         ErrorCase::TimedOut => Error::TimedOut(meaning(&PHASES, text)?),
@@ -94,12 +95,12 @@ fn meaning<T: Copy>(words: &[(&str, T)], word: &str) -> Option<T> {
     words.iter().find(|(known, _)| *known == word).map(|(_, meaning)| *meaning)
 }
 
-/// A wait in milliseconds, or nothing.
-fn wait(wait: Option<Duration>) -> String {
+/// A wait in milliseconds. Empty if there is none.
+fn wait_text(wait: Option<Duration>) -> String {
     wait.map_or_else(String::new, |wait| wait.as_millis().to_string())
 }
 
-fn read_wait(text: &str) -> Option<Duration> {
+fn parse_wait(text: &str) -> Option<Duration> {
     text.parse().ok().map(Duration::from_millis)
 }
 
@@ -108,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_entry_stands_for_its_failure() {
+    fn a_failure_is_read_back_from_its_entry() {
         let wait = Some(Duration::from_secs(7));
         for error in [
             Error::Unauthorized(Refused::OAuthToken),
@@ -129,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_else_is_shared() {
+    fn other_errors_are_not_shared() {
         for error in [
             Error::InvalidAccountId,
             Error::NotFound,
@@ -142,8 +143,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_failure_is_none() {
-        let foreign = |kind, content: &str| {
+    fn other_entries_are_not_failures() {
+        let read = |kind, content: &str| {
             let header = Header {
                 kind,
                 fetched_at: UnixMilliseconds(0),
@@ -153,9 +154,9 @@ mod tests {
             };
             error(&Entry { header, content: content.into() })
         };
-        assert_eq!(foreign(Kind::Account, "no-credentials "), None);
+        assert_eq!(read(Kind::Account, "no-credentials "), None);
         for content in ["", "no-credentials", "other ", "upstream-failure 503", "timed-out soon"] {
-            assert_eq!(foreign(Kind::Failed, content), None, "{content}");
+            assert_eq!(read(Kind::Failed, content), None, "{content}");
         }
     }
 }

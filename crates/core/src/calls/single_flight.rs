@@ -1,4 +1,4 @@
-//! The single flight of a call: of many calls for one account, one asks the upstream.
+//! The single flight: of many calls for one account at the same time, one asks the upstream.
 
 use super::call::Call;
 use super::shared_failure;
@@ -17,13 +17,13 @@ pub(super) enum Flight {
     Lead,
     /// Another call asks the upstream.
     Follow,
-    /// The call has just acquired the lease. It looks into the cache again, because the previous holder may have
-    /// finished a moment before.
+    /// The call has just acquired the lease. It looks into the cache again, because the previous holder may
+    /// have finished a moment before.
     Recheck,
 }
 
 impl<P: Ports> Call<'_, P> {
-    /// Joins the flight for the account, after the cache had nothing fresh.
+    /// Joins the flight for the account, after a lookup without fresh credentials.
     pub(super) async fn join_flight(&mut self) -> Flight {
         if !P::Bucket::CAN_COUNT || self.lease.is_some() {
             return Flight::Lead;
@@ -44,7 +44,7 @@ impl<P: Ports> Call<'_, P> {
     /// [`Error::TimedOut`] once the deadline has passed, and the holder's error if its request has failed.
     pub(super) async fn wait_for_leader(&mut self) -> Result<(), Error> {
         if !P::Bucket::CAN_COUNT {
-            // Without leases no call follows another. The compiler needs this to leave the code below out.
+            // Without leases no call follows another. This lets the compiler leave out the code below.
             return Ok(());
         }
         let since = *self.waiting_since.get_or_insert_with(|| self.ports.wall_time());
@@ -59,6 +59,7 @@ impl<P: Ports> Call<'_, P> {
         }
     }
 
+    /// The failure of a leader since this call began to wait at `since`.
     async fn leaders_failure(&mut self, since: UnixMilliseconds) -> Option<Error> {
         let cache_key = CacheKey::of_failure(self.configuration, &self.account_id);
         let entry = self.cache.read(&cache_key).await?;
@@ -74,8 +75,8 @@ impl<P: Ports> Call<'_, P> {
         }
     }
 
-    /// The entry with this failure for the calls that follow. None if no call can follow, or if the failure isn't one
-    /// to share.
+    /// The entry with this failure for the followers. None if the call holds no lease, because then it has no
+    /// followers, or if the failure isn't one to share.
     pub(super) fn shared_failure(&self, error: &Error) -> Option<Entry> {
         let is_followed = P::Bucket::CAN_COUNT && self.lease.is_some();
         is_followed.then(|| shared_failure::entry(error, self.ports.wall_time()))?

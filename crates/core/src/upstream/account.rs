@@ -1,4 +1,4 @@
-//! The upstream's account object, which holds the credentials.
+//! The upstream's account object, which contains the credentials.
 
 use crate::account_id::AccountId;
 use crate::error::{Error, Malformed};
@@ -6,41 +6,46 @@ use crate::secret::{self, ExposeSecret, SecretString};
 use crate::timestamp::UnixMilliseconds;
 use crate::upstream::fields::{self, Field, FieldValue, Fields};
 
-/// The longest explanation of the upstream's that is passed on, in characters.
+/// The maximum length of the upstream's explanation in an error, in characters.
 const MAXIMUM_REASON: usize = 200;
 
-/// The shortest word of an explanation that is taken for a secret, in bytes.
-const SHORTEST_SECRET: usize = 16;
+/// The minimum length of a word in the explanation that looks like a secret, in bytes.
+const SHORTEST_SECRET_WORD: usize = 16;
+
+/// The minimum length of a credential that the explanation must not repeat, in bytes. A shorter one is no
+/// secret, and can be part of any sentence.
+const SHORTEST_CREDENTIAL: usize = 6;
 
 /// An account with its credentials.
 #[derive(Debug)]
 pub struct Account {
-    /// The account object's JSON, whole: what is cached.
+    /// The whole account object as JSON. This is the content of the cache entry.
     pub json: SecretString,
-    /// `app.name_slug`.
+    /// The field `app.name_slug`.
     pub app_slug: Option<String>,
-    /// `name`.
+    /// The field `name`.
     pub name: Option<String>,
-    /// `credentials.oauth_access_token`.
+    /// The field `credentials.oauth_access_token`.
     pub access_token: Option<SecretString>,
-    /// All of `credentials`.
+    /// Every field of `credentials`.
     pub fields: Vec<Field>,
-    /// All but `credentials`.
+    /// Every field of the account except `credentials`.
     pub account_fields: Vec<Field>,
-    /// When the credentials expire; none: they don't.
+    /// When the credentials expire. None: never.
     pub expires_at: Option<UnixMilliseconds>,
-    /// When the upstream means to refresh them, which can end the present token at once.
+    /// When the upstream refreshes the credentials, which can revoke the present token at once.
     pub next_refresh_at: Option<UnixMilliseconds>,
 }
 
 impl Account {
-    /// Reads the body of the upstream's answer to a request for `requested`.
+    /// Reads the body of the response to a request for the account `requested`.
     ///
-    /// The account object stands in a field named `data` or is the whole body: the upstream's documents
-    /// and its SDKs differ there.
+    /// The account object is the value of a field `data`, or the whole body: the upstream's documents and its
+    /// SDKs differ here.
     ///
     /// # Errors
-    /// What the upstream says of the account instead of its credentials, or what is wrong with the answer.
+    /// [`Error::AccountDead`], [`Error::AccountUnhealthy`] or [`Error::NoCredentials`] if the upstream
+    /// reports that, and [`Error::MalformedResponse`].
     pub fn from_response(body: &[u8], requested: &AccountId) -> Result<Self, Error> {
         let body = core::str::from_utf8(body).map_err(|_| Error::MalformedResponse(Malformed::NotJson))?;
         let not_an_account = Error::MalformedResponse(Malformed::NotAnAccount);
@@ -57,11 +62,14 @@ impl Account {
     }
 
     /// Reads an account object.
+    ///
+    /// # Errors
+    /// As for [`from_response`](Self::from_response).
     pub fn from_json(json: SecretString, requested: &AccountId) -> Result<Self, Error> {
         let account =
             Fields::parse(json.expose_secret()).ok_or(Error::MalformedResponse(Malformed::NotAnAccount))?;
 
-        // An answer for another account under this one's key would hand out foreign credentials.
+        // Without this check, a wrong response would cache the credentials of another account under this key.
         if let Some(id) = string(&account, "id")?
             && id.expose_secret() != requested.as_str()
         {
@@ -81,35 +89,35 @@ impl Account {
         }
         let credentials = credentials.filter(|fields| !fields.is_empty()).ok_or(Error::NoCredentials)?;
 
-        let beside = time(&account, "expires_at")?;
-        let inside = time(&credentials, "expires_at")?;
+        let account_expiry = time(&account, "expires_at")?;
+        let credentials_expiry = time(&credentials, "expires_at")?;
         let token = string(&credentials, "oauth_access_token")?;
         let app = account.get("app").and_then(Fields::parse);
         Ok(Self {
-            app_slug: app.and_then(|app| plain(&app, "name_slug")),
-            name: plain(&account, "name"),
+            app_slug: app.and_then(|app| description(&app, "name_slug")),
+            name: description(&account, "name"),
             access_token: token.filter(|token| !token.expose_secret().is_empty()),
             fields: credentials.to_vec_without(None).ok_or(malformed("credentials"))?,
             account_fields: account
                 .to_vec_without(Some("credentials"))
                 .ok_or(Error::MalformedResponse(Malformed::NotAnAccount))?,
-            // Where they disagree, the earlier one is the safe one.
-            expires_at: beside.into_iter().chain(inside).min(),
+            // If the two differ, the earlier one is safe.
+            expires_at: account_expiry.into_iter().chain(credentials_expiry).min(),
             next_refresh_at: time(&account, "next_refresh_at")?,
             json,
         })
     }
 
-    /// Whether a caller of this account can have authorized a request with `rejected`: the access token, or the
-    /// value of any other field.
-    pub fn uses(&self, rejected: &SecretString) -> bool {
+    /// Whether a request can be authorized with `secret` by these credentials: `secret` is the value of a
+    /// field, such as the access token or an API key.
+    pub fn authorizes_with(&self, secret: &SecretString) -> bool {
         self.fields.iter().any(|field| match &field.value {
-            FieldValue::Text(value) | FieldValue::Json(value) => secret::same(value, rejected),
+            FieldValue::Text(value) | FieldValue::Json(value) => secret::same(value, secret),
         })
     }
 
-    /// Whether a caller would authorize its requests with the same secret as with `other`.
-    pub fn is_as_good_as(&self, other: &Self) -> bool {
+    /// Whether `other` has the same access token, or, if neither has an access token, the same credentials.
+    pub fn has_same_secret_as(&self, other: &Self) -> bool {
         match (&self.access_token, &other.access_token) {
             (Some(token), Some(other)) => secret::same(token, other),
             (None, None) => credentials_of(&self.json) == credentials_of(&other.json),
@@ -135,47 +143,52 @@ fn boolean(fields: &Fields<'_>, name: &'static str) -> Result<Option<bool>, Erro
     value.transpose()
 }
 
-/// A malformed time is an error, since reading it as 'never' would keep a dead token.
+/// Reads a time. A malformed time is an error: without an expiry the cache would keep a dead token.
 fn time(fields: &Fields<'_>, name: &'static str) -> Result<Option<UnixMilliseconds>, Error> {
     let Some(text) = string(fields, name)? else { return Ok(None) };
     UnixMilliseconds::parse(text.expose_secret()).ok_or(malformed(name)).map(Some)
 }
 
-/// A text that only describes: what is no text is left out here, and stays among the account's fields.
-fn plain(fields: &Fields<'_>, name: &str) -> Option<String> {
+/// The text of a descriptive field. None if the value is not a string. The value stays in the account's
+/// fields.
+fn description(fields: &Fields<'_>, name: &str) -> Option<String> {
     fields.get(name).and_then(fields::text).map(|text| text.expose_secret().to_owned())
 }
 
-/// The upstream's explanation, shortened: its text, or the message or code in it. Nothing says that it holds no
-/// secret, since it may pass on what an app has answered. So words that look like one are taken out, and it is left
-/// out whole if it repeats a value of the credentials.
+/// The upstream's explanation, shortened: the field `error`, or the `message` or `code` in it.
+///
+/// The explanation can contain a secret, for example if the upstream repeats the response of an app. So each
+/// word that looks like a secret is replaced with `[…]`. If the explanation repeats a value of the
+/// credentials, the result is None.
 fn reason(account: &Fields<'_>, credentials: Option<&Fields<'_>>) -> Option<String> {
     let error = account.get("error")?;
-    let explained = fields::text(error).or_else(|| {
+    let explanation = fields::text(error).or_else(|| {
         let details = Fields::parse(error)?;
         details.get("message").or(details.get("code")).and_then(fields::text)
     })?;
-    let explained = explained.expose_secret();
+    let explanation = explanation.expose_secret();
     let credentials = credentials.and_then(|fields| fields.to_vec_without(None)).unwrap_or_default();
     let repeats = credentials.iter().any(|field| match &field.value {
-        // A shorter text is no secret, and could be part of any sentence.
-        FieldValue::Text(text) => text.expose_secret().len() >= 6 && explained.contains(text.expose_secret()),
+        FieldValue::Text(text) => {
+            let text = text.expose_secret();
+            text.len() >= SHORTEST_CREDENTIAL && explanation.contains(text)
+        }
         FieldValue::Json(_) => false,
     });
     if repeats {
         return None;
     }
-    let words = explained
+    let words = explanation
         .split([' ', '\n', '\t'])
         .filter(|word| !word.is_empty())
-        .map(|word| if looks_secret(word) { "[…]" } else { word });
+        .map(|word| if looks_like_secret(word) { "[…]" } else { word });
     let words = words.collect::<Vec<_>>().join(" ");
     Some(words.chars().filter(|character| !character.is_control()).take(MAXIMUM_REASON).collect())
 }
 
-/// Whether a word could be a key or a token: long, and with a digit in it.
-fn looks_secret(word: &str) -> bool {
-    word.len() >= SHORTEST_SECRET && word.bytes().any(|byte| byte.is_ascii_digit())
+/// Whether a word can be a key or a token: it is long and contains a digit.
+fn looks_like_secret(word: &str) -> bool {
+    word.len() >= SHORTEST_SECRET_WORD && word.bytes().any(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]

@@ -1,25 +1,25 @@
-//! The time by which a call has to end.
+//! The deadline: the time by which a call ends.
 
 use crate::ports::Clock;
 use core::time::Duration;
 
-/// A moment of the monotonic clock: setting the time of day doesn't move it.
+/// A time of the monotonic clock, so a change of the time of day doesn't move the deadline.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline(Duration);
 
 impl Deadline {
-    /// The moment `allowed` from now.
-    pub fn start(clock: &impl Clock, allowed: Duration) -> Self {
-        Self(clock.monotonic_time().saturating_add(allowed))
+    /// The deadline `duration` from now.
+    pub fn start(clock: &impl Clock, duration: Duration) -> Self {
+        Self(clock.monotonic_time().saturating_add(duration))
     }
 
-    /// The moment halfway from now: for work that the call can do without.
+    /// The time halfway between now and this deadline.
     #[must_use]
     pub fn halfway(&self, clock: &impl Clock) -> Self {
         Self::start(clock, self.remaining(clock) / 2)
     }
 
-    /// How much time is left; zero once it has passed.
+    /// The time until the deadline. Zero if the deadline has passed.
     pub fn remaining(&self, clock: &impl Clock) -> Duration {
         self.0.saturating_sub(clock.monotonic_time())
     }

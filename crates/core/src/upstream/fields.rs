@@ -1,14 +1,14 @@
-//! The fields of a JSON object, each value as the text that stood there.
+//! The fields of a JSON object, with each value as its JSON text.
 //!
-//! Values are kept as text, so nothing is lost that a number type or a fixed set of fields would drop, and
-//! a value that nests deeply costs no stack: `serde_json` skips over it without recursion.
+//! The text keeps all digits of a number and all unknown fields. A deeply nested value needs no stack,
+//! because `serde_json` skips over it without recursion.
 
 use crate::secret::SecretString;
 use core::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// A field as the caller gets it.
+/// A field in the form that a caller gets.
 #[derive(Clone, Debug)]
 pub struct Field {
     /// The name, as the upstream spells it.
@@ -26,31 +26,31 @@ pub enum FieldValue {
     Json(SecretString),
 }
 
-/// The fields of an object, in its order, a repeated name as often as it stands there. Its last value counts, as
-/// in JavaScript and Python.
+/// The fields of an object, in the object's order. A repeated name is repeated here too. Its last value
+/// counts, as in JavaScript and Python.
 pub struct Fields<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'a> Fields<'a> {
-    /// Reads a JSON object; none if `text` is anything else.
+    /// Reads a JSON object. None if `text` is anything else.
     pub fn parse(text: &'a str) -> Option<Self> {
         serde_json::from_str(text).ok()
     }
 
-    /// The JSON text of the value of `name`; none if there is no such field or it is `null`.
+    /// The JSON text of the value of `name`. None if the field is missing or `null`.
     pub fn get(&self, name: &str) -> Option<&'a str> {
         let value = self.0.iter().rfind(|(known, _)| known == name)?.1.get();
         (value != "null").then_some(value)
     }
 
-    /// Whether there are no fields.
+    /// Whether the object has no fields.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The fields but the one called `left_out`, as the caller gets them; none if one of them is a string
-    /// that isn't text.
-    pub fn to_vec_without(&self, left_out: Option<&str>) -> Option<Vec<Field>> {
-        let fields = self.0.iter().filter(|(name, _)| Some(name.as_str()) != left_out);
+    /// All fields except the one with the name `excluded`. None if a field is a string with an unpaired
+    /// surrogate.
+    pub fn to_vec_without(&self, excluded: Option<&str>) -> Option<Vec<Field>> {
+        let fields = self.0.iter().filter(|(name, _)| Some(name.as_str()) != excluded);
         fields
             .map(|(name, value)| Some(Field { name: name.clone(), value: field_value(value.get())? }))
             .collect()
@@ -61,7 +61,8 @@ fn field_value(json: &str) -> Option<FieldValue> {
     Some(if json.starts_with('"') { FieldValue::Text(text(json)?) } else { FieldValue::Json(json.into()) })
 }
 
-/// The text of a JSON string; none for any other JSON, and for an escaped half of a surrogate pair.
+/// The text of a JSON string. None for any other JSON, and for a string with an unpaired surrogate (RFC 8259,
+/// section 8.2).
 pub fn text(json: &str) -> Option<SecretString> {
     serde_json::from_str::<String>(json).ok().map(SecretString::from)
 }
@@ -105,8 +106,9 @@ mod tests {
     }
 
     #[test]
-    fn every_value_is_kept_as_it_is() {
-        let text = r#"{"a": "x\ny", "b": 123456789012345678901234567890.10, "c": {"d": [1, "2"]}, "e": null, "f": true}"#;
+    fn every_value_keeps_its_json_text() {
+        let text = r#"{"a": "x\ny", "b": 123456789012345678901234567890.10, "c": {"d": [1, "2"]},
+            "e": null, "f": true}"#;
         let expected = [
             ("a", "text x\ny"),
             ("b", "json 123456789012345678901234567890.10"),
@@ -126,18 +128,18 @@ mod tests {
     }
 
     #[test]
-    fn deep_nesting_costs_no_stack() {
+    fn deep_nesting_needs_no_stack() {
         let depth = 400_000;
         let text = format!(r#"{{"a": {}{}}}"#, "[".repeat(depth), "]".repeat(depth));
         assert_eq!(shown(&text)[0].1.len(), "json ".len() + 2 * depth);
     }
 
     #[test]
-    fn many_fields_take_no_more_than_their_share_of_time() {
+    fn many_fields_take_linear_time() {
         let names = (0..120_000).map(|n| format!(r#""{n:x}":1"#)).collect::<Vec<_>>().join(",");
         let text = format!("{{{names}}}");
         assert!(text.len() < 1024 * 1024 + 200_000);
-        // A look-up among all fields for each of them would take minutes here.
+        // Quadratic time would be minutes here.
         assert_eq!(shown(&text).len(), 120_000);
     }
 

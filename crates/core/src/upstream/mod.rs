@@ -1,4 +1,4 @@
-//! The upstream: the requests that it takes, how they are retried, and the account object that it answers with.
+//! The upstream's API: its requests, their retries, and the account object in its responses.
 
 pub mod account;
 pub mod deadline;

@@ -1,17 +1,17 @@
-//! The requests that the upstream's API takes.
+//! The requests to the upstream's API.
 
 use crate::account_id::AccountId;
 use crate::configuration::{Configuration, RequestForm};
 use crate::ports::{Method, Request};
 use crate::secret::{ExposeSecret, SecretString};
 
-/// The permission that an OAuth token is asked for: reading accounts, and nothing else.
+/// The scope of the OAuth token: it may read accounts, and nothing else.
 const OAUTH_SCOPE: &str = "connect:accounts:read";
 
 const JSON: &str = "application/json";
 const USER_AGENT: &str = concat!("credwell/", env!("CARGO_PKG_VERSION"));
 
-/// Asks for an account with its credentials, in the configured form.
+/// The request for an account with its credentials, in the configured form.
 pub fn for_account(configuration: &Configuration, account_id: &AccountId, bearer: &SecretString) -> Request {
     let id = account_id.as_str();
     let path = match &configuration.form {
@@ -31,8 +31,8 @@ pub fn for_account(configuration: &Configuration, account_id: &AccountId, bearer
     request
 }
 
-/// Asks for an access token of the OAuth client (RFC 6749, section 4.4, with a JSON body as the upstream
-/// takes it).
+/// The request for an access token of the OAuth client (RFC 6749, section 4.4). Its body is JSON, as in the
+/// upstream's documents.
 pub fn for_oauth_token(configuration: &Configuration, id: &str, secret: &SecretString) -> Request {
     #[derive(serde::Serialize)]
     struct Body<'a> {

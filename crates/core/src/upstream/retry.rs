@@ -1,20 +1,21 @@
-//! How long to wait before asking the upstream once more.
+//! The waits before a retry of a request to the upstream.
 
 use crate::ports::Response;
 use crate::timestamp::UnixMilliseconds;
 use core::time::Duration;
 
-/// The longest time that a call waits because the upstream asks it to.
+/// The longest wait within a call. If the upstream asks for a longer one, the call doesn't retry.
 pub const MAXIMUM_RETRY_AFTER: Duration = Duration::from_secs(20);
 
-/// A `X-RateLimit-Reset` from this on is a moment in Unix seconds and not a number of seconds from now. It is
-/// the year 2001; as a number of seconds it would be 31 years.
+/// From this number on, `X-RateLimit-Reset` is a time in Unix seconds and not a wait in seconds. As a time it
+/// is in the year 2001. As a wait it would be 31 years.
 const EARLIEST_RESET_SECONDS: u64 = 1_000_000_000;
 
-/// And from this on it is in Unix milliseconds. It is the year 1973; as seconds it would be the year 5138.
+/// From this number on, `X-RateLimit-Reset` is a time in Unix milliseconds. In milliseconds it is in the year
+/// 1973. In seconds it would be in the year 5138.
 const EARLIEST_RESET_MILLISECONDS: u64 = 100_000_000_000;
 
-/// A wait that doubles each time: `first × 2ⁿ`, at most `longest`, with n counted from 0.
+/// A wait that doubles each time: `min(first × 2ⁿ, longest)`, with `n` counted from 0.
 pub(crate) fn doubling(first: Duration, longest: Duration, n: u32) -> Duration {
     2_u32
         .checked_pow(n)
@@ -22,20 +23,20 @@ pub(crate) fn doubling(first: Duration, longest: Duration, n: u32) -> Duration {
         .map_or(longest, |wait| wait.min(longest))
 }
 
-/// The wait before the retry number `n` of a request within a call, counting from 0: full jitter,
-/// `jitter × min(250 ms × 2ⁿ, 8 s)`, jitter from 0 up to 1.
+/// The wait before retry `n` of a request, with `n` counted from 0: `jitter × min(250 ms × 2ⁿ, 8 s)`, with
+/// jitter from 0 up to 1 ("full jitter").
 pub fn between_attempts(n: u32, jitter: f64) -> Duration {
     doubling(Duration::from_millis(250), Duration::from_secs(8), n).mul_f64(jitter)
 }
 
-/// How long the upstream asks to wait, if it does.
-pub fn asked_wait(response: &Response, now: UnixMilliseconds) -> Option<Duration> {
+/// The wait that a response asks for: its `Retry-After`, else its `X-RateLimit-Reset`.
+pub fn requested_wait(response: &Response, now: UnixMilliseconds) -> Option<Duration> {
     let retry_after = response.retry_after.as_deref().and_then(|value| retry_after(value.trim_ascii(), now));
     let reset = response.rate_limit_reset.as_deref();
     retry_after.or_else(|| reset.and_then(|value| rate_limit_reset(value.trim_ascii(), now)))
 }
 
-/// `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3).
+/// Reads `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3).
 fn retry_after(value: &str, now: UnixMilliseconds) -> Option<Duration> {
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds));
@@ -44,14 +45,16 @@ fn retry_after(value: &str, now: UnixMilliseconds) -> Option<Duration> {
     Some(UnixMilliseconds(0).after(date).since(now))
 }
 
+/// Reads `X-RateLimit-Reset`, which has no standard: a wait in seconds, or a time in Unix seconds or
+/// milliseconds.
 fn rate_limit_reset(value: &str, now: UnixMilliseconds) -> Option<Duration> {
     let number: u64 = value.parse().ok()?;
-    let moment = match number {
+    let reset_at = match number {
         0..EARLIEST_RESET_SECONDS => return Some(Duration::from_secs(number)),
         EARLIEST_RESET_SECONDS..EARLIEST_RESET_MILLISECONDS => Duration::from_secs(number),
         EARLIEST_RESET_MILLISECONDS.. => Duration::from_millis(number),
     };
-    Some(UnixMilliseconds(0).after(moment).since(now))
+    Some(UnixMilliseconds(0).after(reset_at).since(now))
 }
 
 #[cfg(test)]
@@ -84,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_upstream_asks_for_is_read_in_every_form() {
+    fn every_form_of_a_requested_wait_is_read() {
         for (retry_after, reset, expected) in [
             (None, None, None),
             (Some("3"), None, Some(3)),
@@ -103,7 +106,7 @@ mod tests {
             (None, Some("1000000007000"), Some(1_000_000_007 - 784_111_777)),
             (None, Some("later"), None),
         ] {
-            let found = asked_wait(&response(retry_after, reset), NOW);
+            let found = requested_wait(&response(retry_after, reset), NOW);
             assert_eq!(found, expected.map(Duration::from_secs), "{retry_after:?} {reset:?}");
         }
     }
@@ -111,8 +114,8 @@ mod tests {
     proptest! {
         #[test]
         fn no_header_panics(one in ".{0,40}", other in "[0-9]{0,30}") {
-            let _ = asked_wait(&response(Some(&one), Some(&other)), NOW);
-            let _ = asked_wait(&response(Some(&other), Some(&one)), NOW);
+            let _ = requested_wait(&response(Some(&one), Some(&other)), NOW);
+            let _ = requested_wait(&response(Some(&other), Some(&one)), NOW);
         }
     }
 }

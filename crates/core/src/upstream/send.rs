@@ -1,4 +1,4 @@
-//! One question to the upstream: the request, its retries, and what the status means.
+//! The sending of a request to the upstream: its retries, and the error for each status.
 
 use crate::configuration::Configuration;
 use crate::error::{Error, Malformed, Refused};
@@ -8,16 +8,16 @@ use crate::upstream::deadline::Deadline;
 use crate::upstream::retry;
 use core::time::Duration;
 
-/// Sends `request` and gives the body of a 2xx answer.
+/// Sends `request` and returns the body of a 2xx response.
 ///
-/// It is sent once more, at most `max_retries` times, when the upstream can be expected to answer better:
-/// after 429, 502, 503, 504 and when the connection failed. Every request of this component can be sent twice:
-/// they read, and the one that posts asks for a token. Before each retry it waits as
-/// [`retry::between_attempts`] says, or as long as the upstream asks if that is longer, up to
-/// [`retry::MAXIMUM_RETRY_AFTER`]. A wait that would outlast the deadline is not begun.
+/// After status 429, 502, 503 or 504, after a timeout of the transport, and after a failed connection, the
+/// request is sent again, at most `max_retries` times. Every request is safe to repeat: it reads an account
+/// or asks for a token. The wait before a retry is [`retry::between_attempts`], or [`retry::requested_wait`]
+/// if that is longer. There is no retry if the wait is longer than [`retry::MAXIMUM_RETRY_AFTER`] or would
+/// outlast the deadline.
 ///
 /// # Errors
-/// What the last answer means; `refused` says what a 401 refuses.
+/// The error for the last response. `refused` is the secret that a 401 is about.
 pub async fn send(
     ports: &(impl Upstream + Clock + Entropy),
     configuration: &Configuration,
@@ -37,24 +37,25 @@ pub async fn send(
             between_bytes: configuration.between_bytes_timeout.min(total),
             total,
         };
-        let (error, asked) = match ports.send(request, limits).await {
+        let (error, requested_wait) = match ports.send(request, limits).await {
             Ok(response) if (200..=299).contains(&response.status) => return Ok(response.body),
             Ok(response) => {
-                let asked = retry::asked_wait(&response, ports.wall_time());
-                let error = status_error(&response, refused, asked);
+                let requested_wait = retry::requested_wait(&response, ports.wall_time());
+                let error = status_error(&response, refused, requested_wait);
                 if !matches!(response.status, 429 | 502 | 503 | 504) {
                     return Err(error);
                 }
-                (error, asked)
+                (error, requested_wait)
             }
-            Err(TransportError::TimedOut(phase)) => (Error::TimedOut(limits.named(phase)), None),
+            Err(TransportError::TimedOut(phase)) => (Error::TimedOut(limits.reported_phase(phase)), None),
             Err(error @ TransportError::Unreachable(_)) => (transport_error(error), None),
             Err(error) => return Err(transport_error(error)),
         };
-        // Even where the upstream asks for no wait at all, many instances must not come back in step.
-        let wait = retry::between_attempts(attempt, ports.fraction()).max(asked.unwrap_or_default());
+        // The jitter also counts if the upstream asks for a wait of zero, so that instances don't retry in
+        // step.
+        let wait = retry::between_attempts(attempt, ports.fraction()).max(requested_wait.unwrap_or_default());
         if u64::from(attempt) >= configuration.max_retries
-            || !is_worth_waiting(wait, deadline.remaining(ports))
+            || !is_wait_allowed(wait, deadline.remaining(ports))
         {
             return Err(error);
         }
@@ -64,8 +65,9 @@ pub async fn send(
 }
 
 impl Limits {
-    /// The phase that a caller is told of. Where the deadline had cut a phase's limit, it was the deadline.
-    fn named(&self, phase: Phase) -> Phase {
+    /// The phase in the error for the caller. If the deadline has shortened the limit of `phase`, the cause
+    /// is the deadline.
+    fn reported_phase(&self, phase: Phase) -> Phase {
         let limit = match phase {
             Phase::Lookup => return phase,
             Phase::Connect => self.connect,
@@ -77,17 +79,17 @@ impl Limits {
     }
 }
 
-fn is_worth_waiting(wait: Duration, remaining: Duration) -> bool {
+fn is_wait_allowed(wait: Duration, remaining: Duration) -> bool {
     wait <= retry::MAXIMUM_RETRY_AFTER && wait < remaining
 }
 
-fn status_error(response: &Response, refused: Refused, asked: Option<Duration>) -> Error {
+fn status_error(response: &Response, refused: Refused, retry_after: Option<Duration>) -> Error {
     match response.status {
         401 => Error::Unauthorized(refused),
         403 => Error::Forbidden,
         404 => Error::NotFound,
-        429 => Error::RateLimited { retry_after: asked },
-        status => Error::UpstreamFailure { status, retry_after: asked },
+        429 => Error::RateLimited { retry_after },
+        status => Error::UpstreamFailure { status, retry_after },
     }
 }
 

@@ -1,6 +1,9 @@
 use super::*;
 use proptest::prelude::*;
 
+const KNOWN_FIELDS: [&str; 8] =
+    ["id", "credentials", "expires_at", "next_refresh_at", "dead", "healthy", "error", "app"];
+
 fn parse(body: &str) -> Result<Account, Error> {
     Account::from_response(body.as_bytes(), &AccountId::parse("apn_abc").unwrap())
 }
@@ -10,10 +13,11 @@ fn parse_data(rest: &str) -> Result<Account, Error> {
 }
 
 #[test]
-fn the_account_stands_in_data_or_is_the_body() {
+fn the_account_is_in_data_or_is_the_body() {
     let bare = r#"{"id": "apn_abc", "name": "Work", "app": {"name_slug": "slack"},
         "credentials": {"oauth_access_token": "token-1", "team": {"id": 7}},
-        "expires_at": "2024-02-10T19:10:59.123Z", "next_refresh_at": "2024-02-10T18:00:00Z", "unknown": [1]}"#;
+        "expires_at": "2024-02-10T19:10:59.123Z", "next_refresh_at": "2024-02-10T18:00:00Z",
+        "unknown": [1]}"#;
     let with_data = bare.replacen('{', r#"{"data": "a field of this name","#, 1);
     assert_eq!(parse(&with_data).unwrap().account_fields.len(), 7);
     for body in
@@ -33,16 +37,16 @@ fn the_account_stands_in_data_or_is_the_body() {
 }
 
 #[test]
-fn an_expiry_beside_or_inside_the_credentials_counts_and_the_earlier_wins() {
-    let beside = r#", "expires_at": "2024-01-02T00:00:00Z""#;
+fn the_earlier_expiry_of_account_and_credentials_counts() {
+    let in_account = r#", "expires_at": "2024-01-02T00:00:00Z""#;
     let second = UnixMilliseconds::parse("2024-01-02T00:00:00Z");
-    assert_eq!(parse_data(beside).unwrap().expires_at, second);
-    let inside =
+    assert_eq!(parse_data(in_account).unwrap().expires_at, second);
+    let in_both =
         r#"{"data": {"credentials": {"a": "b", "expires_at": "2024-01-02T00:00:00Z"}, "expires_at": OTHER}}"#;
-    assert_eq!(parse(&inside.replace("OTHER", "null")).unwrap().expires_at, second);
-    assert_eq!(parse(&inside.replace("OTHER", r#""2024-01-03T00:00:00Z""#)).unwrap().expires_at, second);
+    assert_eq!(parse(&in_both.replace("OTHER", "null")).unwrap().expires_at, second);
+    assert_eq!(parse(&in_both.replace("OTHER", r#""2024-01-03T00:00:00Z""#)).unwrap().expires_at, second);
     let first = UnixMilliseconds::parse("2024-01-01T00:00:00Z");
-    assert_eq!(parse(&inside.replace("OTHER", r#""2024-01-01T00:00:00Z""#)).unwrap().expires_at, first);
+    assert_eq!(parse(&in_both.replace("OTHER", r#""2024-01-01T00:00:00Z""#)).unwrap().expires_at, first);
     assert_eq!(parse_data("").unwrap().expires_at, None);
     assert_eq!(parse_data(r#", "expires_at": null"#).unwrap().expires_at, None);
 }
@@ -68,7 +72,7 @@ fn a_field_of_an_unexpected_form_is_an_error_that_names_it() {
 }
 
 #[test]
-fn what_is_no_account_is_told_apart() {
+fn other_bodies_are_malformed() {
     for (body, malformed) in [
         ("", Malformed::NotJson),
         ("<html>", Malformed::NotJson),
@@ -88,7 +92,7 @@ fn what_is_no_account_is_told_apart() {
 }
 
 #[test]
-fn an_account_without_credentials_is_a_case_of_its_own() {
+fn an_account_without_credentials_has_its_own_error() {
     for body in [
         r#"{"data": {}}"#,
         r#"{"data": {"id": "apn_abc", "credentials": null}}"#,
@@ -100,7 +104,7 @@ fn an_account_without_credentials_is_a_case_of_its_own() {
 }
 
 #[test]
-fn dead_and_unhealthy_accounts_are_told_with_the_reason() {
+fn dead_and_unhealthy_accounts_are_errors_with_the_reason() {
     let reason = Some("token revoked".to_owned());
     let rest = r#", "dead": true, "healthy": false, "error": "token\n revoked""#;
     assert_eq!(parse_data(rest).unwrap_err(), Error::AccountDead { reason: reason.clone() });
@@ -128,14 +132,22 @@ fn a_reason_is_short_and_repeats_no_secret() {
 }
 
 #[test]
-fn a_rejected_secret_is_found() {
+fn a_secret_of_the_account_is_found() {
     let oauth = parse(r#"{"data": {"credentials": {"oauth_access_token": "one", "key": "two"}}}"#).unwrap();
-    assert!(oauth.uses(&"one".into()) && oauth.uses(&"two".into()) && !oauth.uses(&"three".into()));
+    assert!(
+        oauth.authorizes_with(&"one".into())
+            && oauth.authorizes_with(&"two".into())
+            && !oauth.authorizes_with(&"three".into())
+    );
     let keys = parse(r#"{"data": {"credentials": {"key": "two", "n": 3}}}"#).unwrap();
-    assert!(keys.uses(&"two".into()) && !keys.uses(&"one".into()) && keys.uses(&"3".into()));
-    assert!(!keys.is_as_good_as(&oauth));
+    assert!(
+        keys.authorizes_with(&"two".into())
+            && !keys.authorizes_with(&"one".into())
+            && keys.authorizes_with(&"3".into())
+    );
+    assert!(!keys.has_same_secret_as(&oauth));
     let later = parse(r#"{"data": {"name": "x", "credentials": {"key": "two", "n": 3}}}"#).unwrap();
-    assert!(keys.is_as_good_as(&later));
+    assert!(keys.has_same_secret_as(&later));
 }
 
 #[test]
@@ -186,10 +198,9 @@ proptest! {
     }
 
     #[test]
-    fn no_value_in_any_known_place_panics(value in json(), place in 0_usize..8) {
-        let name = ["id", "credentials", "expires_at", "next_refresh_at", "dead", "healthy", "error", "app"][place];
+    fn no_value_of_a_known_field_panics(value in json(), index in 0..KNOWN_FIELDS.len()) {
         let mut account = serde_json::json!({"credentials": {"oauth_access_token": "t"}, "dead": true});
-        account[name] = value;
+        account[KNOWN_FIELDS[index]] = value;
         let _ = parse(&serde_json::json!({"data": account}).to_string());
     }
 }
