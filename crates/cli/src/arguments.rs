@@ -1,11 +1,10 @@
-//! The command line.
+//! The command line: commands, options and arguments.
 
 use crate::commands::{check, completions, forget, get, key, refresh, serve};
-use crate::exit_status;
-use crate::settings::names;
+use crate::help;
+use crate::settings::own;
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{Args, CommandFactory, Parser, Subcommand};
-use std::collections::BTreeSet;
+use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
 
 const STYLES: Styles = Styles::styled()
@@ -23,32 +22,32 @@ const STYLES: Styles = Styles::styled()
     max_term_width = 110,
     arg_required_else_help = true,
     subcommand_required = true,
-    after_help = "`credwell --help` lists every setting and the exit statuses. `credwell demo` needs neither.",
-    after_long_help = after_long_help()
+    after_help = "`credwell --help` lists all settings and exit statuses. `credwell demo` needs no settings.",
+    after_long_help = help::after_options()
 )]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub command: Command,
 
-    /// Print answers and errors, and neither warnings nor progress
+    /// Print only results and errors, no warnings and no progress
     #[arg(long, short, global = true)]
     pub quiet: bool,
 }
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Ask an upstream on this machine for sample accounts, twice each. Nothing has to be set
+    /// Fetch sample accounts from an upstream on this machine, twice each. This needs no settings
     Demo,
 
-    /// Print accounts' credentials: from the cache while they are fresh, else from the upstream
+    /// Print the credentials of accounts: from the cache while they are fresh, else from the upstream
     #[command(after_help = get::EXAMPLES)]
     Get(get::GetArguments),
 
-    /// Print an account's credentials after an app has rejected its token
+    /// Print the credentials of an account after an app has rejected its access token
     #[command(after_help = refresh::EXAMPLES)]
     Refresh(refresh::RefreshArguments),
 
-    /// Remove what the cache holds for accounts
+    /// Remove the entries of accounts from the cache
     #[command(after_help = forget::EXAMPLES)]
     Forget(forget::ForgetArguments),
 
@@ -64,93 +63,67 @@ pub(crate) enum Command {
     #[command(after_help = key::EXAMPLES)]
     Key(key::KeyArguments),
 
-    /// Print a shell's completions for this program
+    /// Print the completions of this program for a shell
     #[command(after_help = completions::EXAMPLES)]
     Completions(completions::CompletionsArguments),
 }
 
-// No doc comment: clap would make it the text of every command that has these.
-#[derive(Args, Default)]
-#[command(next_help_heading = "ProgramSettings")]
+// No doc comment: clap would make it the text of every command that has these options.
+#[derive(Args)]
+#[command(next_help_heading = "Settings")]
 pub(crate) struct SettingArguments {
-    /// Configuration file in TOML [default: credwell/config.toml in $XDG_CONFIG_HOME or ~/.config, if it is there]
-    #[arg(long, value_name = "FILE", env = "CREDWELL_CONFIG")]
+    #[arg(long, value_name = "FILE", env = own::CONFIG.variable, help = own::CONFIG.help_with_default())]
     pub config: Option<OsString>,
 
-    /// Where the cache is: memory:, redb:PATH, redis://… or nats://… Not with a password: that goes into
-    /// CREDWELL_STORE_URL, or into the file that CREDWELL_STORE_URL_FILE names [default: redb: and
-    /// credwell/cache.redb in $XDG_STATE_HOME or ~/.local/state] [env: CREDWELL_STORE_URL]
-    #[arg(long, value_name = "URL")]
+    // No variable: clap would show its value, which can contain a password.
+    #[arg(long, value_name = "URL", help = own::STORE.help_with_default())]
     pub store: Option<String>,
 
-    /// PEM file of certificates to trust, beside the public authorities'
-    #[arg(long, value_name = "FILE", env = "CREDWELL_CA_FILE")]
+    #[arg(long, value_name = "FILE", env = own::CA_FILE.variable, help = own::CA_FILE.help_with_default())]
     pub ca_file: Option<OsString>,
 
-    /// A setting of the component that is no secret, for example refresh_window_seconds=90. `credwell --help`
-    /// lists them
+    /// A setting of the component that is not a secret, for example refresh_window_seconds=90.
+    /// `credwell --help` lists all settings
     #[arg(long, value_name = "NAME=VALUE")]
     pub set: Vec<String>,
 }
 
-// No doc comment, as above.
+// No doc comment, for the same reason.
 #[derive(Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArguments {
-    /// Print one JSON object in one line for each account, secrets included
+    /// Print one line with a JSON object for each account, including the secrets
     #[arg(long)]
     pub json: bool,
 
-    /// Print this field of the account as it is, and nothing else: access_token, one of its credentials, or one of
-    /// the account's other fields
+    /// Print only the value of this field: access_token, another field of the credentials, or a field of the
+    /// account
     #[arg(long, value_name = "NAME", conflicts_with = "json")]
     pub field: Option<String>,
-}
-
-/// The environment variables that stand for options.
-pub(crate) fn environment_names() -> BTreeSet<String> {
-    let command = Arguments::command();
-    let commands = std::iter::once(&command).chain(command.get_subcommands());
-    let options = commands.flat_map(clap::Command::get_arguments);
-    options.filter_map(|option| Some(option.get_env()?.to_string_lossy().into_owned())).collect()
-}
-
-fn after_long_help() -> String {
-    format!(
-        "ProgramSettings come from options, then from the environment, then from the configuration file. In the \
-         environment a name of the component's is in capitals behind CREDWELL_, in the file it is in the table \
-         [component]. Secrets are never options: they come from CREDWELL_NAME, or from the file that \
-         CREDWELL_NAME_FILE, or name_file in the configuration file, names.\n\n\
-         ProgramSettings of the component:\n{}\n\
-         Other environment variables:\n  CREDWELL_COMPONENTS  Folder of the built components\n  \
-         NO_COLOR             No colour, whatever the terminal\n\n\
-         Exit status:\n{}",
-        names::help(),
-        exit_status::help()
-    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::CommandFactory;
     use credwell_core::configuration::settings;
 
     fn refusal(arguments: &[&str]) -> String {
         match Arguments::try_parse_from(arguments) {
-            Ok(_) => panic!("{arguments:?} was taken"),
+            Ok(_) => panic!("{arguments:?} was accepted"),
             Err(error) => error.to_string(),
         }
     }
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn clap_accepts_the_command_line() {
         Arguments::command().debug_assert();
     }
 
     #[test]
     fn no_option_takes_a_secret_and_none_is_repeated() {
-        for name in settings::ALL.iter().filter(|name| name.is_secret) {
-            let option = format!("--{}", name.short_name().replace('_', "-"));
+        for secret in settings::ALL.iter().filter(|description| description.is_secret) {
+            let option = format!("--{}", secret.short_name().replace('_', "-"));
             for arguments in [vec![option.as_str(), "hunter2"], vec![&format!("{option}=hunter2")]] {
                 let refused = refusal(&[&["credwell", "get", "apn_a"], arguments.as_slice()].concat());
                 assert!(refused.contains(&option) && !refused.contains("hunter2"), "{refused}");
@@ -181,13 +154,6 @@ mod tests {
         }
         for name in settings::ALL.iter().filter(|name| name.is_secret) {
             assert!(section.contains(&format!("`{}`", name.short_name())), "{}", name.setting.name);
-        }
-    }
-
-    #[test]
-    fn the_variables_of_options_are_found() {
-        for name in ["CREDWELL_CONFIG", "CREDWELL_LISTEN"] {
-            assert!(environment_names().contains(name), "{name}");
         }
     }
 }

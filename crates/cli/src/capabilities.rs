@@ -1,9 +1,12 @@
-//! What the components are given.
+//! The capabilities of the component: network, store and settings.
 
 use crate::cli_error::CliError;
 use crate::settings::{Environment, ProgramSettings, SettingsError, names};
 use crate::terminal::Terminal;
 use async_trait::async_trait;
+use credwell_core::configuration::settings::{
+    ALLOW_PLAINTEXT_CACHE, API_KEY, BASE_URL, BROKER_STORE, ENCRYPTION_KEYS, OAUTH_CLIENT_SECRET,
+};
 use credwell_host::{
     Capabilities, ConfigurationError, ConfigurationSource, CredentialsClient, Flavour, Network, Runtime,
 };
@@ -14,18 +17,16 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::Arc;
 
-pub(crate) const DEFAULT_BASE_URL: &str = "https://api.pipedream.com";
-
-const KEYS: &str = "credwell_encryption_keys";
-
-/// Which component they are for.
+/// The component that gets the capabilities.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Component {
+    /// The credentials component.
     Credentials,
+    /// The HTTP broker.
     Broker,
 }
 
-/// Reads the settings, and tells what is suspicious about them.
+/// Reads the settings and writes their warnings.
 pub(crate) fn settings(
     arguments: &crate::arguments::SettingArguments,
     terminal: &Terminal,
@@ -37,20 +38,24 @@ pub(crate) fn settings(
     Ok(settings)
 }
 
-/// A client of the credentials component.
+/// Creates a client of the credentials component.
 pub(crate) async fn client(settings: ProgramSettings) -> Result<CredentialsClient, CliError> {
-    let authorizations = ["credwell_api_key", "credwell_oauth_client_secret"];
-    if authorizations.iter().all(|name| settings.value(name).is_none()) {
+    if settings.value(&API_KEY).is_none() && settings.value(&OAUTH_CLIENT_SECRET).is_none() {
         return Err(SettingsError::NoApiKey.into());
     }
     let store = store(&settings, Component::Credentials)?;
-    // Before the store is opened: compiling takes longer than a call, and a file is open to one process at a time.
+    // The store opens last: compiling takes longer than a call, and only one process at a time can open a
+    // file.
     let runtime = Runtime::new(Flavour::Wasmtime)?;
     let capabilities = open(settings, Component::Credentials, &store).await?;
     Ok(CredentialsClient::new(runtime, capabilities))
 }
 
-/// Where the cache is. What outlives the process has to be encrypted, unless someone wants it otherwise.
+/// The URL of the store.
+///
+/// # Errors
+/// The environment names no folder for the default store, or a store that outlives the process has no
+/// encryption keys although plaintext is not allowed.
 pub(crate) fn store(settings: &ProgramSettings, component: Component) -> Result<StoreUrl, SettingsError> {
     if is_kept_in_instance(settings, component) {
         return "memory:".parse().map_err(SettingsError::StoreUrl);
@@ -66,7 +71,7 @@ pub(crate) fn store(settings: &ProgramSettings, component: Component) -> Result<
     Ok(url)
 }
 
-/// Opens the store, and puts the rest around it.
+/// Opens the store and creates the capabilities.
 pub(crate) async fn open(
     mut settings: ProgramSettings,
     component: Component,
@@ -74,15 +79,15 @@ pub(crate) async fn open(
 ) -> Result<Capabilities, CliError> {
     let network = network(&settings)?;
     if needs_key(&settings, component) {
-        // The cache lives as long as this process, so its key may too.
-        settings.set(KEYS, format!("run:{}", random_key()?));
+        // The cache ends with this process, so a random key is enough.
+        settings.set(&ENCRYPTION_KEYS, format!("run:{}", random_key()?));
     }
     if settings.store.is_none()
         && store.outlives_process()
         && let Some(folder) = settings.default_store.as_deref().and_then(Path::parent)
     {
-        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        made.map_err(|error| CliError::StoreFolder { path: folder.to_owned(), error })?;
+        let created = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        created.map_err(|error| CliError::StoreFolder { path: folder.to_owned(), error })?;
     }
     let key_value = credwell_key_value::open(store).await?;
     let mut values = settings.into_values();
@@ -90,33 +95,40 @@ pub(crate) async fn open(
     Ok(Capabilities::new(Arc::new(network), key_value, Arc::new(Configuration(values))))
 }
 
-/// A store that lives as long as the process.
+/// Opens a store in memory, which ends with the process.
 pub(crate) async fn memory() -> Result<Arc<dyn KeyValue>, CliError> {
     let url = "memory:".parse().map_err(SettingsError::StoreUrl)?;
     Ok(credwell_key_value::open(&url).await?)
 }
 
-/// 32 random bytes, in hexadecimal digits.
+/// A random encryption key: 32 bytes in hexadecimal digits.
 pub(crate) fn random_key() -> Result<String, CliError> {
     let mut key = [0; 32];
     getrandom::fill(&mut key)?;
     Ok(key.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
+/// Whether entries have to be encrypted and no keys are set.
 fn needs_key(settings: &ProgramSettings, component: Component) -> bool {
-    settings.value(KEYS).is_none()
-        && settings.value("credwell_allow_plaintext_cache") != Some("true")
+    settings.value(&ENCRYPTION_KEYS).is_none()
+        && settings.value(&ALLOW_PLAINTEXT_CACHE) != Some("true")
         && !is_kept_in_instance(settings, component)
 }
 
+/// Whether the broker caches entries in the memory of its instance, without a store.
 fn is_kept_in_instance(settings: &ProgramSettings, component: Component) -> bool {
-    component == Component::Broker && settings.value("credwell_broker_store") == Some("instance")
+    component == Component::Broker && settings.value(&BROKER_STORE) == Some("instance")
 }
 
-/// The way to the upstream and nowhere else. What is wrong with its URL is for the component to say.
+/// The URL of the upstream.
+pub(crate) fn base_url(settings: &ProgramSettings) -> &str {
+    settings.value(&BASE_URL).or(BASE_URL.default).unwrap_or_default()
+}
+
+/// A network that reaches the upstream and nothing else. With a malformed URL it reaches nothing, and the
+/// component reports the mistake.
 fn network(settings: &ProgramSettings) -> Result<Network, CliError> {
-    let base_url = settings.value("credwell_base_url").unwrap_or(DEFAULT_BASE_URL);
-    let uri: Option<http::Uri> = base_url.parse().ok();
+    let uri: Option<http::Uri> = base_url(settings).parse().ok();
     let authority = uri.and_then(|uri| Some(uri.authority()?.to_string()));
     let network = Network::to(authority);
     let Some(path) = &settings.ca_file else { return Ok(network) };
@@ -128,7 +140,7 @@ fn network(settings: &ProgramSettings) -> Result<Network, CliError> {
     }
 }
 
-/// The component's settings, in a type that isn't printed.
+/// The settings of the component. The type has no `Debug`, because it contains secrets.
 struct Configuration(BTreeMap<&'static str, SecretString>);
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! Why a command gave up.
+//! The errors that end a command.
 
 use crate::exit_status::ExitStatus;
 use crate::settings::SettingsError;
@@ -8,104 +8,105 @@ use credwell_key_value::OpenError;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// Why a command gave up. No text holds a secret.
+/// An error that ends a command. No text contains a secret.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CliError {
     /// A setting is wrong.
     #[error(transparent)]
-    ProgramSettings(#[from] SettingsError),
-    /// The file with certificates is of no use.
+    Settings(#[from] SettingsError),
+    /// The PEM file contains no usable certificates.
     #[error("the certificates in {} can't be used: {error}", path.display())]
     Certificates {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The error of the certificates.
         error: CertificateError,
     },
-    /// That file can't be read.
+    /// The PEM file can't be read.
     #[error("can't read the certificates in {}: {error}", path.display())]
     CertificatesUnreadable {
         /// The file.
         path: PathBuf,
-        /// The system's words.
+        /// The error of the system.
         error: std::io::Error,
     },
-    /// A field is asked for of more than one account.
-    #[error("--field takes one account, since nothing would tell several answers apart: use --json for them")]
+    /// `--field` has more than one account.
+    #[error("--field takes one account: use --json for several accounts")]
     FieldOfSeveral,
     /// The rejected token can't be read.
     #[error("can't read the rejected token from {}: {error}", path.display())]
     RejectedUnreadable {
         /// The file.
         path: PathBuf,
-        /// The system's words.
+        /// The error of the system.
         error: std::io::Error,
     },
-    /// There is no rejected token in the file.
-    #[error("{} holds no rejected token", .0.display())]
+    /// The file of the rejected token is empty.
+    #[error("{} contains no rejected token", .0.display())]
     RejectedMissing(PathBuf),
     /// The account has no such field.
-    #[error("{account_id} has no field {field:?}; it has {}", known.join(", "))]
+    #[error("{account_id} has no field {field:?}; its fields are {}", known.join(", "))]
     NoField {
         /// The account.
         account_id: String,
-        /// What was asked for.
+        /// The name of `--field`.
         field: String,
-        /// What could be.
+        /// The names of the account's fields.
         known: Vec<String>,
     },
-    /// Another process has the store's file open.
+    /// Another process has the file of the store open.
     #[error(
-        "{} is in use, most likely by `credwell serve`: ask that over HTTP, or let both share redis:// or nats://",
+        "{} is open in another process, most likely in `credwell serve`: send requests to that server, or \
+         set a store that processes can share, redis:// or nats://",
         .0.display()
     )]
     StoreInUse(PathBuf),
     /// The store can't be opened.
     #[error(transparent)]
     Store(OpenError),
-    /// The folder of the store's file can't be made.
-    #[error("can't make the folder {}: {error}", path.display())]
+    /// The folder of the store can't be created.
+    #[error("can't create the folder {}: {error}", path.display())]
     StoreFolder {
         /// The folder.
         path: PathBuf,
-        /// The system's words.
+        /// The error of the system.
         error: std::io::Error,
     },
-    /// The component can't be run.
+    /// The component can't be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),
-    /// The broker ended without an answer when its settings were checked.
-    #[error("the broker doesn't run: {0}")]
+    /// The broker gave no response when its settings were checked.
+    #[error("the broker failed the check of its settings: {0}")]
     Broker(#[from] BrokerError),
-    /// The broker's answer to that was none.
-    #[error("the broker doesn't run: {0}")]
-    BrokerAnswer(String),
-    /// The component refuses a call that isn't for an account of the caller's.
+    /// The broker gave an unexpected response when its settings were checked.
+    #[error("the broker failed the check of its settings: {0}")]
+    BrokerResponse(String),
+    /// The component failed a call that checks its settings.
     #[error(transparent)]
     Call(CallError),
-    /// The address can't be listened on.
+    /// The server can't listen on the address.
     #[error("can't listen on {address}: {error}")]
     Listen {
         /// The address.
         address: SocketAddr,
-        /// The system's words.
+        /// The error of the system.
         error: std::io::Error,
     },
-    /// The audit log can't be written to.
-    #[error("can't write the audit log {}: {error}", path.display())]
+    /// The audit log can't be opened.
+    #[error("can't open the audit log {}: {error}", path.display())]
     AuditLog {
         /// The file.
         path: PathBuf,
-        /// The system's words.
+        /// The error of the system.
         error: std::io::Error,
     },
-    /// The server's log, or the export of its spans, doesn't start.
-    #[error("the log doesn't start: {0}")]
+    /// The log or the export of spans can't start.
+    #[error("can't start the log: {0}")]
     Telemetry(#[from] TelemetryError),
-    /// The system gives no random numbers.
-    #[error("the system gives no random numbers: {0}")]
+    /// The system has no random numbers.
+    #[error("can't read random numbers from the system: {0}")]
     Entropy(#[from] getrandom::Error),
-    /// The system refuses something else.
+    /// Another error of the system.
     #[error("{0}")]
     System(#[from] std::io::Error),
 }
@@ -120,28 +121,31 @@ impl From<OpenError> for CliError {
 }
 
 impl CliError {
-    /// What the program ends with.
+    /// The exit status of the program.
     pub(crate) fn status(&self) -> ExitStatus {
         match self {
-            Self::ProgramSettings(_)
+            Self::Settings(_)
             | Self::Certificates { .. }
             | Self::CertificatesUnreadable { .. }
             | Self::AuditLog { .. }
             | Self::FieldOfSeveral
             | Self::RejectedUnreadable { .. }
-            | Self::RejectedMissing(_) => ExitStatus::Misused,
+            | Self::RejectedMissing(_) => ExitStatus::ChangeRequest,
             Self::Call(error) => ExitStatus::of(error),
-            Self::NoField { .. } => ExitStatus::Refused,
-            Self::Store(OpenError::Unreachable { .. }) => ExitStatus::Later,
-            Self::Store(OpenError::Refused(_) | OpenError::NoFolder(_) | OpenError::OpenToOthers(_)) => {
-                ExitStatus::Misused
-            }
+            Self::NoField { .. } => ExitStatus::ChangeAccount,
+            Self::Store(OpenError::Unreachable { .. }) => ExitStatus::RetryLater,
+            Self::Store(
+                OpenError::NotBuilt(_)
+                | OpenError::Refused(_)
+                | OpenError::NoFolder(_)
+                | OpenError::OpenToOthers(_),
+            ) => ExitStatus::ChangeRequest,
             Self::StoreInUse(_)
             | Self::Store(_)
             | Self::StoreFolder { .. }
             | Self::Load(_)
             | Self::Broker(_)
-            | Self::BrokerAnswer(_)
+            | Self::BrokerResponse(_)
             | Self::Listen { .. }
             | Self::Telemetry(_)
             | Self::Entropy(_)

@@ -1,14 +1,14 @@
-//! The answers as JSON, for scripts.
+//! The JSON of accounts, for scripts.
 
-use crate::accounts::AccountOutcome;
-use credwell_host::{CallError, Credentials, Error, Field, FieldValue, Source};
+use crate::accounts::{AccountOutcome, source_name};
+use credwell_host::{CallError, Credentials, Error, Field, FieldValue};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-/// The name of the access token.
+/// The name of the access token as a field.
 pub(crate) const ACCESS_TOKEN: &str = "access_token";
 
-/// What is printed for an account. Names and values are those of the interface in `wit/credentials.wit`.
+/// The JSON object for an account. Names and values are those of the interface in `wit/credentials.wit`.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Document<'a> {
@@ -24,7 +24,7 @@ enum Document<'a> {
         source: &'a str,
         warnings: Vec<Message<'a>>,
     },
-    CliError {
+    Error {
         account_id: &'a str,
         error: Message<'a>,
     },
@@ -48,7 +48,7 @@ impl<'a> Message<'a> {
     }
 }
 
-/// Fields as an object, in their order.
+/// Fields as a JSON object, in their order.
 struct Fields<'a>(&'a [Field]);
 
 impl Serialize for Fields<'_> {
@@ -64,7 +64,7 @@ impl Serialize for Value<'_> {
         match self.0 {
             FieldValue::Text(text) => serializer.serialize_str(text),
             FieldValue::Json(text) => {
-                // A line break in JSON is white space: within a string it is escaped.
+                // A line break in JSON is white space, because line breaks in strings are escaped.
                 let line = text.replace(['\n', '\r'], " ");
                 RawValue::from_string(line).map_err(serde::ser::Error::custom)?.serialize(serializer)
             }
@@ -72,15 +72,15 @@ impl Serialize for Value<'_> {
     }
 }
 
-/// One line.
-pub(crate) fn line(answer: &AccountOutcome<Credentials>) -> String {
-    let document = match &answer.outcome {
+/// The line for an account.
+pub(crate) fn line(outcome: &AccountOutcome<Credentials>) -> String {
+    let document = match &outcome.result {
         Ok(credentials) => of_credentials(credentials),
-        Err(error) => Document::CliError { account_id: &answer.account_id, error: of_error(error) },
+        Err(error) => Document::Error { account_id: &outcome.account_id, error: of_error(error) },
     };
     match serde_json::to_string(&document) {
         Ok(text) => text + "\n",
-        Err(_) => unreachable!("the component gives JSON that it has parsed"),
+        Err(_) => unreachable!("the component has parsed all JSON in its results"),
     }
 }
 
@@ -94,10 +94,7 @@ fn of_credentials(credentials: &Credentials) -> Document<'_> {
         account_fields: Fields(&credentials.account_fields),
         expires_at: credentials.expires_at,
         fetched_at: credentials.fetched_at,
-        source: match credentials.source {
-            Source::Cache => "cache",
-            Source::Upstream => "upstream",
-        },
+        source: source_name(credentials.source),
         warnings: credentials
             .warnings
             .iter()
@@ -109,12 +106,12 @@ fn of_credentials(credentials: &Credentials) -> Document<'_> {
 fn of_error(error: &CallError) -> Message<'_> {
     let error = match error {
         CallError::Call(error) => error,
-        CallError::Trap(_) => return Message::new("trap", "the component ended without an answer"),
+        CallError::Trap(_) => return Message::new("trap", "the component ended without a result"),
     };
     let mut message = Message::new(error.case().name(), error.message());
     match error {
         Error::RateLimited(limit) => message.retry_after_seconds = limit.retry_after_seconds,
-        Error::UpstreamFailure(failure) => message.status = Some(failure.status),
+        Error::UpstreamFailure(upstream) => message.status = Some(upstream.status),
         Error::AccountDead(state) | Error::AccountUnhealthy(state) => {
             message.reason = state.reason.as_deref();
         }
@@ -130,17 +127,18 @@ mod tests {
     use credwell_host::RateLimit;
     use std::time::Duration;
 
-    fn answer(outcome: Result<Credentials, CallError>) -> AccountOutcome<Credentials> {
-        AccountOutcome { account_id: "apn_a".to_owned(), outcome, taken: Duration::ZERO }
+    fn outcome(result: Result<Credentials, CallError>) -> AccountOutcome<Credentials> {
+        AccountOutcome { account_id: "apn_a".to_owned(), result, duration: Duration::ZERO }
     }
 
     #[test]
     fn credentials_are_one_line_with_every_digit() {
         assert_eq!(
-            line(&answer(Ok(credentials(Some("ya29"))))),
+            line(&outcome(Ok(credentials(Some("ya29"))))),
             concat!(
-                r#"{"account_id":"apn_a","app_slug":"slack\u001b[31m","account_name":null,"access_token":"ya29","#,
-                r#""fields":{"api_key":"0123456789abcdef","options":{"a": [1,  2]}},"account_fields":{"version":1.50},"#,
+                r#"{"account_id":"apn_a","app_slug":"slack\u001b[31m","account_name":null,"#,
+                r#""access_token":"ya29","fields":{"api_key":"0123456789abcdef","options":{"a": [1,  2]}},"#,
+                r#""account_fields":{"version":1.50},"#,
                 r#""expires_at":1767225600000,"fetched_at":0,"source":"cache","#,
                 r#""warnings":[{"case":"cache-degraded","message":"slow"}]}"#,
                 "\n"
@@ -149,10 +147,10 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_has_its_case_and_what_belongs_to_it() {
+    fn an_error_has_its_case_and_details() {
         let limit = RateLimit { retry_after_seconds: Some(7), message: "wait".to_owned() };
         assert_eq!(
-            line(&answer(Err(CallError::Call(Error::RateLimited(limit))))),
+            line(&outcome(Err(CallError::Call(Error::RateLimited(limit))))),
             "{\"account_id\":\"apn_a\",\"error\":\
              {\"case\":\"rate-limited\",\"message\":\"wait\",\"retry_after_seconds\":7}}\n"
         );

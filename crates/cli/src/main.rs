@@ -1,4 +1,4 @@
-//! The program `credwell`: asks the credentials component for accounts, and serves the HTTP broker.
+//! The program `credwell`: it calls the credentials component for accounts, and serves the HTTP broker.
 
 mod accounts;
 mod arguments;
@@ -6,6 +6,7 @@ mod capabilities;
 mod cli_error;
 mod commands;
 mod exit_status;
+mod help;
 mod json;
 mod settings;
 mod table;
@@ -22,9 +23,9 @@ use terminal::Terminal;
 async fn main() -> ExitCode {
     let Arguments { command, quiet } = Arguments::parse();
     let terminal = Terminal { quiet };
-    let status = run(command, &terminal).await.unwrap_or_else(|failure| {
-        terminal.error(&failure.to_string());
-        failure.status()
+    let status = run(command, &terminal).await.unwrap_or_else(|error| {
+        terminal.error(&error.to_string());
+        error.status()
     });
     ExitCode::from(status as u8)
 }

@@ -1,26 +1,30 @@
-//! The answers as a table, for people. Secrets are shown by their beginnings.
+//! The table of accounts, for people. A secret is shown as its first characters and its length.
 
-use crate::accounts::AccountOutcome;
+use crate::accounts::{AccountOutcome, source_name};
 use crate::terminal::printable;
 use anstyle::Style;
 use chrono::DateTime;
-use credwell_host::{Credentials, FieldValue, Source};
+use credwell_host::{Credentials, FieldValue};
 use std::fmt;
 use std::time::Duration;
 
-/// A secret shorter than this is shown without its start: four letters would be too much of it.
-const LONG_ENOUGH: usize = 16;
+/// The least length of a secret whose first characters are shown. For a shorter secret they would give away
+/// too much.
+const LONG_SECRET: usize = 16;
 
-const NAMES: [&str; 6] = ["ACCOUNT", "APP", "EXPIRES", "SOURCE", "MS", "TOKEN"];
+/// The number of first characters that are shown.
+const SHOWN_CHARACTERS: usize = 4;
 
-const HEADER: Style = Style::new().bold();
+const HEADINGS: [&str; 6] = ["ACCOUNT", "APP", "EXPIRES", "SOURCE", "MS", "TOKEN"];
 
-/// A row for each answer: account, app, expiry, source, milliseconds and token.
-pub(crate) struct Table(Vec<[String; NAMES.len()]>);
+const HEADING_STYLE: Style = Style::new().bold();
+
+/// One row for each account that was answered with credentials, in the columns of [`HEADINGS`].
+pub(crate) struct Table(Vec<[String; HEADINGS.len()]>);
 
 impl Table {
-    pub(crate) fn of(answers: &[AccountOutcome<Credentials>]) -> Self {
-        let rows = answers.iter().filter_map(|answer| Some(row(answer.outcome.as_ref().ok()?, answer.taken)));
+    pub(crate) fn of(outcomes: &[AccountOutcome<Credentials>]) -> Self {
+        let rows = outcomes.iter().filter_map(|it| Some(row(it.result.as_ref().ok()?, it.duration)));
         Self(rows.collect())
     }
 }
@@ -30,46 +34,43 @@ impl fmt::Display for Table {
         if self.0.is_empty() {
             return Ok(());
         }
-        let names = NAMES.map(str::to_owned);
-        write!(formatter, "{HEADER}")?;
-        for (place, line) in std::iter::once(&names).chain(&self.0).enumerate() {
-            for (column, cell) in line.iter().enumerate().take(NAMES.len() - 1) {
+        let headings = HEADINGS.map(str::to_owned);
+        write!(formatter, "{HEADING_STYLE}")?;
+        for (number, line) in std::iter::once(&headings).chain(&self.0).enumerate() {
+            for (column, cell) in line.iter().enumerate().take(HEADINGS.len() - 1) {
                 let cells = self.0.iter().map(|row| row[column].chars().count());
-                let width = cells.chain([NAMES[column].len()]).max().unwrap_or_default();
-                match NAMES[column] {
+                let width = cells.chain([HEADINGS[column].len()]).max().unwrap_or_default();
+                match HEADINGS[column] {
                     "MS" => write!(formatter, "{cell:>width$}  ")?,
                     _ => write!(formatter, "{cell:width$}  ")?,
                 }
             }
-            let header_ends = if place == 0 { format!("{HEADER:#}") } else { String::new() };
-            writeln!(formatter, "{}{header_ends}", line[NAMES.len() - 1])?;
+            let end_of_style = if number == 0 { format!("{HEADING_STYLE:#}") } else { String::new() };
+            writeln!(formatter, "{}{end_of_style}", line[HEADINGS.len() - 1])?;
         }
         Ok(())
     }
 }
 
-fn row(credentials: &Credentials, taken: Duration) -> [String; NAMES.len()] {
+fn row(credentials: &Credentials, duration: Duration) -> [String; HEADINGS.len()] {
     [
         printable(&credentials.account_id),
         credentials.app_slug.as_deref().map_or_else(|| "-".to_owned(), printable),
-        credentials.expires_at.map_or_else(|| "never".to_owned(), moment),
-        match credentials.source {
-            Source::Cache => "cache".to_owned(),
-            Source::Upstream => "upstream".to_owned(),
-        },
-        format!("{:.1}", taken.as_secs_f64() * 1_000.0),
+        credentials.expires_at.map_or_else(|| "never".to_owned(), utc),
+        source_name(credentials.source).to_owned(),
+        format!("{:.1}", duration.as_secs_f64() * 1_000.0),
         secret(credentials),
     ]
 }
 
-fn moment(unix_milliseconds: i64) -> String {
+fn utc(unix_milliseconds: i64) -> String {
     match DateTime::from_timestamp_millis(unix_milliseconds) {
         Some(time) => time.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
         None => format!("{unix_milliseconds} ms"),
     }
 }
 
-/// The access token, or for an account with keys the first field that holds text.
+/// The access token, or else the first field that is text.
 fn secret(credentials: &Credentials) -> String {
     if let Some(token) = &credentials.access_token {
         return redacted(token);
@@ -86,7 +87,7 @@ fn secret(credentials: &Credentials) -> String {
 
 fn redacted(secret: &str) -> String {
     let length = secret.chars().count();
-    let shown = if length < LONG_ENOUGH { 0 } else { 4 };
+    let shown = if length < LONG_SECRET { 0 } else { SHOWN_CHARACTERS };
     let start: String = secret.chars().take(shown).collect();
     format!("{}…({length})", printable(&start))
 }
@@ -94,7 +95,7 @@ fn redacted(secret: &str) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use credwell_host::{Field, Warning};
+    use credwell_host::{Field, Source, Warning};
 
     pub(crate) fn credentials(access_token: Option<&str>) -> Credentials {
         let field = |name: &str, value| Field { name: name.to_owned(), value };
@@ -117,12 +118,12 @@ pub(crate) mod tests {
 
     #[test]
     fn columns_are_aligned_and_secrets_redacted() {
-        let answer = |token, taken| AccountOutcome {
+        let outcome = |token, microseconds| AccountOutcome {
             account_id: "apn_a".to_owned(),
-            outcome: Ok(credentials(token)),
-            taken: Duration::from_micros(taken),
+            result: Ok(credentials(token)),
+            duration: Duration::from_micros(microseconds),
         };
-        let table = Table::of(&[answer(Some("ya29.0123456789"), 1_250), answer(None, 100_000)]);
+        let table = Table::of(&[outcome(Some("ya29.0123456789"), 1_250), outcome(None, 100_000)]);
         assert_eq!(
             anstream::adapter::strip_str(&table.to_string()).to_string(),
             "ACCOUNT  APP         EXPIRES                  SOURCE     MS  TOKEN\n\
@@ -132,7 +133,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_time_that_no_calendar_holds_is_shown_as_a_number() {
-        assert_eq!(moment(i64::MAX), "9223372036854775807 ms");
+    fn a_time_outside_the_calendar_is_shown_as_a_number() {
+        assert_eq!(utc(i64::MAX), "9223372036854775807 ms");
     }
 }

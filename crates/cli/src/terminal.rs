@@ -1,4 +1,4 @@
-//! What people see: messages and progress on the standard error, colour where it is a terminal.
+//! The output of the program: results on the standard output, messages and progress on the standard error.
 
 use crate::cli_error::CliError;
 use anstyle::{AnsiColor, Style};
@@ -8,27 +8,27 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 
-/// How much is said.
+/// The standard error, for messages and progress.
 #[derive(Clone, Copy)]
 pub(crate) struct Terminal {
-    /// Neither warnings nor progress.
+    /// Whether warnings and progress are left out.
     pub quiet: bool,
 }
 
 impl Terminal {
-    /// Tells why something failed.
+    /// Writes an error.
     pub(crate) fn error(&self, text: &str) {
-        say(ERROR, "error", text);
+        write_message(ERROR, "error", text);
     }
 
-    /// Tells what went wrong on the way to a good answer.
+    /// Writes a warning, unless the program is quiet.
     pub(crate) fn warn(&self, text: &str) {
         if !self.quiet {
-            say(WARNING, "warning", text);
+            write_message(WARNING, "warning", text);
         }
     }
 
-    /// Shows that `total` accounts are being asked for, for as long as it lives.
+    /// Shows the progress of `total` calls until the value is dropped.
     pub(crate) fn progress(&self, total: usize) -> Progress {
         let is_dumb = std::env::var_os("TERM").is_none_or(|terminal| terminal == "dumb");
         let progress = Progress {
@@ -41,7 +41,7 @@ impl Terminal {
     }
 }
 
-/// A line of the terminal that says how far it is. Nothing where there is no terminal.
+/// A line in the terminal with the number of answered calls. It is only shown in a terminal.
 pub(crate) struct Progress {
     is_shown: bool,
     total: usize,
@@ -49,7 +49,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// One more account was answered.
+    /// Counts one more answered call.
     pub(crate) fn advance(&self) {
         self.show(self.answered.fetch_add(1, Ordering::Relaxed) + 1);
     }
@@ -57,7 +57,7 @@ impl Progress {
     fn show(&self, answered: usize) {
         if self.is_shown {
             let accounts = if self.total == 1 { "account" } else { "accounts" };
-            // A terminal that is gone is no reason to fail.
+            // An error of the terminal is ignored: progress is not a result.
             _ = write!(
                 std::io::stderr(),
                 "\r\x1b[Kasking for {} {accounts}, {answered} answered",
@@ -75,21 +75,22 @@ impl Drop for Progress {
     }
 }
 
-fn say(style: Style, kind: &str, text: &str) {
+fn write_message(style: Style, kind: &str, text: &str) {
     _ = writeln!(anstream::stderr(), "{style}{kind}:{style:#} {text}");
 }
 
-/// Prints text with its colours, if the standard output shows them.
+/// Prints text. Its colours are removed where the standard output is not a terminal.
 pub(crate) fn print(text: &str) -> Result<(), CliError> {
     write(&mut anstream::stdout(), text)
 }
 
-/// Prints text as it is.
+/// Prints text unchanged.
 pub(crate) fn print_raw(text: &str) -> Result<(), CliError> {
     write(&mut std::io::stdout(), text)
 }
 
-/// A reader that has seen enough, `head` for example, is no failure. A full disk is one.
+/// A closed pipe is not an error, because programs such as `head` close theirs early. A full disk is an
+/// error.
 fn write(output: &mut impl Write, text: &str) -> Result<(), CliError> {
     match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
@@ -97,9 +98,9 @@ fn write(output: &mut impl Write, text: &str) -> Result<(), CliError> {
     }
 }
 
-/// Keeps what comes from outside from steering the terminal.
+/// The text without control characters, so that text of the upstream can't control the terminal.
 pub(crate) fn printable(text: &str) -> String {
     text.chars()
-        .map(|letter| if letter.is_control() { char::REPLACEMENT_CHARACTER } else { letter })
+        .map(|character| if character.is_control() { char::REPLACEMENT_CHARACTER } else { character })
         .collect()
 }

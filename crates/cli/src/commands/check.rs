@@ -1,23 +1,25 @@
-//! `credwell check`.
+//! The command `credwell check`: a check of the settings and the store.
 
 use crate::arguments::SettingArguments;
-use crate::capabilities::{self, DEFAULT_BASE_URL};
+use crate::capabilities;
 use crate::cli_error::CliError;
 use crate::commands::serve;
 use crate::exit_status::ExitStatus;
 use crate::settings::SettingsError;
 use crate::terminal::{Terminal, print, printable};
 use clap::Args;
+use credwell_core::configuration::settings::BROKER_MODE;
 use credwell_host::{CallError, Error};
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   $ credwell check --config /etc/credwell/config.toml
 
-With broker_mode set it checks what `credwell serve` reads, else what `credwell get` reads. It opens the store.";
+It checks the settings of `credwell serve` if broker_mode is set, else those of `credwell get`.
+It opens the store too.";
 
-/// The component checks its settings in a call for an account. Forgetting this one sends nothing, and whatever the
-/// cache holds for it would be fetched again.
+/// The account of the call in which the component checks its settings. The call removes the entry of this
+/// account, which sends no request to the upstream.
 const ACCOUNT_ID: &str = "apn_0";
 
 #[derive(Args)]
@@ -28,8 +30,8 @@ pub(crate) struct CheckArguments {
 
 pub(crate) async fn run(arguments: CheckArguments, terminal: &Terminal) -> Result<ExitStatus, CliError> {
     let settings = capabilities::settings(&arguments.settings, terminal)?;
-    let base_url = settings.value("credwell_base_url").unwrap_or(DEFAULT_BASE_URL).to_owned();
-    let reader = if settings.value("credwell_broker_mode").is_some() {
+    let base_url = capabilities::base_url(&settings).to_owned();
+    let command = if settings.value(&BROKER_MODE).is_some() {
         serve::prepare(settings).await?;
         "serve"
     } else {
@@ -41,8 +43,8 @@ pub(crate) async fn run(arguments: CheckArguments, terminal: &Terminal) -> Resul
         "get"
     };
     print(&format!(
-        "The settings for `credwell {reader}` are right. The upstream is {}.\n",
+        "The settings for `credwell {command}` are right. The upstream is {}.\n",
         printable(&base_url)
     ))?;
-    Ok(ExitStatus::Good)
+    Ok(ExitStatus::Success)
 }

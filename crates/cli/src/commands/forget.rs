@@ -1,6 +1,6 @@
-//! `credwell forget`.
+//! The command `credwell forget`: it removes entries from the cache.
 
-use crate::accounts::{ask, tell_failures};
+use crate::accounts::{call_each, report_errors};
 use crate::arguments::SettingArguments;
 use crate::capabilities;
 use crate::cli_error::CliError;
@@ -15,7 +15,7 @@ Examples:
 
 #[derive(Args)]
 pub(crate) struct ForgetArguments {
-    /// Accounts, for example apn_EOhwvQr
+    /// Ids of accounts, for example apn_EOhwvQr
     #[arg(required = true, value_name = "ACCOUNT_ID")]
     account_ids: Vec<String>,
     #[command(flatten)]
@@ -25,9 +25,9 @@ pub(crate) struct ForgetArguments {
 pub(crate) async fn run(arguments: ForgetArguments, terminal: &Terminal) -> Result<ExitStatus, CliError> {
     let client = capabilities::client(capabilities::settings(&arguments.settings, terminal)?).await?;
     let call = |client: CredentialsClient, id: String| async move { client.forget(&id).await };
-    let answers = ask(&client, arguments.account_ids, terminal, call).await;
-    for answer in answers.iter().filter(|answer| answer.outcome.is_ok()) {
-        print(&format!("{} is forgotten\n", printable(&answer.account_id)))?;
+    let outcomes = call_each(&client, arguments.account_ids, terminal, call).await;
+    for outcome in outcomes.iter().filter(|outcome| outcome.result.is_ok()) {
+        print(&format!("{} is forgotten\n", printable(&outcome.account_id)))?;
     }
-    Ok(tell_failures(&answers, terminal))
+    Ok(report_errors(&outcomes, terminal))
 }

@@ -1,6 +1,6 @@
-//! `credwell get`.
+//! The command `credwell get`: the credentials of accounts.
 
-use crate::accounts::{ask, show};
+use crate::accounts::{call_each, print_credentials};
 use crate::arguments::{OutputArguments, SettingArguments};
 use crate::capabilities;
 use crate::cli_error::CliError;
@@ -15,12 +15,13 @@ Examples:
   $ credwell get --json apn_EOhwvQr apn_K3ysTn8 | jq .fields
   $ TOKEN=$(credwell get --field access_token apn_EOhwvQr)
 
-The table shows secrets by their beginnings. --json and --field show them whole.
-Times in JSON are milliseconds since 1970. An account that failed has the member error in place of the others.";
+The table shows only the first characters of secrets. --json and --field print whole secrets.
+Times in JSON are milliseconds since 1970. The object of a failed account has account_id and error only.";
 
 #[derive(Args)]
 pub(crate) struct GetArguments {
-    /// Accounts, for example apn_EOhwvQr. They are asked for at the same time and printed in this order
+    /// Ids of accounts, for example apn_EOhwvQr. Several are fetched at the same time and printed in this
+    /// order
     #[arg(required = true, value_name = "ACCOUNT_ID")]
     account_ids: Vec<String>,
     #[command(flatten)]
@@ -36,6 +37,6 @@ pub(crate) async fn run(arguments: GetArguments, terminal: &Terminal) -> Result<
     }
     let client = capabilities::client(capabilities::settings(&settings, terminal)?).await?;
     let call = |client: credwell_host::CredentialsClient, id: String| async move { client.get(&id).await };
-    let answers = ask(&client, account_ids, terminal, call).await;
-    show(&answers, &output, terminal)
+    let outcomes = call_each(&client, account_ids, terminal, call).await;
+    print_credentials(&outcomes, &output, terminal)
 }

@@ -1,6 +1,6 @@
-//! `credwell refresh`.
+//! The command `credwell refresh`: the credentials of an account after an app has rejected its access token.
 
-use crate::accounts::{ask, show};
+use crate::accounts::{call_each, print_credentials};
 use crate::arguments::{OutputArguments, SettingArguments};
 use crate::capabilities;
 use crate::cli_error::CliError;
@@ -17,18 +17,18 @@ Examples:
   $ credwell refresh --rejected-file - --field access_token apn_EOhwvQr <<< \"$TOKEN\"
   $ credwell refresh --json apn_EOhwvQr
 
-If the cache already holds another token than the rejected one, that is the answer and nothing is sent.";
+If the cache already has another token than the rejected one, that token is printed and no request is sent.";
 
-/// What stands for the standard input.
+/// The path that stands for the standard input.
 const STANDARD_INPUT: &str = "-";
 
 #[derive(Args)]
 pub(crate) struct RefreshArguments {
-    /// The account, for example apn_EOhwvQr
+    /// Id of the account, for example apn_EOhwvQr
     #[arg(value_name = "ACCOUNT_ID")]
     account_id: String,
-    /// File with the token that the app has rejected; - is the standard input. Without it the account is fetched
-    /// anew, whatever the cache holds
+    /// File with the token that the app has rejected. - stands for the standard input. Without this option,
+    /// the account is fetched whatever the cache has
     #[arg(long, value_name = "FILE")]
     rejected_file: Option<PathBuf>,
     #[command(flatten)]
@@ -39,18 +39,18 @@ pub(crate) struct RefreshArguments {
 
 pub(crate) async fn run(arguments: RefreshArguments, terminal: &Terminal) -> Result<ExitStatus, CliError> {
     let RefreshArguments { account_id, rejected_file, output, settings } = arguments;
-    let rejected = rejected_file.as_deref().map(read).transpose()?;
+    let rejected = rejected_file.as_deref().map(read_token).transpose()?;
     let client = capabilities::client(capabilities::settings(&settings, terminal)?).await?;
     let call = |client: CredentialsClient, id: String| {
         let rejected = rejected.clone();
         async move { client.refresh(&id, rejected.as_ref().map(SecretString::expose_secret)).await }
     };
-    let answers = ask(&client, vec![account_id], terminal, call).await;
-    show(&answers, &output, terminal)
+    let outcomes = call_each(&client, vec![account_id], terminal, call).await;
+    print_credentials(&outcomes, &output, terminal)
 }
 
-/// The rejected token, without the line break at its end.
-fn read(path: &Path) -> Result<SecretString, CliError> {
+/// Reads the rejected token, without the line break at its end.
+fn read_token(path: &Path) -> Result<SecretString, CliError> {
     let text = if path == Path::new(STANDARD_INPUT) {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text).map(|_| text)

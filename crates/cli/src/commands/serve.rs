@@ -1,4 +1,4 @@
-//! `credwell serve`: the HTTP broker as a server.
+//! The command `credwell serve`: the HTTP broker as a server.
 
 mod operation;
 
@@ -6,13 +6,17 @@ use crate::arguments::SettingArguments;
 use crate::capabilities::{self, Component};
 use crate::cli_error::CliError;
 use crate::exit_status::ExitStatus;
+use crate::settings::own::{CONCURRENCY_LIMIT, LISTEN};
 use crate::settings::{ProgramSettings, SettingsError};
 use crate::terminal::{Terminal, print};
 use bytes::Bytes;
 use clap::Args;
+use credwell_core::broker::outcome::{OUTCOME_HEADER, Outcome, ProblemCode};
+use credwell_core::configuration::settings::{BASE_URL, BROKER_MODE, BROKER_TOKENS};
+use credwell_core::error::ErrorCase;
 use credwell_host::{Broker, Capabilities, Flavour, INSTANCE_LIMIT, Listener};
 use credwell_sample_upstream::SampleUpstream;
-use http::{Request, StatusCode, header};
+use http::{Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use operation::{Operation, OperationArguments};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -24,21 +28,19 @@ Examples:
   $ CREDWELL_BROKER_MODE=pass-through credwell serve --listen 127.0.0.1:9090
   $ credwell serve --audit-log audit.jsonl --metrics-listen 127.0.0.1:9091
 
-Without any of the component's settings it serves sample accounts of an upstream on this machine.
-It speaks no TLS. It says on which address it listens, which is how one learns the port that 0 stands for.";
+Without any setting of the component it serves the sample accounts of an upstream on this machine.
+The server has no TLS. Its first line of output is the address that it listens on, with the actual port.";
 
-const DEFAULT_ADDRESS: &str = "127.0.0.1:8080";
-
-/// An instance outlives its answer by a moment, so the engine's pool is never filled.
+/// The highest concurrency limit: half of the engine's instances. An instance runs on for a moment after its
+/// response, so this keeps the server from waiting for an instance.
 const HIGHEST_LIMIT: u32 = INSTANCE_LIMIT / 2;
 
 #[derive(Args)]
 pub(crate) struct ServeArguments {
-    /// Address to listen on; port 0 is any that is free [default: 127.0.0.1:8080]
-    #[arg(long, value_name = "ADDRESS", env = "CREDWELL_LISTEN")]
+    #[arg(long, value_name = "ADDRESS", env = LISTEN.variable, help = LISTEN.help_with_default())]
     listen: Option<String>,
-    /// How many requests are answered at the same time, from 1 to 128. Those beyond are answered 503 [default: 128]
-    #[arg(long, value_name = "NUMBER", env = "CREDWELL_CONCURRENCY_LIMIT")]
+    #[arg(long, value_name = "NUMBER")]
+    #[arg(env = CONCURRENCY_LIMIT.variable, help = CONCURRENCY_LIMIT.help_with_default())]
     concurrency_limit: Option<String>,
     #[command(flatten)]
     operation: OperationArguments,
@@ -46,20 +48,21 @@ pub(crate) struct ServeArguments {
     settings: SettingArguments,
 }
 
-/// Serves until the process is told to end.
+/// Serves until the process gets SIGTERM or SIGINT.
 pub(crate) async fn run(arguments: ServeArguments, terminal: &Terminal) -> Result<ExitStatus, CliError> {
-    // Listened for from the start, so that no signal finds the process without a handler.
+    // The handlers are set up first, so that a signal during the start is not lost.
     let shutdown = shutdown(signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let mut settings = capabilities::settings(&arguments.settings, terminal)?;
-    let listen = settings.own(arguments.listen.as_deref(), "listen");
-    let address = operation::address(listen.unwrap_or_else(|| DEFAULT_ADDRESS.to_owned()))?;
+    let listen = settings.own_or_default(arguments.listen.as_deref(), &LISTEN);
+    let address = operation::address(&LISTEN, listen)?;
     let operation = Operation::read(&arguments.operation, &settings)?;
-    let concurrency_limit = concurrency_limit(&settings, arguments.concurrency_limit.as_deref())?;
+    let limit = settings.own_or_default(arguments.concurrency_limit.as_deref(), &CONCURRENCY_LIMIT);
+    let limit = concurrency_limit(limit)?;
 
     let samples = if settings.is_empty() { Some(SampleUpstream::start().await?) } else { None };
     if let Some(samples) = &samples {
-        settings.set("credwell_base_url", samples.base_url());
-        settings.set("credwell_broker_mode", "pass-through".to_owned());
+        settings.set(&BASE_URL, samples.base_url());
+        settings.set(&BROKER_MODE, "pass-through".to_owned());
         if settings.store.is_none() {
             settings.store = Some("memory:".parse().map_err(SettingsError::StoreUrl)?);
         }
@@ -67,9 +70,9 @@ pub(crate) async fn run(arguments: ServeArguments, terminal: &Terminal) -> Resul
     let (broker, capabilities) = prepare(settings).await?;
     let listener = Listener::bind(address, broker, capabilities).await;
     let listener = listener.map_err(|error| CliError::Listen { address, error })?;
-    let (listener, running) = operation.apply(listener.concurrency_limit(concurrency_limit)).await?;
+    let (listener, running) = operation.apply(listener.concurrency_limit(limit)).await?;
     if !listener.address().ip().is_loopback() {
-        terminal.warn("the broker speaks no TLS: let only a proxy that does reach it");
+        terminal.warn("the server has no TLS: let only a proxy with TLS reach it");
     }
     print(&format!("listening on http://{}\n", listener.address()))?;
     if samples.is_some() {
@@ -80,12 +83,12 @@ pub(crate) async fn run(arguments: ServeArguments, terminal: &Terminal) -> Resul
         print(&format!("metrics on http://{address}/metrics\n"))?;
     }
     running.until(listener.serve(shutdown)).await;
-    Ok(ExitStatus::Good)
+    Ok(ExitStatus::Success)
 }
 
-/// The broker and what it is given, both checked.
+/// The broker and its capabilities, with checked settings.
 pub(crate) async fn prepare(settings: ProgramSettings) -> Result<(Broker, Capabilities), CliError> {
-    let tokens = settings.value("credwell_broker_tokens").unwrap_or_default();
+    let tokens = settings.value(&BROKER_TOKENS).unwrap_or_default();
     let token = tokens.split(',').next().unwrap_or_default().trim().to_owned();
     let store = capabilities::store(&settings, Component::Broker)?;
     let broker = Broker::new(Flavour::Wasmtime)?;
@@ -94,42 +97,65 @@ pub(crate) async fn prepare(settings: ProgramSettings) -> Result<(Broker, Capabi
     Ok((broker, capabilities))
 }
 
-/// Sends the broker a request that it refuses after it has read its configuration, and before it asks the
-/// upstream, so that a mistake is told at the start and not to the first caller.
+/// Sends the broker a request with a malformed account id. The broker reads its settings and then refuses the
+/// id, without a request to the upstream. So the operator learns of a mistake at the start, before any
+/// caller.
 async fn check(broker: &Broker, capabilities: &Capabilities, token: &str) -> Result<(), CliError> {
     let token = if token.is_empty() { "none" } else { token };
     let request = Request::get("http://localhost/v1/accounts/none/credentials")
         .header(header::AUTHORIZATION, format!("Bearer {token}"))
         .body(Full::<Bytes>::default().map_err(|never| match never {}));
-    // The error would not say which part it is, and the token is the one that can be at fault.
+    // Only the token can make the request invalid. The error of the request would not name the setting.
     let request = request.map_err(|_| {
-        SettingsError::Component("credwell_broker_tokens has a character that no header can have".to_owned())
+        SettingsError::Component(format!("{} has a character that no header can have", BROKER_TOKENS.name))
     })?;
-    // A line in the log would be of a request that nobody has sent.
+    // The log gets no line for this request, because no caller has sent it.
     let capabilities = capabilities.clone().stderr(std::io::empty());
     let response = broker.handle(&capabilities, request).await?;
     if response.status() != StatusCode::INTERNAL_SERVER_ERROR {
         return Ok(());
     }
-    let unreadable = || CliError::BrokerAnswer("its answer is no problem document".to_owned());
-    let problem = response.into_body().collect().await.map_err(|_| unreadable())?.to_bytes();
-    let problem: serde_json::Value = serde_json::from_slice(&problem).map_err(|_| unreadable())?;
-    let detail = problem["detail"].as_str().ok_or_else(unreadable)?.to_owned();
-    match problem["type"].as_str() {
-        Some("urn:credwell:problem:configuration") => Err(SettingsError::Component(detail).into()),
-        _ => Err(CliError::BrokerAnswer(detail)),
+    let outcome = response.headers().get(OUTCOME_HEADER).and_then(|value| value.to_str().ok());
+    let outcome = outcome.and_then(Outcome::from_name);
+    let detail = problem_detail(response).await?;
+    match outcome {
+        Some(Outcome::Problem(ProblemCode::Call(ErrorCase::Configuration))) => {
+            Err(SettingsError::Component(detail).into())
+        }
+        _ => Err(CliError::BrokerResponse(detail)),
     }
 }
 
-fn concurrency_limit(settings: &ProgramSettings, option: Option<&str>) -> Result<usize, SettingsError> {
-    let Some(text) = settings.own(option, "concurrency_limit") else { return Ok(HIGHEST_LIMIT as usize) };
-    let number = text.parse().ok().filter(|number| (1..=HIGHEST_LIMIT).contains(number));
-    number.map(|number| number as usize).ok_or(SettingsError::ConcurrencyLimit(HIGHEST_LIMIT))
+/// The member `detail` of a problem document (RFC 9457).
+async fn problem_detail<Body: http_body_util::BodyExt>(response: Response<Body>) -> Result<String, CliError> {
+    let malformed = || CliError::BrokerResponse("the response is not a problem document".to_owned());
+    let body = response.into_body().collect().await.map_err(|_| malformed())?.to_bytes();
+    let problem: serde_json::Value = serde_json::from_slice(&body).map_err(|_| malformed())?;
+    Ok(problem["detail"].as_str().ok_or_else(malformed)?.to_owned())
+}
+
+fn concurrency_limit(text: String) -> Result<usize, SettingsError> {
+    let limit = text.parse().ok().filter(|limit| (1..=HIGHEST_LIMIT).contains(limit));
+    let limit = limit.map(|limit| limit as usize);
+    limit.ok_or(SettingsError::OwnValue { setting: &CONCURRENCY_LIMIT, value: text })
 }
 
 async fn shutdown(mut terminate: Signal, mut interrupt: Signal) {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_has_the_highest_concurrency_limit() {
+        assert_eq!(CONCURRENCY_LIMIT.default, Some(HIGHEST_LIMIT.to_string().as_str()));
+        for text in [CONCURRENCY_LIMIT.expected, CONCURRENCY_LIMIT.help] {
+            assert!(text.contains(&format!("from 1 to {HIGHEST_LIMIT}")), "{text}");
+        }
     }
 }

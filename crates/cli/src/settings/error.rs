@@ -1,13 +1,14 @@
-//! What can be wrong with the settings.
+//! The errors of settings.
 
+use super::own::OwnSetting;
 use credwell_key_value::UrlError;
 use std::path::PathBuf;
 
-/// What a component's message about a setting leaves open.
-pub(crate) const HINT: &str = " (credwell_name is CREDWELL_NAME in the environment, and name in the table [component] of \
-                        the configuration file; `credwell --help` lists all)";
+/// The end of a message that the component gives about a setting. The component knows full names only.
+pub(crate) const HINT: &str = " (the setting credwell_name is CREDWELL_NAME in the environment, and name in \
+                               the table [component] of the configuration file; `credwell --help` lists all)";
 
-/// What is wrong with the settings. No text holds a value, since that could be a secret.
+/// An error of the settings. A text repeats a value only if the setting is never a secret.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SettingsError {
     /// The configuration file can't be read.
@@ -15,39 +16,39 @@ pub(crate) enum SettingsError {
     FileUnreadable {
         /// The file.
         path: PathBuf,
-        /// The system's words.
+        /// The error of the system.
         error: std::io::Error,
     },
-    /// It is no TOML.
+    /// The configuration file is not TOML.
     #[error("line {line} of {} is not valid TOML; text belongs in quotes", path.display())]
     FileSyntax {
         /// The file.
         path: PathBuf,
-        /// The line, from 1 on.
+        /// The number of the line. The first line is 1.
         line: usize,
     },
-    /// It has a name that there isn't.
-    #[error("{} sets {name:?}, which is no setting; `credwell --help` lists them", path.display())]
+    /// The configuration file sets an unknown name.
+    #[error("{} sets {name:?}, which is not a setting; `credwell --help` lists all settings", path.display())]
     FileUnknown {
         /// The file.
         path: PathBuf,
         /// The name.
         name: String,
     },
-    /// It has a value of the wrong kind.
+    /// The configuration file has a value of the wrong type.
     #[error("{}: {name} takes {expected}", path.display())]
     FileValue {
         /// The file.
         path: PathBuf,
         /// The name.
         name: String,
-        /// What it takes.
+        /// What the setting takes.
         expected: &'static str,
     },
-    /// It has a secret in it.
+    /// The configuration file contains a secret.
     #[error(
-        "{}: {name} is a secret, which the configuration file must not hold: put it into a file of its own, of mode \
-         0600, and set {name}_file to that file's name",
+        "{}: {name} is a secret, which the configuration file must not contain: put it into a file of its \
+         own with the mode 0600, and set {name}_file to the path of that file",
         path.display()
     )]
     FileSecret {
@@ -56,28 +57,28 @@ pub(crate) enum SettingsError {
         /// The name.
         name: &'static str,
     },
-    /// A variable is no text.
-    #[error("{0} is no Unicode text")]
+    /// The value of an environment variable is not Unicode.
+    #[error("{0} is not Unicode text")]
     NotUnicode(String),
-    /// A secret is given in two ways.
+    /// A secret is set in two ways.
     #[error("set one of {one} and {other}, not both")]
     Both {
-        /// The one.
+        /// One of the two names.
         one: String,
-        /// The other.
+        /// The other name.
         other: String,
     },
-    /// A secret's file can't be read.
+    /// The file of a secret can't be read.
     #[error("{setting}: can't read {}: {error}", path.display())]
     SecretUnreadable {
         /// The setting that names the file.
         setting: String,
         /// The file.
         path: PathBuf,
-        /// The system's words.
+        /// The error of the system.
         error: std::io::Error,
     },
-    /// A secret's file is empty.
+    /// The file of a secret is empty.
     #[error("{setting}: {} is empty", path.display())]
     SecretMissing {
         /// The setting that names the file.
@@ -85,74 +86,70 @@ pub(crate) enum SettingsError {
         /// The file.
         path: PathBuf,
     },
-    /// The log has no such level.
-    #[error("{0:?} is no level of the log: error, warn, info, debug or trace")]
-    LogLevel(String),
-    /// The log has no such form.
-    #[error("{0:?} is no form of the log: text or json")]
-    LogFormat(String),
-    /// A collector is set, and the program can't export to it.
+    /// The value of one of the program's own settings is malformed. The setting is not a secret.
+    #[error("{} takes {}, not {value:?}", setting.name, setting.expected)]
+    OwnValue {
+        /// The setting.
+        setting: &'static OwnSetting,
+        /// The value.
+        value: String,
+    },
+    /// A collector for spans is set, but the program was built without the export of spans.
     #[cfg(not(feature = "opentelemetry"))]
     #[error(
         "OTEL_EXPORTER_OTLP_ENDPOINT is set, but this program was built without the feature opentelemetry"
     )]
     NoOpenTelemetry,
-    /// `--set` without a value.
+    /// The argument of `--set` has no `=`.
     #[error("--set takes NAME=VALUE, for example --set refresh_window_seconds=90")]
     SetForm,
-    /// `--set` of a name that there isn't.
-    #[error("--set: {name:?} is no setting of the component; `credwell --help` lists them")]
+    /// The argument of `--set` has an unknown name.
+    #[error("--set: {name:?} is not a setting of the component; `credwell --help` lists all settings")]
     SetUnknown {
         /// The name.
         name: String,
     },
-    /// `--set` of a secret.
+    /// The argument of `--set` contains a secret.
     #[error(
-        "--set: {name} is a secret, and every user of the machine sees the options of its processes: replace it \
-         now, and set {variable} or {variable}_FILE in the environment",
+        "--set: {name} is a secret, and every user of this machine can read the options of a process: \
+         replace the secret now, and set {variable} or {variable}_FILE in the environment",
         variable = name.to_ascii_uppercase()
     )]
     SetSecret {
         /// The full name.
         name: &'static str,
     },
-    /// `--store` with a password.
+    /// The URL of `--store` contains a user or a password.
     #[error(
-        "--store holds a user or a password, and every user of the machine sees the options of its processes: put \
-         the URL into CREDWELL_STORE_URL, or into the file that CREDWELL_STORE_URL_FILE names"
+        "--store contains a user or a password, and every user of this machine can read the options of a \
+         process: put the URL into CREDWELL_STORE_URL, or into the file that CREDWELL_STORE_URL_FILE names"
     )]
     StoreOptionSecret,
-    /// A store with a password in the configuration file.
+    /// The URL of the store in the configuration file contains a user or a password.
     #[error(
-        "the configuration file's store holds a user or a password: put the URL into a file of its own, of mode \
-         0600, and set store_file to that file's name"
+        "store in the configuration file contains a user or a password: put the URL into a file of its own \
+         with the mode 0600, and set store_file to the path of that file"
     )]
     StoreFileSecret,
     /// The store's URL is malformed.
     #[error(transparent)]
     StoreUrl(UrlError),
-    /// There is no folder for the store.
-    #[error("neither XDG_STATE_HOME nor HOME says where the cache could be: set --store")]
+    /// The environment names no folder for the store.
+    #[error("no folder for the cache: set --store, XDG_STATE_HOME or HOME")]
     NoStateFolder,
-    /// A persistent store would be unencrypted.
+    /// The cache outlives the process and would be unencrypted.
     #[error(
-        "the cache outlives the process, so it needs an encryption key: run `(umask 077; credwell key > FILE)`, and set \
-         CREDWELL_ENCRYPTION_KEYS_FILE to FILE. Or take --store memory:"
+        "the cache outlives the process, so it needs an encryption key: run `(umask 077; credwell key > \
+         FILE)`, and set CREDWELL_ENCRYPTION_KEYS_FILE to FILE. A cache with --store memory: needs no key"
     )]
     NoEncryptionKeys,
-    /// There is nothing to ask the upstream with.
+    /// Neither an API key nor an OAuth client is set.
     #[error(
-        "there is no API key: set CREDWELL_API_KEY_FILE to the name of a file that holds it, or CREDWELL_API_KEY. \
-         `credwell demo` needs none"
+        "no API key is set: set CREDWELL_API_KEY_FILE to the path of a file that contains the key, or set \
+         CREDWELL_API_KEY. `credwell demo` needs no key"
     )]
     NoApiKey,
-    /// The address to listen on is malformed.
-    #[error("{0:?} is no address like 127.0.0.1:8080 or [::1]:8080")]
-    Address(String),
-    /// The concurrency limit is not in its range.
-    #[error("the concurrency limit goes from 1 to {0}")]
-    ConcurrencyLimit(u32),
-    /// The component refuses its settings; it doesn't repeat their values.
+    /// The component refuses a setting. Its message does not repeat the value.
     #[error("{0}{HINT}")]
     Component(String),
 }

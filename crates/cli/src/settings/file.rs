@@ -1,37 +1,24 @@
-//! The configuration file.
+//! The configuration file in TOML.
 
 use super::SettingsError;
+use super::names::{file_name, find_secret_of_file};
+use super::own::{self, OwnSetting, PATH};
 use credwell_core::configuration::settings;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
-/// The program's own settings, and what they take.
-const OWN: [(&str, &str); 10] = [
-    ("store", "a URL in quotes"),
-    ("store_file", PATH),
-    ("listen", "an address in quotes"),
-    ("concurrency_limit", "a whole number"),
-    ("ca_file", PATH),
-    ("audit_log", PATH),
-    ("metrics_listen", "an address in quotes"),
-    ("log_level", "a level in quotes"),
-    ("log_format", "text or json, in quotes"),
-    ("fingerprint_key_file", PATH),
-];
-
-const PATH: &str = "a file's name in quotes";
-
-/// The table with the component's settings.
+/// The name of the table with the component's settings.
 const COMPONENT: &str = "component";
 
-/// What a configuration file says.
+/// The content of a configuration file.
 #[derive(Default)]
 pub(super) struct File {
-    /// The folder that names of files are relative to.
+    /// The folder of the file. Relative paths in the file start there.
     folder: PathBuf,
-    own: BTreeMap<&'static str, String>,
+    /// The program's own settings, by their names in the file.
+    own: BTreeMap<String, String>,
     /// The component's settings, by their full names.
     pub component: BTreeMap<&'static str, Entry>,
 }
@@ -39,13 +26,17 @@ pub(super) struct File {
 /// A setting of the component.
 #[derive(Debug, PartialEq)]
 pub(super) enum Entry {
-    /// Its value.
+    /// The value.
     Text(String),
-    /// The file that holds its value.
+    /// The path of the file that contains the value.
     SecretFile(PathBuf),
 }
 
 impl File {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// [`SettingsError::FileUnreadable`], or as for [`File::parse`].
     pub(super) fn read(path: PathBuf) -> Result<Self, SettingsError> {
         match std::fs::read_to_string(&path) {
             Ok(text) => Self::parse(&path, &text),
@@ -53,20 +44,25 @@ impl File {
         }
     }
 
-    /// A file that isn't there says nothing.
-    pub(super) fn read_if_there(path: PathBuf) -> Result<Self, SettingsError> {
+    /// Reads the file if it exists. A missing file counts as an empty one.
+    pub(super) fn read_if_exists(path: PathBuf) -> Result<Self, SettingsError> {
         match Self::read(path) {
             Err(SettingsError::FileUnreadable { error, .. })
                 if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
             {
                 Ok(Self::default())
             }
-            read => read,
+            result => result,
         }
     }
 
-    /// The parser's own messages show lines of the file, and those of typed reading show values. Someone may have put a
-    /// secret there, so neither is used.
+    /// Parses the content of the file at `path`.
+    ///
+    /// The parser's own messages are not used: they repeat lines and values of the file, which can contain a
+    /// secret by mistake.
+    ///
+    /// # Errors
+    /// The text is not TOML, a name is unknown, a value has the wrong type, or the text contains a secret.
     pub(super) fn parse(path: &Path, text: &str) -> Result<Self, SettingsError> {
         let table: Table = text.parse().map_err(|error: toml::de::Error| {
             let start = error.span().map_or(0, |span| span.start).min(text.len());
@@ -82,47 +78,61 @@ impl File {
                     file.component.insert(name, entry);
                 }
             } else if name == COMPONENT {
-                return Err(wrong(path, name, "a table, [component]"));
+                return Err(wrong_type(path, name, "a table, [component]"));
             } else {
-                let own = OWN.into_iter().find(|(known, _)| known == name);
-                let (name, expected) = own.ok_or_else(|| unknown(path, name))?;
-                file.own.insert(name, own_text(value).ok_or_else(|| wrong(path, name, expected))?);
+                let expected = own::expected_in_file(name).ok_or_else(|| unknown(path, name))?;
+                let text = text_of(value).ok_or_else(|| wrong_type(path, name, expected))?;
+                file.own.insert(name.clone(), text);
             }
         }
         Ok(file)
     }
 
-    /// One of the program's own settings. An empty one counts as not set.
-    pub(super) fn text_of(&self, name: &str) -> Option<String> {
+    /// The value of one of the program's own settings. An empty text counts as not set.
+    pub(super) fn value(&self, setting: &OwnSetting) -> Option<String> {
+        self.own_text(setting.name)
+    }
+
+    /// The value of one of the program's own settings that takes a path.
+    pub(super) fn path(&self, setting: &OwnSetting) -> Option<PathBuf> {
+        Some(self.folder.join(self.own_text(setting.name)?))
+    }
+
+    /// The path of the file that contains one of the program's own secrets, with the name of the setting that
+    /// names it.
+    pub(super) fn secret_file(&self, setting: &OwnSetting) -> Option<(String, PathBuf)> {
+        let name = file_name(setting.name);
+        let path = self.folder.join(self.own_text(&name)?);
+        Some((name, path))
+    }
+
+    fn own_text(&self, name: &str) -> Option<String> {
         self.own.get(name).filter(|text| !text.is_empty()).cloned()
     }
 
-    /// The same for the name of a file, which is relative to the folder of the configuration file.
-    pub(super) fn path_of(&self, name: &str) -> Option<PathBuf> {
-        Some(self.folder.join(self.text_of(name)?))
-    }
-
-    fn entry(&self, path: &Path, short: &str, value: &Value) -> Result<(&'static str, Entry), SettingsError> {
-        if let Some(name) = settings::find(short) {
-            if name.is_secret {
-                return Err(SettingsError::FileSecret { path: path.to_owned(), name: name.short_name() });
+    /// A setting of the table of the component.
+    fn entry(&self, path: &Path, name: &str, value: &Value) -> Result<(&'static str, Entry), SettingsError> {
+        if let Some(description) = settings::find(name) {
+            let setting = description.setting;
+            if description.is_secret {
+                let name = description.short_name();
+                return Err(SettingsError::FileSecret { path: path.to_owned(), name });
             }
-            let text = own_text(value)
-                .ok_or_else(|| wrong(path, short, "text in quotes, a whole number, true or false"))?;
-            return Ok((name.setting.name, Entry::Text(text)));
+            let text = text_of(value).ok_or_else(|| wrong_type(path, name, setting.expected))?;
+            return Ok((setting.name, Entry::Text(text)));
         }
-        let name = short.strip_suffix("_file").and_then(settings::find).filter(|name| name.is_secret);
-        let name = name.ok_or_else(|| unknown(path, short))?;
+        let secret = find_secret_of_file(name).ok_or_else(|| unknown(path, name))?;
         match value {
             Value::String(file) if !file.is_empty() => {
-                Ok((name.setting.name, Entry::SecretFile(self.folder.join(file))))
+                Ok((secret.setting.name, Entry::SecretFile(self.folder.join(file))))
             }
-            _ => Err(wrong(path, short, PATH)),
+            _ => Err(wrong_type(path, name, PATH)),
         }
     }
 }
 
-fn own_text(value: &Value) -> Option<String> {
+/// The value as the component reads it. None if the type has no such text.
+fn text_of(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Integer(number) => Some(number.to_string()),
@@ -135,7 +145,7 @@ fn unknown(path: &Path, name: &str) -> SettingsError {
     SettingsError::FileUnknown { path: path.to_owned(), name: name.to_owned() }
 }
 
-fn wrong(path: &Path, name: &str, expected: &'static str) -> SettingsError {
+fn wrong_type(path: &Path, name: &str, expected: &'static str) -> SettingsError {
     SettingsError::FileValue { path: path.to_owned(), name: name.to_owned(), expected }
 }
 
@@ -149,21 +159,21 @@ mod tests {
 
     fn refusal(text: &str) -> String {
         match parse(text) {
-            Ok(_) => panic!("this was taken: {text}"),
+            Ok(_) => panic!("the file was accepted: {text}"),
             Err(error) => error.to_string(),
         }
     }
 
     #[test]
-    fn every_kind_of_value_is_read() {
+    fn each_type_of_value_is_read() {
         let file = parse(
             "concurrency_limit = 64\nca_file = \"ca.pem\"\n[component]\nrefresh_window_seconds = 90\n\
              allow_plaintext_cache = false\ntenant = \"a\"\napi_key_file = \"key\"\n\
              encryption_keys_file = \"/run/keys\"\n",
         )
         .expect("valid");
-        assert_eq!(file.text_of("concurrency_limit").as_deref(), Some("64"));
-        assert_eq!(file.path_of("ca_file"), Some("/etc/credwell/ca.pem".into()));
+        assert_eq!(file.value(&own::CONCURRENCY_LIMIT).as_deref(), Some("64"));
+        assert_eq!(file.path(&own::CA_FILE), Some("/etc/credwell/ca.pem".into()));
         let text = |text: &str| Entry::Text(text.to_owned());
         for (name, entry) in [
             ("credwell_refresh_window_seconds", text("90")),
@@ -177,9 +187,9 @@ mod tests {
     }
 
     #[test]
-    fn no_secret_is_taken_and_none_is_repeated() {
-        for name in settings::ALL.iter().filter(|name| name.is_secret).map(settings::Description::short_name)
-        {
+    fn secrets_are_refused_and_not_repeated() {
+        let secrets = settings::ALL.iter().filter(|description| description.is_secret);
+        for name in secrets.map(settings::Description::short_name) {
             for value in ["\"hunter2\"", "[\"hunter2\"]"] {
                 let refused = refusal(&format!("[component]\n{name} = {value}\n"));
                 assert!(
@@ -198,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_or_of_the_wrong_kind_is_refused() {
+    fn unknown_names_and_wrong_types_are_refused() {
         for (text, expected) in [
             ("stoer = \"memory:\"", "\"stoer\""),
             ("[component]\nrefresh_window = 90", "\"refresh_window\""),

@@ -1,11 +1,12 @@
-//! Secrets in files.
+//! Files that contain one secret each.
 
 use super::SettingsError;
 use secrecy::{ExposeSecret, SecretString};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// What the file holds that `setting` names, without the line break at its end.
+/// Reads the secret in the file `path`, without the line break at its end. `setting` is the name of the
+/// setting that names the file. A file that other users may read adds a warning.
 pub(super) fn read(
     setting: &str,
     path: &Path,

@@ -1,17 +1,18 @@
-//! Which source counts, and what none of them may hold.
+//! Tests of the settings: the order of the sources, and what no source may contain.
 
 use super::*;
+use credwell_core::configuration::settings::{API_KEY, MAX_RETRIES, TENANT};
 
-/// A folder of its own, with a configuration file.
-struct Stand {
+/// A temporary folder with a configuration file.
+struct Fixture {
     folder: tempfile::TempDir,
 }
 
-impl Stand {
+impl Fixture {
     fn new(configuration: &str) -> Self {
-        let stand = Self { folder: tempfile::tempdir().expect("a folder can be made") };
-        stand.file("config.toml", configuration);
-        stand
+        let fixture = Self { folder: tempfile::tempdir().expect("a folder can be made") };
+        fixture.file("config.toml", configuration);
+        fixture
     }
 
     /// Writes a file that only its owner can read.
@@ -25,28 +26,27 @@ impl Stand {
 
     fn read(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Result<ProgramSettings, SettingsError> {
         #[derive(clap::Parser)]
-        struct Line {
+        struct CommandLine {
             #[command(flatten)]
             settings: SettingArguments,
         }
         let config = self.folder.path().join("config.toml");
         let line = ["credwell", "--config", config.to_str().expect("the path is text")];
-        let line: Line = clap::Parser::parse_from(line.iter().chain(arguments));
+        let line: CommandLine = clap::Parser::parse_from(line.iter().chain(arguments));
         ProgramSettings::read(&line.settings, &variables.iter().copied().collect())
     }
 
     fn refusal(&self, arguments: &[&str], variables: &[(&str, &str)]) -> String {
         match self.read(arguments, variables) {
-            Ok(_) => panic!("{arguments:?} and {variables:?} were taken"),
+            Ok(_) => panic!("{arguments:?} and {variables:?} were accepted"),
             Err(error) => error.to_string(),
         }
     }
 }
 
 #[test]
-fn options_come_before_the_environment_and_that_before_the_file() {
-    let stand = Stand::new("store = \"memory:?retention_seconds=1\"\n[component]\nmax_retries = 1\n");
-    let name = "credwell_max_retries";
+fn options_override_the_environment_which_overrides_the_file() {
+    let fixture = Fixture::new("store = \"memory:?retention_seconds=1\"\n[component]\nmax_retries = 1\n");
     let variables = [
         ("CREDWELL_MAX_RETRIES", "2"),
         ("CREDWELL_STORE_URL", "memory:?retention_seconds=2"),
@@ -56,48 +56,47 @@ fn options_come_before_the_environment_and_that_before_the_file() {
     for (arguments, variables, expected) in
         [(&[][..], &[][..], "1"), (&[], &variables[..], "2"), (&options[..], &variables[..], "3")]
     {
-        let settings = stand.read(arguments, variables).expect("valid");
-        assert_eq!(settings.value(name), Some(expected));
-        assert_eq!(settings.value("credwell_tenant"), None);
-        let store = settings.store.expect("there is a store").to_string();
+        let settings = fixture.read(arguments, variables).expect("valid");
+        assert_eq!(settings.value(&MAX_RETRIES), Some(expected));
+        assert_eq!(settings.value(&TENANT), None);
+        let store = settings.store.expect("a store").to_string();
         assert_eq!(store, format!("memory:?retention_seconds={expected}"));
     }
 }
 
 #[test]
 fn a_secret_comes_from_the_environment_or_from_a_file() {
-    let stand = Stand::new("[component]\napi_key_file = \"key\"\n");
-    stand.file("key", "of the file\r\n\n");
-    let other = stand.file("other", " of another\n");
-    let name = "credwell_api_key";
-    assert_eq!(stand.read(&[], &[]).expect("valid").value(name), Some("of the file"));
-    let settings = stand.read(&[], &[("CREDWELL_API_KEY_FILE", &other)]).expect("valid");
-    assert_eq!((settings.value(name), settings.warnings.as_slice()), (Some(" of another"), &[][..]));
-    let settings = stand.read(&[], &[("CREDWELL_API_KEY", "itself")]).expect("valid");
-    assert_eq!(settings.value(name), Some("itself"));
+    let fixture = Fixture::new("[component]\napi_key_file = \"key\"\n");
+    fixture.file("key", "of the file\r\n\n");
+    let other = fixture.file("other", " of another\n");
+    assert_eq!(fixture.read(&[], &[]).expect("valid").value(&API_KEY), Some("of the file"));
+    let settings = fixture.read(&[], &[("CREDWELL_API_KEY_FILE", &other)]).expect("valid");
+    assert_eq!((settings.value(&API_KEY), settings.warnings.as_slice()), (Some(" of another"), &[][..]));
+    let settings = fixture.read(&[], &[("CREDWELL_API_KEY", "itself")]).expect("valid");
+    assert_eq!(settings.value(&API_KEY), Some("itself"));
 
     let both = [("CREDWELL_API_KEY", "hunter2"), ("CREDWELL_API_KEY_FILE", &other)];
-    let refused = stand.refusal(&[], &both);
+    let refused = fixture.refusal(&[], &both);
     assert!(refused.contains("CREDWELL_API_KEY_FILE") && !refused.contains("hunter2"), "{refused}");
-    let empty = stand.file("empty", "\n");
+    let empty = fixture.file("empty", "\n");
     for file in [empty.as_str(), "/no/such/file"] {
-        assert!(stand.refusal(&[], &[("CREDWELL_API_KEY_FILE", file)]).contains(file));
+        assert!(fixture.refusal(&[], &[("CREDWELL_API_KEY_FILE", file)]).contains(file));
     }
 }
 
 #[test]
-fn a_secret_that_others_can_read_is_warned_of() {
+fn a_secret_that_other_users_can_read_causes_a_warning() {
     use std::os::unix::fs::PermissionsExt;
-    let stand = Stand::new("");
-    let key = stand.file("key", "key");
+    let fixture = Fixture::new("");
+    let key = fixture.file("key", "key");
     std::fs::set_permissions(&key, PermissionsExt::from_mode(0o640)).expect("the file is ours");
-    let settings = stand.read(&[], &[("CREDWELL_API_KEY_FILE", &key)]).expect("valid");
+    let settings = fixture.read(&[], &[("CREDWELL_API_KEY_FILE", &key)]).expect("valid");
     assert!(settings.warnings.concat().contains("chmod 600"), "{:?}", settings.warnings);
 }
 
 #[test]
 fn secrets_in_options_and_in_the_file_are_refused_and_not_repeated() {
-    let stand = Stand::new("store = \"redis://:hunter2@127.0.0.1\"\n");
+    let fixture = Fixture::new("store = \"redis://:hunter2@127.0.0.1\"\n");
     for (arguments, expected) in [
         (&["--set", "api_key=hunter2"][..], "CREDWELL_API_KEY_FILE"),
         (&["--set", "broker_tokens=hunter2"], "CREDWELL_BROKER_TOKENS"),
@@ -108,18 +107,18 @@ fn secrets_in_options_and_in_the_file_are_refused_and_not_repeated() {
         (&["--store", "hunter2"], "memory:"),
         (&[], "store_file"),
     ] {
-        let refused = stand.refusal(arguments, &[]);
+        let refused = fixture.refusal(arguments, &[]);
         assert!(refused.contains(expected) && !refused.contains("hunter2"), "{arguments:?}: {refused}");
     }
-    let url = stand.file("url", "redis://:hunter2@127.0.0.1\n");
+    let url = fixture.file("url", "redis://:hunter2@127.0.0.1\n");
     for variable in [("CREDWELL_STORE_URL_FILE", url.as_str()), ("CREDWELL_STORE_URL", "nats://hunter2@h")] {
-        assert!(stand.read(&[], &[variable]).expect("valid").store.expect("a store").has_user());
+        assert!(fixture.read(&[], &[variable]).expect("valid").store.expect("a store").has_user());
     }
 }
 
 #[test]
-fn variables_that_mean_nothing_are_warned_of() {
-    let stand = Stand::new("");
+fn unknown_variables_cause_warnings() {
+    let fixture = Fixture::new("");
     let variables = [
         ("CREDWELL_API_KYE", "hunter2"),
         ("CREDWELL_TENANT_FILE", "/no/such/file"),
@@ -127,7 +126,7 @@ fn variables_that_mean_nothing_are_warned_of() {
         ("CREDWELL_COMPONENTS", "/components"),
         ("CREDWELL_BROKER_MODE", "managed"),
     ];
-    let warnings = stand.read(&[], &variables).expect("valid").warnings;
+    let warnings = fixture.read(&[], &variables).expect("valid").warnings;
     assert_eq!(warnings.len(), 2, "{warnings:?}");
     for (name, warning) in ["CREDWELL_API_KYE", "CREDWELL_TENANT_FILE"].iter().zip(&warnings) {
         assert!(warning.contains(name) && !warning.contains("hunter2"), "{warning}");
@@ -135,11 +134,11 @@ fn variables_that_mean_nothing_are_warned_of() {
 }
 
 #[test]
-fn files_are_looked_for_in_the_folders_of_the_xdg_specification() {
+fn default_paths_are_those_of_the_xdg_specification() {
     let folders = |variables: &[(&str, &str)]| {
         let environment: Environment = variables.iter().copied().collect();
-        let shown = |path: Option<PathBuf>| path.map(|path| path.display().to_string()).unwrap_or_default();
-        (shown(environment.default_file()), shown(environment.default_store()))
+        let text = |path: Option<PathBuf>| path.map(|path| path.display().to_string()).unwrap_or_default();
+        (text(environment.default_file()), text(environment.default_store()))
     };
     let expected = ("/c/credwell/config.toml".to_owned(), "/s/credwell/cache.redb".to_owned());
     assert_eq!(folders(&[("XDG_CONFIG_HOME", "/c"), ("XDG_STATE_HOME", "/s"), ("HOME", "/h")]), expected);

@@ -1,4 +1,4 @@
-//! `get`, `refresh` and `forget`, and the demo.
+//! The commands `get` and `demo`: output, exit statuses and the upstream with a private authority.
 
 use crate::run::{Home, KEY_NOT_ISSUED, MEMORY, upstream};
 use credwell_sample_upstream::SampleUpstream;
@@ -22,7 +22,7 @@ async fn the_demo_shows_the_sample_accounts_twice() {
 }
 
 #[tokio::test]
-async fn a_table_has_the_accounts_in_their_order_and_no_token_whole() {
+async fn the_table_has_the_accounts_in_their_order_and_no_whole_token() {
     let (home, upstream) = (Home::new(), upstream().await);
     let base_url = upstream.base_url();
     let [one, two, three] = SampleUpstream::ACCOUNT_IDS;
@@ -41,7 +41,7 @@ async fn a_table_has_the_accounts_in_their_order_and_no_token_whole() {
 }
 
 #[tokio::test]
-async fn json_has_an_object_for_each_account_and_the_failed_ones_too() {
+async fn json_has_an_object_for_each_account_even_if_it_failed() {
     let (home, upstream) = (Home::new(), upstream().await);
     let base_url = upstream.base_url();
     let variables = [KEY, MEMORY, ("CREDWELL_BASE_URL", base_url.as_str())];
@@ -61,7 +61,7 @@ async fn json_has_an_object_for_each_account_and_the_failed_ones_too() {
 }
 
 #[tokio::test]
-async fn accounts_are_asked_for_at_the_same_time_and_printed_in_their_order() {
+async fn accounts_are_fetched_at_the_same_time_and_printed_in_their_order() {
     let ids = ["apn_c", "apn_a", "apn_b"];
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let base_url = format!("http://{}", listener.local_addr().expect("the port is bound"));
@@ -77,7 +77,7 @@ async fn accounts_are_asked_for_at_the_same_time_and_printed_in_their_order() {
             }
             waiting.push(stream);
         }
-        // Nobody is answered before all have asked.
+        // The server answers only after it has read all requests.
         for stream in &mut waiting {
             let answer = b"HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
             stream.get_mut().write_all(answer).await.expect("the program reads the answer");
@@ -91,7 +91,7 @@ async fn accounts_are_asked_for_at_the_same_time_and_printed_in_their_order() {
 }
 
 #[tokio::test]
-async fn a_field_is_all_there_is() {
+async fn a_field_is_printed_alone() {
     let (home, upstream) = (Home::new(), upstream().await);
     let base_url = upstream.base_url();
     let variables = [KEY, MEMORY, ("CREDWELL_BASE_URL", base_url.as_str())];
@@ -107,7 +107,7 @@ async fn a_field_is_all_there_is() {
 }
 
 #[tokio::test]
-async fn the_status_says_whether_asking_again_helps() {
+async fn the_exit_status_says_whether_a_retry_helps() {
     let (home, upstream) = (Home::new(), upstream().await);
     let base_url = upstream.base_url();
     let free = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
@@ -130,7 +130,7 @@ async fn the_status_says_whether_asking_again_helps() {
 }
 
 #[tokio::test]
-async fn it_asks_an_upstream_with_a_private_authority() {
+async fn a_ca_file_makes_a_private_authority_trusted() {
     let (home, upstream, authority) = (Home::new(), upstream().await, Authority::new());
     let front = Front::start(authority.server("localhost", 2100), upstream.authority()).await;
     let base_url = front.base_url();

@@ -1,4 +1,4 @@
-//! The cache between two runs, and who can read it.
+//! The cache across runs of the program, and the protection of its file.
 
 use crate::run::{Home, upstream};
 use credwell_sample_upstream::SampleUpstream;
@@ -7,18 +7,18 @@ use std::path::Path;
 
 const KEY: (&str, &str) = ("CREDWELL_API_KEY", SampleUpstream::API_KEY);
 
-/// A key, as a person makes one.
+/// The path of a file with a new encryption key.
 async fn key_file(home: &Home) -> String {
     let key = home.run(&["key"], &[]).await.expect(0).stdout;
     home.file("keys", &key)
 }
 
 fn mode(path: &Path) -> u32 {
-    std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777
+    std::fs::metadata(path).expect("the file exists").permissions().mode() & 0o777
 }
 
 #[tokio::test]
-async fn the_default_is_a_file_of_this_user_that_outlives_the_run() {
+async fn the_default_store_is_a_private_file_that_outlives_the_run() {
     let (home, upstream) = (Home::new(), upstream().await);
     let (base_url, keys) = (upstream.base_url(), key_file(&home).await);
     let variables =
@@ -28,7 +28,7 @@ async fn the_default_is_a_file_of_this_user_that_outlives_the_run() {
     let get = ["get", "--field", "access_token", id];
     let first = token(home.run(&get, &variables).await.expect(0).stdout);
     let file = home.path().join(".local/state/credwell/cache.redb");
-    assert_eq!((mode(&file), mode(file.parent().expect("it has a folder"))), (0o600, 0o700));
+    assert_eq!((mode(&file), mode(file.parent().expect("the file has a folder"))), (0o600, 0o700));
     assert_eq!(token(home.run(&get, &variables).await.expect(0).stdout), first);
     assert_eq!(upstream.count(), 1);
 
@@ -37,7 +37,7 @@ async fn the_default_is_a_file_of_this_user_that_outlives_the_run() {
     let second = home.run(&[&refresh[..], &[&rejected]].concat(), &variables).await.expect(0).stdout;
     assert_ne!(token(second.clone()), first);
     assert_eq!(upstream.count(), 2);
-    // The cache holds another one already.
+    // The cache already has another token than the rejected one.
     let input = format!("{first}\n");
     let third = home.run_with_input(&[&refresh[..], &["-"]].concat(), &variables, &input).await.expect(0);
     assert_eq!((third.stdout.as_str(), upstream.count()), (second.as_str(), 2));
@@ -53,7 +53,7 @@ async fn the_default_is_a_file_of_this_user_that_outlives_the_run() {
 }
 
 #[tokio::test]
-async fn what_outlives_the_run_needs_a_key_or_leave_to_be_plain() {
+async fn a_store_that_outlives_the_run_needs_a_key_or_allowed_plaintext() {
     let (home, upstream) = (Home::new(), upstream().await);
     let base_url = upstream.base_url();
     let variables = [KEY, ("CREDWELL_BASE_URL", base_url.as_str())];
@@ -63,13 +63,13 @@ async fn what_outlives_the_run_needs_a_key_or_leave_to_be_plain() {
             assert!(refused.stderr.contains(expected), "{}", refused.stderr);
         }
     }
-    assert!(!home.path().join(".local").exists(), "a refused run leaves nothing");
+    assert!(!home.path().join(".local").exists(), "a refused run creates no file");
     let plain = ["get", SampleUpstream::ACCOUNT_IDS[0], "--set", "allow_plaintext_cache=true"];
     home.run(&plain, &variables).await.expect(0);
 }
 
 #[tokio::test]
-async fn a_file_that_the_server_has_open_is_told_and_the_server_shares_its_cache_otherwise() {
+async fn a_file_that_the_server_has_open_is_an_error_until_the_server_ends() {
     let (home, upstream) = (Home::new(), upstream().await);
     let (base_url, keys) = (upstream.base_url(), key_file(&home).await);
     let variables = [
@@ -90,14 +90,15 @@ async fn a_file_that_the_server_has_open_is_told_and_the_server_shares_its_cache
     let answer = host_test::http_client::get(address, &path, "0123456789abcdef0123456789abcdef").await;
     assert_eq!(answer.status(), "200", "{}", answer.body);
     assert_eq!(crate::run::end(child, "-TERM").await, Some(0));
-    // The program takes up where the server has left off.
+    // The program reads the entry that the server has cached.
     let rows = home.run(&["get", id], &variables).await.expect(0);
     assert!(rows.rows()[0].contains(&"cache"), "{}", rows.stdout);
     assert_eq!(upstream.count(), 1);
 }
 
+#[cfg(feature = "redis")]
 #[tokio::test]
-async fn a_store_that_is_not_there_is_one_to_try_again() {
+async fn an_unreachable_store_can_be_retried() {
     let home = Home::new();
     let keys = key_file(&home).await;
     let url = ("CREDWELL_STORE_URL", "redis://:hunter2@127.0.0.1:1");
@@ -105,4 +106,18 @@ async fn a_store_that_is_not_there_is_one_to_try_again() {
     let ended = ended.expect(4);
     assert!(ended.stderr.contains("127.0.0.1:1"), "{}", ended.stderr);
     ended.assert_without("hunter2");
+}
+
+#[cfg(not(all(feature = "nats", feature = "redis")))]
+#[tokio::test]
+async fn a_store_of_a_missing_feature_is_an_error_that_names_the_feature() {
+    let home = Home::new();
+    for (feature, is_built) in [("nats", cfg!(feature = "nats")), ("redis", cfg!(feature = "redis"))] {
+        let url = format!("{feature}://127.0.0.1:1");
+        let get = ["get", "apn_a", "--store", &url, "--set", "allow_plaintext_cache=true"];
+        if !is_built {
+            let refused = home.run(&get, &[KEY]).await.expect(2);
+            assert!(refused.stderr.contains(&format!("feature {feature}")), "{}", refused.stderr);
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! The program `credwell`, as a person and as a script run it.
+//! Tests that run the program `credwell`, as people and scripts run it.
 
 mod accounts;
 mod cache;

@@ -1,10 +1,10 @@
-//! `key` and `completions`.
+//! The commands `key` and `completions`.
 
 use crate::run::Home;
 use tokio::process::Command;
 
 #[tokio::test]
-async fn each_key_is_another_one_of_256_bits() {
+async fn each_key_is_new_and_has_256_bits() {
     let home = Home::new();
     let one = home.run(&["key"], &[]).await.expect(0).stdout;
     let two = home.run(&["key", "--id", "2026-11"], &[]).await.expect(0).stdout;
@@ -20,7 +20,7 @@ async fn each_key_is_another_one_of_256_bits() {
 }
 
 #[tokio::test]
-async fn completions_are_of_the_shell_that_was_asked_for() {
+async fn each_shell_has_its_completions() {
     let home = Home::new();
     for (shell, sign) in
         [("bash", "complete -F _credwell"), ("zsh", "#compdef credwell"), ("fish", "complete -c credwell")]
@@ -35,4 +35,21 @@ async fn completions_are_of_the_shell_that_was_asked_for() {
         }
     }
     home.run(&["completions", "tcsh"], &[]).await.expect(2);
+}
+
+#[tokio::test]
+async fn set_is_completed_with_the_settings_that_are_not_secret() {
+    let home = Home::new();
+    let script = home.file("bash", &home.run(&["completions", "bash"], &[]).await.expect(0).stdout);
+    for (word, expected) in
+        [("broker_m", "broker_mode="), ("refresh_w", "refresh_window_seconds="), ("api_k", "")]
+    {
+        let line = format!(
+            "source {script}; COMP_WORDS=(credwell get --set {word}); COMP_CWORD=3; \
+             _credwell credwell {word} --set; echo \"${{COMPREPLY[*]}}\""
+        );
+        // Bash complains on the standard error that nobody has pressed a key. The words are the same.
+        let output = Command::new("bash").args(["-c", &line]).output().await.expect("there is a bash");
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), expected);
+    }
 }

@@ -1,4 +1,4 @@
-//! Runs the program.
+//! The runner of the program: a home folder, the process and its output.
 
 use credwell_sample_upstream::SampleUpstream;
 use std::net::SocketAddr;
@@ -11,17 +11,18 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+/// An API key that the sample upstream refuses.
 pub(crate) const KEY_NOT_ISSUED: &str = "pd_wrong_key_5d1e";
 
-/// The store of whoever has nothing else to say about it.
+/// The variable for a store in memory.
 pub(crate) const MEMORY: (&str, &str) = ("CREDWELL_STORE_URL", "memory:");
 
-/// A home folder without anything in it, and the program that runs in it.
+/// An empty home folder for runs of the program.
 pub(crate) struct Home(TempDir);
 
 impl Home {
     pub(crate) fn new() -> Self {
-        Self(tempfile::tempdir().expect("a folder can be made"))
+        Self(tempfile::tempdir().expect("a folder can be created"))
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -36,11 +37,11 @@ impl Home {
         path.into_os_string().into_string().expect("the path is text")
     }
 
-    /// The program with these arguments, and nothing but these variables of its own set.
+    /// The program with these arguments. Of the variables that it reads, only `variables` are set.
     pub(crate) fn command(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_credwell"));
-        let ours = |name: &str| ["CREDWELL_", "XDG_"].iter().any(|prefix| name.starts_with(prefix));
-        for (name, _) in std::env::vars_os().filter(|(name, _)| ours(&name.to_string_lossy())) {
+        let is_read = |name: &str| ["CREDWELL_", "XDG_"].iter().any(|prefix| name.starts_with(prefix));
+        for (name, _) in std::env::vars_os().filter(|(name, _)| is_read(&name.to_string_lossy())) {
             command.env_remove(name);
         }
         command.env("HOME", self.path()).args(arguments).envs(variables.iter().copied());
@@ -49,17 +50,17 @@ impl Home {
     }
 
     /// Runs the program to its end.
-    pub(crate) async fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
+    pub(crate) async fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> RunResult {
         self.command(arguments, variables).output().await.expect("the program starts").into()
     }
 
-    /// The same with something on its standard input.
+    /// Runs the program to its end, with `input` on its standard input.
     pub(crate) async fn run_with_input(
         &self,
         arguments: &[&str],
         variables: &[(&str, &str)],
         input: &str,
-    ) -> Ended {
+    ) -> RunResult {
         let mut command = self.command(arguments, variables);
         let mut child = command.stdin(Stdio::piped()).spawn().expect("the program starts");
         let mut pipe = child.stdin.take().expect("the input is piped");
@@ -68,7 +69,8 @@ impl Home {
         child.wait_with_output().await.expect("the program can be waited for").into()
     }
 
-    /// Starts `serve` on a free port, and reads where it listens and what else it says to begin with.
+    /// Starts `serve` on a free port. Returns the process, its address and the first `lines` lines of its
+    /// output.
     pub(crate) async fn serve(
         &self,
         arguments: &[&str],
@@ -84,45 +86,46 @@ impl Home {
             let lines = std::io::BufRead::lines(output).take(lines);
             lines.map(|line| line.expect("the output is text")).collect()
         };
-        let said = tokio::task::spawn_blocking(read).await.expect("the reader doesn't panic");
-        let address = said[0].strip_prefix("listening on http://").expect("the first line says where");
-        (child, address.parse().expect("an address"), said)
+        let first = tokio::task::spawn_blocking(read).await.expect("the reader doesn't panic");
+        let address = first[0].strip_prefix("listening on http://").expect("the first line has the address");
+        (child, address.parse().expect("an address"), first)
     }
 }
 
-/// What a run left.
-pub(crate) struct Ended {
+/// The exit status and the output of a run.
+pub(crate) struct RunResult {
     pub status: Option<i32>,
     pub stdout: String,
     pub stderr: String,
 }
 
-impl From<Output> for Ended {
+impl From<Output> for RunResult {
     fn from(output: Output) -> Self {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Self { status: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
     }
 }
 
-impl Ended {
-    /// Asserts the status, and shows what was said where it is another.
+impl RunResult {
+    /// Asserts the exit status. A failed assertion shows the output.
     #[track_caller]
     pub(crate) fn expect(self, status: i32) -> Self {
         assert_eq!(self.status, Some(status), "{}{}", self.stdout, self.stderr);
         self
     }
 
-    /// The rows of the table, as words.
+    /// The rows of the table, split into words.
     pub(crate) fn rows(&self) -> Vec<Vec<&str>> {
         let rows = self.stdout.lines().filter(|line| line.starts_with("apn_"));
         rows.map(|row| row.split_whitespace().collect()).collect()
     }
 
-    /// The objects of `--json`, a line each.
+    /// The objects of `--json`.
     pub(crate) fn objects(&self) -> Vec<serde_json::Value> {
         self.stdout.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
     }
 
+    /// Asserts that the output does not contain the secret.
     #[track_caller]
     pub(crate) fn assert_without(&self, secret: &str) {
         assert!(
@@ -134,7 +137,7 @@ impl Ended {
     }
 }
 
-/// Sends a signal, and waits for the exit status.
+/// Sends a signal and waits for the exit status.
 pub(crate) async fn end(mut child: Child, signal: &str) -> Option<i32> {
     let id = child.id().expect("the program runs").to_string();
     let sent = Command::new("kill").args([signal, &id]).status().await.expect("there is a program kill");
@@ -143,6 +146,7 @@ pub(crate) async fn end(mut child: Child, signal: &str) -> Option<i32> {
     ended.expect("the program can be waited for").code()
 }
 
+/// Starts the sample upstream.
 pub(crate) async fn upstream() -> SampleUpstream {
     SampleUpstream::start().await.expect("a port of the loopback is free")
 }

@@ -1,15 +1,15 @@
-//! `serve`, and `check` of what it would read.
+//! The commands `serve` and `check`.
 
 use crate::run::{Home, KEY_NOT_ISSUED, MEMORY, end, upstream};
 use credwell_sample_upstream::SampleUpstream;
 use host_test::http_client::get;
 
 #[tokio::test]
-async fn it_serves_the_samples_until_it_is_told_to_end() {
-    let (child, address, said) = Home::new().serve(&[], &[], 2).await;
-    assert!(said[1].contains(SampleUpstream::API_KEY), "{said:?}");
+async fn it_serves_the_samples_until_sigterm() {
+    let (child, address, output) = Home::new().serve(&[], &[], 2).await;
+    assert!(output[1].contains(SampleUpstream::API_KEY), "{output:?}");
     for id in SampleUpstream::ACCOUNT_IDS {
-        assert!(said[1].contains(id), "{said:?}");
+        assert!(output[1].contains(id), "{output:?}");
     }
     let answer = get(address, "/healthz", "").await;
     assert_eq!((answer.status(), answer.body.as_str()), ("200", r#"{"status":"ok"}"#));
@@ -24,7 +24,7 @@ async fn it_serves_the_samples_until_it_is_told_to_end() {
 }
 
 #[tokio::test]
-async fn it_serves_callers_that_have_a_token() {
+async fn it_serves_callers_with_a_token() {
     let (home, upstream) = (Home::new(), upstream().await);
     let base_url = upstream.base_url();
     let (token, other) = ("0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210");
@@ -48,7 +48,7 @@ async fn it_serves_callers_that_have_a_token() {
     }
     assert_eq!(upstream.count(), 1);
     assert_eq!(end(child, "-INT").await, Some(0));
-    // The same file does for the other commands.
+    // The other commands accept the same configuration file.
     home.run(&["get", account], &variables).await.expect(0);
 }
 
@@ -63,28 +63,28 @@ async fn operators_get_an_audit_log_and_metrics() {
     let account = SampleUpstream::ACCOUNT_IDS[0];
     let path = format!("/v1/accounts/{account}/credentials");
     for _ in 0..2 {
-        let (child, address, said) = home.serve(&options, &variables, 3).await;
+        let (child, address, output) = home.serve(&options, &variables, 3).await;
         assert_eq!(get(address, &path, SampleUpstream::API_KEY).await.status(), "200");
-        let metrics = said[2].strip_prefix("metrics on http://").expect("the last line says where");
+        let metrics = output[2].strip_prefix("metrics on http://").expect("the last line has the address");
         let metrics = metrics.strip_suffix("/metrics").expect("the path").parse().expect("an address");
         let metrics = get(metrics, "/metrics", "").await;
         let line = "credwell_host_request_duration_seconds_count{status=\"2xx\"} 1\n";
         assert!(metrics.body.contains(line), "{}", metrics.body);
         assert_eq!(end(child, "-TERM").await, Some(0));
     }
-    let log = std::fs::read_to_string(audit).expect("the audit log is there");
+    let log = std::fs::read_to_string(audit).expect("the audit log exists");
     assert!(!log.contains(SampleUpstream::API_KEY) && !log.contains("xoxp-"), "{log}");
     let lines: Vec<serde_json::Value> =
         log.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect();
-    let told = |line: &serde_json::Value| (line["account"].clone(), line["outcome"].clone());
-    assert_eq!(lines.iter().map(told).collect::<Vec<_>>(), vec![(account.into(), "miss".into()); 2]);
-    // The same key over a restart.
+    let request = |line: &serde_json::Value| (line["account"].clone(), line["outcome"].clone());
+    assert_eq!(lines.iter().map(request).collect::<Vec<_>>(), vec![(account.into(), "miss".into()); 2]);
+    // The same key gives the same fingerprint after a restart.
     assert_eq!(lines[0]["caller"], lines[1]["caller"]);
     assert!(lines[0]["caller"].is_string());
 }
 
 #[tokio::test]
-async fn a_mistake_in_the_broker_settings_is_told_before_it_listens() {
+async fn a_mistake_in_the_broker_settings_ends_serve_before_it_listens() {
     let home = Home::new();
     let token = ("CREDWELL_BROKER_TOKENS", "0123456789abcdef0123456789abcdef");
     let managed = ("CREDWELL_BROKER_MODE", "managed");
@@ -116,7 +116,7 @@ async fn a_mistake_in_the_broker_settings_is_told_before_it_listens() {
 }
 
 #[tokio::test]
-async fn a_broker_that_keeps_its_own_cache_needs_neither_a_store_nor_a_key() {
+async fn a_broker_with_its_cache_in_the_instance_needs_no_store_and_no_key() {
     let (home, upstream) = (Home::new(), upstream().await);
     let base_url = upstream.base_url();
     let variables = [

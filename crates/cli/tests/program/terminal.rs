@@ -1,13 +1,13 @@
-//! What a terminal shows, and nothing else does.
+//! The progress and the colours in a terminal.
 
-use crate::run::{Ended, Home, MEMORY, upstream};
+use crate::run::{Home, MEMORY, RunResult, upstream};
 use credwell_sample_upstream::SampleUpstream;
 use std::io::Write;
 use std::process::Stdio;
 use tokio::process::Command;
 
-/// Runs the program in a terminal, by the program `script`.
-async fn run_in_terminal(home: &Home, arguments: &[&str], variables: &[(&str, &str)]) -> Option<Ended> {
+/// Runs the program in a terminal, with the program `script`. None if the machine has no `script`.
+async fn run_in_terminal(home: &Home, arguments: &[&str], variables: &[(&str, &str)]) -> Option<RunResult> {
     let line = [&[env!("CARGO_BIN_EXE_credwell")], arguments].concat().join(" ");
     let mut command = Command::new("script");
     command.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
@@ -15,7 +15,8 @@ async fn run_in_terminal(home: &Home, arguments: &[&str], variables: &[(&str, &s
         .env("HOME", home.path())
         .env("TERM", "xterm")
         .env_remove("NO_COLOR")
-        // Colour is taken to be wanted where this is set, since the pages of build servers show it.
+        // With this variable there are colours without a terminal, because the pages of build servers show
+        // them.
         .env_remove("CI")
         .envs(variables.iter().copied());
     match command.stdin(Stdio::null()).output().await {
@@ -29,7 +30,7 @@ async fn run_in_terminal(home: &Home, arguments: &[&str], variables: &[(&str, &s
 }
 
 #[tokio::test]
-async fn progress_and_colour_are_for_terminals_that_want_them() {
+async fn progress_and_colours_are_shown_in_capable_terminals_only() {
     let (home, upstream) = (Home::new(), upstream().await);
     let base_url = upstream.base_url();
     let key = ("CREDWELL_API_KEY", SampleUpstream::API_KEY);

@@ -1,9 +1,9 @@
-//! What the program takes, and what it says of the rest.
+//! The command line, the default configuration file and the help text.
 
 use crate::run::{Home, KEY_NOT_ISSUED, MEMORY};
 
 #[tokio::test]
-async fn wrong_usage_is_told_before_anything_is_sent() {
+async fn wrong_usage_is_an_error_before_any_request() {
     let home = Home::new();
     let key = ("CREDWELL_API_KEY", KEY_NOT_ISSUED);
     for (arguments, variables, expected) in [
@@ -35,16 +35,16 @@ async fn wrong_usage_is_told_before_anything_is_sent() {
 }
 
 #[tokio::test]
-async fn the_default_file_is_read_and_a_quiet_run_keeps_its_warnings() {
+async fn the_default_file_is_read_and_a_quiet_run_prints_no_warnings() {
     let home = Home::new();
     let folder = home.path().join(".config/credwell");
-    std::fs::create_dir_all(&folder).expect("the folder can be made");
+    std::fs::create_dir_all(&folder).expect("the folder can be created");
     std::fs::write(folder.join("config.toml"), "[component]\nrefresh_windw_seconds = 90\n")
-        .expect("it can be written");
+        .expect("the file can be written");
     let refused = home.run(&["check"], &[]).await.expect(2);
     assert!(refused.stderr.contains("refresh_windw_seconds"), "{}", refused.stderr);
 
-    std::fs::write(folder.join("config.toml"), "store = \"memory:\"\n").expect("it can be written");
+    std::fs::write(folder.join("config.toml"), "store = \"memory:\"\n").expect("the file can be written");
     let variables = [("CREDWELL_API_KEY", KEY_NOT_ISSUED), ("CREDWELL_API_KYE", "")];
     let ended = home.run(&["check"], &variables).await.expect(0);
     assert!(ended.stderr.starts_with("warning: CREDWELL_API_KYE"), "{}", ended.stderr);
@@ -52,7 +52,7 @@ async fn the_default_file_is_read_and_a_quiet_run_keeps_its_warnings() {
 }
 
 #[tokio::test]
-async fn help_shows_no_value_of_a_secret_and_every_setting() {
+async fn help_shows_every_setting_and_no_secret() {
     let home = Home::new();
     let variables = [("CREDWELL_API_KEY", "hunter2"), ("CREDWELL_STORE_URL", "redis://:hunter2@h")];
     for arguments in [&["--help"][..], &["get", "--help"], &["serve", "--help"], &["help", "refresh"]] {

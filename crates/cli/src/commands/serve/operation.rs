@@ -1,6 +1,7 @@
-//! What operators see of a running server: its audit log, its metrics and its log.
+//! The audit log, the metrics and the log of a running server, for its operators.
 
 use crate::cli_error::CliError;
+use crate::settings::own::{AUDIT_LOG, LOG_FORMAT, LOG_LEVEL, METRICS_LISTEN, OwnSetting};
 use crate::settings::{ProgramSettings, SettingsError};
 use clap::Args;
 use credwell_host::telemetry::{self, LogFormat, Telemetry, TelemetryOptions};
@@ -9,29 +10,25 @@ use secrecy::ExposeSecret;
 use std::net::SocketAddr;
 use tracing::level_filters::LevelFilter;
 
-/// The environment variable with a collector's base URL, of the OpenTelemetry specification.
+/// The environment variable for the base URL of a collector, from the OpenTelemetry specification.
 const OTLP_ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
-// No doc comment: clap would make it the command's text.
+// No doc comment: clap would make it the text of the command.
 #[derive(Args)]
 #[command(next_help_heading = "Operation")]
 pub(super) struct OperationArguments {
-    /// Append who asked for which account to this file, one line of JSON each; - is the standard error. Where a line
-    /// can't be written, no credential is given
-    #[arg(long, value_name = "FILE", env = "CREDWELL_AUDIT_LOG")]
+    #[arg(long, value_name = "FILE", env = AUDIT_LOG.variable, help = AUDIT_LOG.help_with_default())]
     audit_log: Option<String>,
-    /// Serve the process's metrics for Prometheus on this address, to whoever reaches it
-    #[arg(long, value_name = "ADDRESS", env = "CREDWELL_METRICS_LISTEN")]
+    #[arg(long, value_name = "ADDRESS")]
+    #[arg(env = METRICS_LISTEN.variable, help = METRICS_LISTEN.help_with_default())]
     metrics_listen: Option<String>,
-    /// Least severe events that the log has: error, warn, info, debug or trace [default: info]
-    #[arg(long, value_name = "LEVEL", env = "CREDWELL_LOG_LEVEL")]
+    #[arg(long, value_name = "LEVEL", env = LOG_LEVEL.variable, help = LOG_LEVEL.help_with_default())]
     log_level: Option<String>,
-    /// Form of the log's lines: text or json [default: text]
-    #[arg(long, value_name = "FORMAT", env = "CREDWELL_LOG_FORMAT")]
+    #[arg(long, value_name = "FORMAT", env = LOG_FORMAT.variable, help = LOG_FORMAT.help_with_default())]
     log_format: Option<String>,
 }
 
-/// What was asked for, checked.
+/// The settings for operators, checked.
 pub(super) struct Operation {
     audit: Option<AuditLog>,
     metrics_address: Option<SocketAddr>,
@@ -39,29 +36,28 @@ pub(super) struct Operation {
     telemetry: TelemetryOptions,
 }
 
-/// What runs beside the server.
+/// The tasks that run beside the server.
 pub(super) struct Running {
     telemetry: Telemetry,
     metrics: Option<(MetricsListener, Metrics)>,
 }
 
 impl Operation {
-    /// Reads the settings, and opens the audit log.
+    /// Reads the settings and opens the audit log.
     ///
     /// # Errors
-    ///
-    /// One of them is malformed, or the file can't be opened.
+    /// A setting is malformed, or the audit log can't be opened.
     pub(super) fn read(arguments: &OperationArguments, settings: &ProgramSettings) -> Result<Self, CliError> {
-        let own = |option: &Option<String>, name| settings.own(option.as_deref(), name);
-        let metrics_address = own(&arguments.metrics_listen, "metrics_listen").map(address).transpose()?;
+        let metrics_listen = settings.own(arguments.metrics_listen.as_deref(), &METRICS_LISTEN);
+        let metrics_address = metrics_listen.map(|text| address(&METRICS_LISTEN, text)).transpose()?;
         let telemetry = TelemetryOptions {
-            level: own(&arguments.log_level, "log_level").map_or(Ok(LevelFilter::INFO), level)?,
-            format: own(&arguments.log_format, "log_format").map_or(Ok(LogFormat::Text), format)?,
+            level: level(settings.own_or_default(arguments.log_level.as_deref(), &LOG_LEVEL))?,
+            format: format(settings.own_or_default(arguments.log_format.as_deref(), &LOG_FORMAT))?,
             #[cfg(feature = "opentelemetry")]
             otlp_endpoint: std::env::var(OTLP_ENDPOINT).ok().filter(|url| !url.is_empty()),
         };
         let key = settings.fingerprint_key.as_ref();
-        let audit = match settings.own_path(arguments.audit_log.as_deref(), "audit_log") {
+        let audit = match settings.own_path(arguments.audit_log.as_deref(), &AUDIT_LOG) {
             Some(path) if path.file_name().is_some_and(|name| name == "-") => Some(AuditLog::to_stderr()),
             Some(path) => {
                 let opened = AuditLog::to_file(&path);
@@ -77,11 +73,10 @@ impl Operation {
         })
     }
 
-    /// Gives the server what it writes to, and starts the log.
+    /// Starts the log and the listener for the metrics, and connects the server to them.
     ///
     /// # Errors
-    ///
-    /// The address of the metrics can't be listened on, or spans can't be exported.
+    /// The process can't listen on the address of the metrics, or it can't export spans.
     pub(super) async fn apply(self, mut listener: Listener) -> Result<(Listener, Running), CliError> {
         #[cfg(not(feature = "opentelemetry"))]
         if std::env::var_os(OTLP_ENDPOINT).is_some() {
@@ -110,39 +105,40 @@ impl Operation {
 }
 
 impl Running {
-    /// Where the metrics are.
+    /// The address of the metrics. None if they are not served.
     pub(super) fn metrics_address(&self) -> Option<SocketAddr> {
         self.metrics.as_ref().map(|(listener, _)| listener.address())
     }
 
-    /// Runs until the server has ended, and tells the rest of what is to be told.
-    pub(super) async fn until(self, served: impl Future<Output = ()>) {
+    /// Runs until the server has ended, and then exports the remaining spans.
+    pub(super) async fn until(self, server: impl Future<Output = ()>) {
         match self.metrics {
             Some((listener, _)) => {
-                // Dropped with the server: operators see its last requests.
+                // The metrics are served until the server has ended, so that they include its last requests.
                 let metrics = tokio::spawn(listener.serve(std::future::pending()));
-                served.await;
+                server.await;
                 metrics.abort();
             }
-            None => served.await,
+            None => server.await,
         }
         self.telemetry.shutdown().await;
     }
 }
 
-/// An address to listen on.
-pub(super) fn address(text: String) -> Result<SocketAddr, SettingsError> {
-    text.parse().map_err(|_| SettingsError::Address(text))
+/// The value of a setting that takes an address to listen on.
+pub(super) fn address(setting: &'static OwnSetting, text: String) -> Result<SocketAddr, SettingsError> {
+    text.parse().map_err(|_| SettingsError::OwnValue { setting, value: text })
 }
 
 fn level(text: String) -> Result<LevelFilter, SettingsError> {
-    text.parse().ok().filter(|level| *level != LevelFilter::OFF).ok_or(SettingsError::LogLevel(text))
+    let level = text.parse().ok().filter(|level| *level != LevelFilter::OFF);
+    level.ok_or(SettingsError::OwnValue { setting: &LOG_LEVEL, value: text })
 }
 
 fn format(text: String) -> Result<LogFormat, SettingsError> {
     match text.as_str() {
         "text" => Ok(LogFormat::Text),
         "json" => Ok(LogFormat::Json),
-        _ => Err(SettingsError::LogFormat(text)),
+        _ => Err(SettingsError::OwnValue { setting: &LOG_FORMAT, value: text }),
     }
 }
