@@ -1,4 +1,4 @@
-//! `wasi:clocks` as a test sets it.
+//! The clock of a test: an implementation of `wasi:clocks` that the test sets.
 
 use crate::lock;
 use std::sync::{Arc, Mutex};
@@ -8,20 +8,20 @@ use wasmtime_wasi::{HostMonotonicClock, HostWallClock};
 
 /// A wall clock and a monotonic clock that a test can move. Clones are the same clock.
 ///
-/// Both run with tokio's time, so in a test with paused time they move only when everything else waits,
-/// and then by exactly what was waited for.
+/// Both clocks run with tokio's time. In a test with paused time, they move only while all tasks wait, by
+/// exactly the time that tokio skips.
 ///
-/// Moving this clock doesn't end a sleep that is under way: timers belong to tokio, so use
-/// `tokio::time::advance` for them.
+/// A test that moves this clock does not end a sleep. Timers belong to tokio, and `tokio::time::advance`
+/// moves them.
 #[derive(Clone, Debug)]
 pub struct Clock(Arc<Mutex<Reading>>);
 
 #[derive(Debug)]
 struct Reading {
-    /// The wall clock's time since 1970 at the moment `set_at`.
+    /// The wall clock's time since 1970, at the instant `set_at`.
     wall: Duration,
     set_at: Instant,
-    /// What `advance` has added to the monotonic clock.
+    /// The time that `advance` has added to the monotonic clock.
     skipped: Duration,
     started_at: Instant,
 }
@@ -38,7 +38,7 @@ impl Reading {
 }
 
 impl Clock {
-    /// A clock that stands at `unix_ms` milliseconds since 1970 and runs from there.
+    /// Creates a clock that starts at `unix_ms` milliseconds since 1970.
     pub fn new(unix_ms: u64) -> Self {
         let now = Instant::now();
         Self(Arc::new(Mutex::new(Reading {
@@ -49,7 +49,8 @@ impl Clock {
         })))
     }
 
-    /// A clock that starts at the system's time, for tests against a server with a clock of its own.
+    /// Creates a clock that starts at the system's time, for tests against a server that uses the system's
+    /// clock.
     pub fn system() -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self::new(now.as_millis() as u64)
@@ -60,13 +61,13 @@ impl Clock {
         lock(&self.0).wall().as_millis() as u64
     }
 
-    /// Sets the wall clock, forwards or backwards, to `unix_ms` milliseconds since 1970. The monotonic
-    /// clock isn't touched, as on a machine whose time is corrected.
+    /// Sets the wall clock, forwards or backwards, to `unix_ms` milliseconds since 1970. The monotonic clock
+    /// stays as it is, as on a machine whose time is corrected.
     pub fn set_wall(&self, unix_ms: u64) {
         lock(&self.0).set_wall(Duration::from_millis(unix_ms));
     }
 
-    /// Lets time pass: both clocks move forwards by `by`.
+    /// Moves both clocks forwards by `by`.
     pub fn advance(&self, by: Duration) {
         let mut reading = lock(&self.0);
         let wall = reading.wall() + by;
@@ -74,7 +75,7 @@ impl Clock {
         reading.skipped += by;
     }
 
-    /// Moves the wall clock backwards by `by`, to 1970 at most. The monotonic clock isn't touched.
+    /// Moves the wall clock backwards by `by`, but not beyond 1970. The monotonic clock stays as it is.
     pub fn step_back(&self, by: Duration) {
         let mut reading = lock(&self.0);
         let wall = reading.wall().saturating_sub(by);

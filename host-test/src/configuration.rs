@@ -1,4 +1,4 @@
-//! `wasi:config` as a test sets it.
+//! The configuration of a test: an implementation of `wasi:config` that the test sets.
 
 use crate::lock;
 use async_trait::async_trait;
@@ -6,46 +6,46 @@ use credwell_host::{ConfigurationError, ConfigurationSource};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-/// Names and values, in the order of the names. Clones share them, so that a test can change the
-/// configuration between two calls.
+/// Setting names and their values, in the order of the names. Clones share the values, so a test can change
+/// the configuration between two calls.
 #[derive(Clone, Default)]
 pub struct Configuration(Arc<Mutex<Contents>>);
 
 #[derive(Default)]
 struct Contents {
     values: BTreeMap<String, String>,
-    failure: Option<ConfigurationError>,
+    error: Option<ConfigurationError>,
 }
 
 impl Configuration {
-    /// An empty configuration.
+    /// Creates an empty configuration.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets `name` to `value`, in place of any value that it had.
+    /// Sets `name` to `value`, and replaces an earlier value.
     pub fn set(&self, name: impl Into<String>, value: impl Into<String>) {
         lock(&self.0).values.insert(name.into(), value.into());
     }
 
-    /// The value of `name`, if it has one.
+    /// The value of `name`, or `None` if it is not set.
     pub fn get(&self, name: &str) -> Option<String> {
         lock(&self.0).values.get(name).cloned()
     }
 
-    /// Removes `name`, and says whether it was there.
+    /// Removes `name`. Returns whether it was set.
     pub fn remove(&self, name: &str) -> bool {
         lock(&self.0).values.remove(name).is_some()
     }
 
-    /// Makes every reading fail, until [`Configuration::recover`].
-    pub fn fail(&self, failure: ConfigurationError) {
-        lock(&self.0).failure = Some(failure);
+    /// Makes every read fail with this error, until [`Configuration::recover`].
+    pub fn fail(&self, error: ConfigurationError) {
+        lock(&self.0).error = Some(error);
     }
 
-    /// Ends the failures.
+    /// Ends the effect of [`Configuration::fail`].
     pub fn recover(&self) {
-        lock(&self.0).failure = None;
+        lock(&self.0).error = None;
     }
 }
 
@@ -63,8 +63,8 @@ impl<Name: Into<String>, Value: Into<String>> FromIterator<(Name, Value)> for Co
 impl ConfigurationSource for Configuration {
     async fn all(&self) -> Result<Vec<(String, String)>, ConfigurationError> {
         let contents = lock(&self.0);
-        match &contents.failure {
-            Some(failure) => Err(failure.clone()),
+        match &contents.error {
+            Some(error) => Err(error.clone()),
             None => Ok(contents.values.clone().into_iter().collect()),
         }
     }

@@ -1,4 +1,4 @@
-//! `wasi:random` as a test sets it.
+//! The entropy of a test: an implementation of `wasi:random` that repeats its bytes in every run.
 
 use crate::lock;
 use rand::rngs::StdRng;
@@ -6,10 +6,10 @@ use rand::{Rng, SeedableRng, TryRng};
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
-/// Random bytes that are the same in every run. Clones continue the same stream, so two instances never
-/// draw the same nonce, as on a real host.
+/// Random bytes that are the same in every run. Clones continue the same stream, so two instances never draw
+/// the same nonce, as on a real host.
 ///
-/// Only for tests. A real host passes none and so leaves the component the operating system's entropy.
+/// For tests only. A real host leaves the component the operating system's entropy.
 #[derive(Clone)]
 pub struct Entropy(Arc<Mutex<Stream>>);
 
@@ -19,12 +19,12 @@ enum Stream {
 }
 
 impl Entropy {
-    /// The stream of `seed`.
+    /// Creates a stream of random bytes from a seed.
     pub fn seeded(seed: u64) -> Self {
         Self(Arc::new(Mutex::new(Stream::Seeded(Box::new(StdRng::seed_from_u64(seed))))))
     }
 
-    /// Every byte is `byte`: 0 and 255 bring out the ends of whatever is randomly spread.
+    /// Creates a stream in which every byte is `byte`. The bytes 0 and 255 give both ends of a random range.
     pub fn constant(byte: u8) -> Self {
         Self(Arc::new(Mutex::new(Stream::Constant(byte))))
     }

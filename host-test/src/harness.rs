@@ -1,4 +1,4 @@
-//! Everything that a test of the component needs, wired together.
+//! The harness: the component on a host whose capabilities a test controls.
 
 use crate::{Clock, Configuration, Entropy, MemoryKeyValue, MockUpstream};
 use credwell_host::{
@@ -6,25 +6,24 @@ use credwell_host::{
 };
 use std::sync::{Arc, LazyLock};
 
-/// The API key that a harness configures. No upstream has issued it.
+/// The API key in a harness's configuration. No upstream has issued it.
 pub const TEST_API_KEY: &str = "pd_test_api_key_3f9a27c1d08e4b65";
 
-/// The encryption keys that a harness configures: one key, named `k1`.
+/// The encryption keys in a harness's configuration: one key, with the name `k1`.
 pub const TEST_ENCRYPTION_KEYS: &str = "k1:6b1f0c9de2a84735b0f1c2d3e4958677a8b9cadbecfd0e1f2031425364758697";
 
-/// The time at which a harness's clock starts, in milliseconds since 1970: 2026-01-01T00:00:00Z.
+/// The start of a harness's clock, in milliseconds since 1970: 2026-01-01T00:00:00Z.
 pub const START_UNIX_MS: u64 = 1_767_225_600_000;
 
-/// The component on a host that the test controls.
+/// The component on a host whose capabilities a test controls.
 ///
-/// Each call runs in a new instance, as on most real hosts, so what one call leaves to the next is in the
-/// key-value store. The handles may be used at any time, also while a call is under way. Clones share
-/// everything.
+/// Each call runs in a new instance, as on most real hosts, so only the key-value store keeps data between
+/// calls. A test may use the fields at any time, also during a call. Clones share everything.
 #[derive(Clone)]
 pub struct Harness {
-    /// The upstream's script and record. Without effect after [`HarnessBuilder::network`].
+    /// The mock upstream. It receives no requests after [`HarnessBuilder::network`].
     pub upstream: MockUpstream,
-    /// The store that holds the cache.
+    /// The store that contains the cache.
     pub key_value: MemoryKeyValue,
     /// The component's clocks.
     pub clock: Clock,
@@ -35,8 +34,9 @@ pub struct Harness {
 }
 
 impl Harness {
-    /// A harness with [`TEST_API_KEY`] and [`TEST_ENCRYPTION_KEYS`] configured, an upstream without a
-    /// script, an empty store, a clock that starts at [`START_UNIX_MS`] and entropy from the seed 0.
+    /// A builder of a harness. By default, the configuration has [`TEST_API_KEY`] and
+    /// [`TEST_ENCRYPTION_KEYS`], the upstream has no script, the store is empty, the clock starts at
+    /// [`START_UNIX_MS`] and the entropy has the seed 0.
     pub fn builder(flavour: Flavour) -> HarnessBuilder {
         HarnessBuilder {
             flavour,
@@ -52,11 +52,11 @@ impl Harness {
         }
     }
 
-    /// Starts an instance that can be called more than once.
+    /// Starts an instance, for several calls.
     ///
     /// # Panics
     ///
-    /// It doesn't start.
+    /// The instance doesn't start.
     pub async fn instance(&self) -> Instance {
         let instance = self.runtime.instantiate(&self.capabilities).await;
         instance.unwrap_or_else(|error| panic!("{error}"))
@@ -66,7 +66,7 @@ impl Harness {
     ///
     /// # Errors
     ///
-    /// The component's answer.
+    /// The component's error.
     ///
     /// # Panics
     ///
@@ -79,7 +79,7 @@ impl Harness {
     ///
     /// # Errors
     ///
-    /// The component's answer.
+    /// The component's error.
     ///
     /// # Panics
     ///
@@ -92,7 +92,7 @@ impl Harness {
     ///
     /// # Errors
     ///
-    /// The component's answer.
+    /// The component's error.
     ///
     /// # Panics
     ///
@@ -101,11 +101,11 @@ impl Harness {
         self.try_forget(account_id).await.unwrap_or_else(|trap| panic!("{trap}"))
     }
 
-    /// As [`Harness::get`], with a trap as the outer error.
+    /// Calls `get-credentials` in a new instance and returns a trap instead of panicking.
     ///
     /// # Errors
     ///
-    /// The outer error is a trap, the inner one the component's answer.
+    /// The outer error is a trap. The inner error is the component's.
     ///
     /// # Panics
     ///
@@ -114,11 +114,11 @@ impl Harness {
         self.instance().await.get(account_id).await
     }
 
-    /// As [`Harness::refresh`], with a trap as the outer error.
+    /// Calls `refresh-credentials` in a new instance and returns a trap instead of panicking.
     ///
     /// # Errors
     ///
-    /// The outer error is a trap, the inner one the component's answer.
+    /// The outer error is a trap. The inner error is the component's.
     ///
     /// # Panics
     ///
@@ -131,11 +131,11 @@ impl Harness {
         self.instance().await.refresh(account_id, rejected).await
     }
 
-    /// As [`Harness::forget`], with a trap as the outer error.
+    /// Calls `forget-credentials` in a new instance and returns a trap instead of panicking.
     ///
     /// # Errors
     ///
-    /// The outer error is a trap, the inner one the component's answer.
+    /// The outer error is a trap. The inner error is the component's.
     ///
     /// # Panics
     ///
@@ -145,7 +145,7 @@ impl Harness {
     }
 }
 
-/// Says what differs from the harness of [`Harness::builder`].
+/// A builder of a [`Harness`].
 pub struct HarnessBuilder {
     flavour: Flavour,
     network: Option<Network>,
@@ -157,35 +157,35 @@ pub struct HarnessBuilder {
 }
 
 impl HarnessBuilder {
-    /// Configures `name` with `value`.
+    /// Sets `name` to `value` in the configuration.
     #[must_use]
     pub fn config(self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.configuration.set(name, value);
         self
     }
 
-    /// Leaves `name` out of the configuration.
+    /// Removes `name` from the configuration.
     #[must_use]
     pub fn without_config(self, name: &str) -> Self {
         self.configuration.remove(name);
         self
     }
 
-    /// Sends the component's requests to this script.
+    /// Sends the component's requests to this mock upstream.
     #[must_use]
     pub fn upstream(mut self, upstream: MockUpstream) -> Self {
         self.upstream = upstream;
         self
     }
 
-    /// Sends the component's requests to the network in place of a script.
+    /// Sends the component's requests over this network instead of to a mock upstream.
     #[must_use]
     pub fn network(mut self, network: Network) -> Self {
         self.network = Some(network);
         self
     }
 
-    /// Gives the component this store, perhaps one that another harness uses too.
+    /// Gives the component this store. Several harnesses may share a store.
     #[must_use]
     pub fn key_value(mut self, key_value: MemoryKeyValue) -> Self {
         self.key_value = key_value;
@@ -206,11 +206,11 @@ impl HarnessBuilder {
         self
     }
 
-    /// The harness.
+    /// Builds the harness.
     ///
     /// # Panics
     ///
-    /// The component isn't built or doesn't fit this host; the text says which.
+    /// The component isn't built or doesn't run on this host. The panic's text says which.
     pub fn build(self) -> Harness {
         let runtime = runtime(self.flavour).clone();
         let clock = self.clock.unwrap_or_else(|| Clock::new(START_UNIX_MS));
@@ -233,7 +233,7 @@ impl HarnessBuilder {
     }
 }
 
-/// The component, compiled once for all tests of a process.
+/// The compiled component, shared by all tests of a process.
 fn runtime(flavour: Flavour) -> &'static Runtime {
     static WASMTIME: LazyLock<Result<Runtime, LoadError>> = LazyLock::new(|| Runtime::new(Flavour::Wasmtime));
     static SPIN: LazyLock<Result<Runtime, LoadError>> = LazyLock::new(|| Runtime::new(Flavour::Spin));

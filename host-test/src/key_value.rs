@@ -1,4 +1,4 @@
-//! `wasi:keyvalue`: a store in memory that fails, waits and tells on demand.
+//! The key-value store of a test: a store in memory that can fail, delay and record operations.
 
 mod limits;
 
@@ -10,23 +10,23 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// The bucket that a new store has.
+/// The bucket of a new store.
 pub const DEFAULT_BUCKET: &str = "default";
 
-/// A key-value store in memory. Clones share it, as the instances of a real host share theirs.
+/// A key-value store in memory. Clones share the entries, as the instances of a real host do.
 #[derive(Clone)]
 pub struct MemoryKeyValue(Arc<Mutex<Contents>>);
 
 struct Contents {
     buckets: BTreeSet<String>,
-    /// By bucket and key.
+    /// The values by bucket and key.
     entries: BTreeMap<(String, String), Vec<u8>>,
-    failures: HashMap<Operation, KeyValueError>,
+    errors: HashMap<Operation, KeyValueError>,
     delays: HashMap<Operation, Duration>,
     operations: Vec<RecordedOperation>,
 }
 
-/// What a component can ask of the store.
+/// The kinds of operations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
     /// Opening a bucket.
@@ -37,7 +37,7 @@ pub enum Operation {
     Set,
     /// Removing a value.
     Delete,
-    /// Asking whether there is a value.
+    /// The check whether a key has a value.
     Exists,
     /// Listing keys.
     ListKeys,
@@ -47,14 +47,14 @@ pub enum Operation {
     CompareAndSwap,
 }
 
-/// One operation that a component asked for, whether it succeeded or not.
+/// One operation that a component has called, successful or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RecordedOperation {
-    /// What was asked for.
+    /// The kind of the operation.
     pub operation: Operation,
     /// The bucket's name.
     pub bucket: String,
-    /// The key. None for [`Operation::Open`] and [`Operation::ListKeys`].
+    /// The key. `None` for [`Operation::Open`] and [`Operation::ListKeys`].
     pub key: Option<String>,
 }
 
@@ -65,18 +65,18 @@ impl Default for MemoryKeyValue {
 }
 
 impl MemoryKeyValue {
-    /// An empty store with one bucket, [`DEFAULT_BUCKET`].
+    /// Creates an empty store with one bucket, [`DEFAULT_BUCKET`].
     pub fn new() -> Self {
         Self(Arc::new(Mutex::new(Contents {
             buckets: BTreeSet::from([DEFAULT_BUCKET.to_owned()]),
             entries: BTreeMap::new(),
-            failures: HashMap::new(),
+            errors: HashMap::new(),
             delays: HashMap::new(),
             operations: Vec::new(),
         })))
     }
 
-    /// The store as the hosts of a flavour present it: Spin refuses long keys and large values.
+    /// The store as the hosts of a flavour serve it. Spin refuses long keys and large values.
     pub fn of(&self, flavour: Flavour) -> Arc<dyn KeyValue> {
         match flavour {
             Flavour::Wasmtime => Arc::new(self.clone()),
@@ -84,58 +84,59 @@ impl MemoryKeyValue {
         }
     }
 
-    /// Adds an empty bucket, if there is none of this name.
+    /// Adds an empty bucket, unless the bucket exists.
     pub fn add_bucket(&self, name: impl Into<String>) {
         lock(&self.0).buckets.insert(name.into());
     }
 
-    /// Removes a bucket and its entries. Opening it then fails.
+    /// Removes a bucket and its entries. Then the bucket can't be opened.
     pub fn remove_bucket(&self, name: &str) {
         let mut contents = lock(&self.0);
         contents.buckets.remove(name);
         contents.entries.retain(|(bucket, _), _| bucket != name);
     }
 
-    /// Every entry, as (bucket, key, value), in the order of buckets and keys.
+    /// All entries as (bucket, key, value), in the order of buckets and keys.
     pub fn entries(&self) -> Vec<(String, String, Vec<u8>)> {
         let contents = lock(&self.0);
         let entries = contents.entries.iter();
         entries.map(|((bucket, key), value)| (bucket.clone(), key.clone(), value.clone())).collect()
     }
 
-    /// Writes an entry behind the component's back.
+    /// Writes an entry directly. The write is not recorded.
     pub fn put(&self, bucket: impl Into<String>, key: impl Into<String>, value: impl Into<Vec<u8>>) {
         lock(&self.0).entries.insert((bucket.into(), key.into()), value.into());
     }
 
-    /// Removes an entry behind the component's back, and says whether it was there.
+    /// Removes an entry directly. The removal is not recorded. Returns whether the entry existed.
     pub fn remove(&self, bucket: &str, key: &str) -> bool {
         lock(&self.0).entries.remove(&(bucket.to_owned(), key.to_owned())).is_some()
     }
 
-    /// Makes every operation of this kind fail, until [`MemoryKeyValue::recover`].
-    pub fn fail(&self, operation: Operation, failure: KeyValueError) {
-        lock(&self.0).failures.insert(operation, failure);
+    /// Makes every operation of this kind fail with this error, until [`MemoryKeyValue::recover`].
+    pub fn fail(&self, operation: Operation, error: KeyValueError) {
+        lock(&self.0).errors.insert(operation, error);
     }
 
-    /// Ends all failures and delays.
+    /// Ends the effect of [`MemoryKeyValue::fail`] and [`MemoryKeyValue::delay`].
     pub fn recover(&self) {
         let mut contents = lock(&self.0);
-        contents.failures.clear();
+        contents.errors.clear();
         contents.delays.clear();
     }
 
-    /// Makes every operation of this kind take `delay` of tokio's time before it has its effect or fails.
+    /// Delays every operation of this kind by `delay` of tokio's time, before the operation has its effect or
+    /// fails.
     pub fn delay(&self, operation: Operation, delay: Duration) {
         lock(&self.0).delays.insert(operation, delay);
     }
 
-    /// Every operation so far, in order.
+    /// All operations so far, in order.
     pub fn operations(&self) -> Vec<RecordedOperation> {
         lock(&self.0).operations.clone()
     }
 
-    /// How many operations of this kind there were so far.
+    /// The number of operations of this kind so far.
     pub fn count(&self, operation: Operation) -> usize {
         let contents = lock(&self.0);
         contents.operations.iter().filter(|recorded| recorded.operation == operation).count()
@@ -159,8 +160,8 @@ impl MemoryKeyValue {
         if let Some(delay) = delay {
             tokio::time::sleep(delay).await;
         }
-        match lock(&self.0).failures.get(&operation) {
-            Some(failure) => Err(failure.clone()),
+        match lock(&self.0).errors.get(&operation) {
+            Some(error) => Err(error.clone()),
             None => Ok(()),
         }
     }
@@ -175,45 +176,45 @@ impl KeyValue for MemoryKeyValue {
 
     async fn get(&self, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, KeyValueError> {
         self.begin(Operation::Get, bucket, Some(key)).await?;
-        Ok(lock(&self.0).entries.get(&entry(bucket, key)).cloned())
+        Ok(lock(&self.0).entries.get(&entry_key(bucket, key)).cloned())
     }
 
     async fn set(&self, bucket: &str, key: &str, value: Vec<u8>) -> Result<(), KeyValueError> {
         self.begin(Operation::Set, bucket, Some(key)).await?;
-        lock(&self.0).entries.insert(entry(bucket, key), value);
+        lock(&self.0).entries.insert(entry_key(bucket, key), value);
         Ok(())
     }
 
     async fn delete(&self, bucket: &str, key: &str) -> Result<(), KeyValueError> {
         self.begin(Operation::Delete, bucket, Some(key)).await?;
-        lock(&self.0).entries.remove(&entry(bucket, key));
+        lock(&self.0).entries.remove(&entry_key(bucket, key));
         Ok(())
     }
 
     async fn exists(&self, bucket: &str, key: &str) -> Result<bool, KeyValueError> {
         self.begin(Operation::Exists, bucket, Some(key)).await?;
-        Ok(lock(&self.0).entries.contains_key(&entry(bucket, key)))
+        Ok(lock(&self.0).entries.contains_key(&entry_key(bucket, key)))
     }
 
-    /// Two keys at a time, so that a test needs few to see more than one page.
+    /// A page has two keys, so a test needs few keys for several pages.
     async fn list_keys(&self, bucket: &str, cursor: Option<&str>) -> Result<KeyPage, KeyValueError> {
         self.begin(Operation::ListKeys, bucket, None).await?;
         let contents = lock(&self.0);
-        let keys = contents.entries.keys().filter(|(of, _)| of == bucket).map(|(_, key)| key);
+        let keys = contents.entries.keys().filter(|(name, _)| name == bucket).map(|(_, key)| key);
         let mut rest = keys.filter(|key| cursor.is_none_or(|cursor| key.as_str() > cursor));
         let keys: Vec<String> = rest.by_ref().take(2).cloned().collect();
         let cursor = rest.next().and_then(|_| keys.last().cloned());
         Ok(KeyPage { keys, cursor })
     }
 
-    /// Numbers are kept as decimal text. What is no number counts as a failure of the store.
+    /// A number is stored as decimal text. Another value makes the operation fail.
     async fn increment(&self, bucket: &str, key: &str, delta: i64) -> Result<i64, KeyValueError> {
         self.begin(Operation::Increment, bucket, Some(key)).await?;
         let mut contents = lock(&self.0);
-        let value = contents.entries.entry(entry(bucket, key)).or_insert_with(|| b"0".to_vec());
+        let value = contents.entries.entry(entry_key(bucket, key)).or_insert_with(|| b"0".to_vec());
         let number = std::str::from_utf8(value).ok().and_then(|text| text.parse::<i64>().ok());
         let sum = number.and_then(|number| number.checked_add(delta));
-        let sum = sum.ok_or_else(|| KeyValueError::Failed("the value is no number".to_owned()))?;
+        let sum = sum.ok_or_else(|| KeyValueError::Failed("the value is not a number".to_owned()))?;
         *value = sum.to_string().into_bytes();
         Ok(sum)
     }
@@ -227,15 +228,15 @@ impl KeyValue for MemoryKeyValue {
     ) -> Result<bool, KeyValueError> {
         self.begin(Operation::CompareAndSwap, bucket, Some(key)).await?;
         let mut contents = lock(&self.0);
-        let is_as_expected = contents.entries.get(&entry(bucket, key)).map(Vec::as_slice) == expected;
-        if is_as_expected {
-            contents.entries.insert(entry(bucket, key), value);
+        let is_expected = contents.entries.get(&entry_key(bucket, key)).map(Vec::as_slice) == expected;
+        if is_expected {
+            contents.entries.insert(entry_key(bucket, key), value);
         }
-        Ok(is_as_expected)
+        Ok(is_expected)
     }
 }
 
-fn entry(bucket: &str, key: &str) -> (String, String) {
+fn entry_key(bucket: &str, key: &str) -> (String, String) {
     (bucket.to_owned(), key.to_owned())
 }
 

@@ -1,11 +1,12 @@
-//! A host for the components in which each capability does what the test says, failures and delays included.
+//! A wasmtime host for tests of the components. The test controls every capability, errors and delays
+//! included.
 //!
 //! | Capability | What a test controls |
 //! |---|---|
-//! | `wasi:http` | [`MockUpstream`]: replies, delays, failures, a record of each request |
-//! | `wasi:keyvalue` | [`MemoryKeyValue`]: its entries, failures and delays, a record of each operation |
-//! | `wasi:config` | [`Configuration`]: each value, failures |
-//! | `wasi:clocks` | [`Clock`]: the wall clock, forwards and backwards |
+//! | `wasi:http` | [`MockUpstream`]: replies, delays and faults, with a record of each request |
+//! | `wasi:keyvalue` | [`MemoryKeyValue`]: entries, errors and delays, with a record of each operation |
+//! | `wasi:config` | [`Configuration`]: each value, and errors |
+//! | `wasi:clocks` | [`Clock`]: the wall clock, forwards and backwards, and the monotonic clock |
 //! | `wasi:random` | [`Entropy`]: the seed |
 //!
 //! ```no_run
@@ -21,10 +22,10 @@
 //! # }
 //! ```
 //!
-//! Under `#[tokio::test(start_paused = true)]` every clock here is tokio's paused one, so a scripted delay
-//! of a minute takes no time. That attribute needs tokio's feature `test-util`.
+//! Under `#[tokio::test(start_paused = true)]`, every clock here follows tokio's paused time, so a scripted
+//! delay of a minute takes no real time. The attribute needs tokio's feature `test-util`.
 //!
-//! What isn't of tests alone comes from [`credwell_host`], and what tests use of it is exported here too.
+//! The host itself is [`credwell_host`]. This crate re-exports the parts that tests use.
 
 mod clock;
 mod configuration;
@@ -50,8 +51,8 @@ pub use upstream::{Fault, MockUpstream, RecordedRequest, Reply};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Locks even after another thread panicked while holding the lock: each critical section here leaves the
-/// data whole, and a second panic would hide the first one's message from the test.
+/// Locks a mutex, even after a panic in another thread that held the lock. Each critical section of this
+/// crate leaves the data consistent, and a second panic would hide the message of the first.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

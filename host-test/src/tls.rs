@@ -1,4 +1,4 @@
-//! TLS in front of a server that speaks none, with certificates made for the test.
+//! A TLS proxy for a server without TLS, with certificates that the test creates.
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
 use std::net::Ipv4Addr;
@@ -11,19 +11,19 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 
-/// Who signs the certificates.
+/// A certificate authority.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
-    /// Its own certificate.
+    /// The authority's own certificate, as PEM.
     pub pem: String,
 }
 
 impl Authority {
-    /// An authority with a new key.
+    /// Creates an authority with a new key.
     ///
     /// # Panics
     ///
-    /// The certificate can't be made.
+    /// The certificate can't be created.
     pub fn new() -> Self {
         let key = KeyPair::generate().expect("a key");
         let mut parameters = CertificateParams::default();
@@ -32,7 +32,12 @@ impl Authority {
         Self { issuer: Issuer::new(parameters, key), pem }
     }
 
-    /// A server of this name, with a certificate that is valid from 2000 until the beginning of a year.
+    /// The TLS configuration of a server with this host name. The certificate is valid from the beginning of
+    /// 2000 to the beginning of the year `until`.
+    ///
+    /// # Panics
+    ///
+    /// The name isn't a valid host name.
     pub fn server(&self, name: &str, until: i32) -> ServerConfig {
         let key = KeyPair::generate().expect("a key");
         let mut parameters = CertificateParams::new([name.to_owned()]).expect("the name is valid");
@@ -48,7 +53,7 @@ impl Authority {
     }
 }
 
-/// What a client of TLS talks to. It passes on what it hears to the server behind it, until it is dropped.
+/// A TLS proxy on the loopback. It forwards each connection to one server, and stops when it is dropped.
 pub struct Front {
     port: u16,
     handshakes: Arc<AtomicUsize>,
@@ -56,8 +61,12 @@ pub struct Front {
 }
 
 impl Front {
-    /// `behind` is the server's host and port.
-    pub async fn start(config: ServerConfig, behind: String) -> Self {
+    /// Starts the proxy on a free port. `target` is the host and port of the server.
+    ///
+    /// # Panics
+    ///
+    /// No port is free.
+    pub async fn start(config: ServerConfig, target: String) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port is free");
         let port = listener.local_addr().expect("the port is bound").port();
         let acceptor = TlsAcceptor::from(Arc::new(config));
@@ -66,23 +75,23 @@ impl Front {
         let task = tokio::spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                let (acceptor, count, behind) = (acceptor.clone(), Arc::clone(&count), behind.clone());
+                let (acceptor, count, target) = (acceptor.clone(), Arc::clone(&count), target.clone());
                 connections.spawn(async move {
                     let mut client = acceptor.accept(stream).await?;
                     count.fetch_add(1, Ordering::Relaxed);
-                    copy_bidirectional(&mut client, &mut TcpStream::connect(behind).await?).await
+                    copy_bidirectional(&mut client, &mut TcpStream::connect(target).await?).await
                 });
             }
         });
         Self { port, handshakes, task }
     }
 
-    /// The URL at which clients reach the front.
+    /// The URL of the proxy.
     pub fn base_url(&self) -> String {
         format!("https://localhost:{}", self.port)
     }
 
-    /// How many clients have trusted the certificate.
+    /// The number of completed handshakes. A client that does not trust the certificate completes none.
     pub fn handshakes(&self) -> usize {
         self.handshakes.load(Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-//! An upstream that answers by script, in place of the network.
+//! The mock upstream, which answers the component's requests by a script instead of over the network.
 
 mod fault;
 mod reply;
@@ -16,10 +16,10 @@ use std::sync::{Arc, Mutex};
 use tokio::time::Instant;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-/// An upstream that answers by script and keeps a record of what it was asked. Clones are the same one.
+/// An upstream that answers by a script and records each request. Clones are the same upstream.
 ///
-/// Each request takes the first reply in the queue. When the queue is empty, the rule answers (see
-/// [`MockUpstream::respond_with`]), and without a rule the request fails with [`Fault::NothingScripted`].
+/// Each request takes the first reply in the queue. If the queue is empty, the rule answers (see
+/// [`MockUpstream::respond_with`]). Without a rule, the request fails with [`Fault::NothingScripted`].
 #[derive(Clone, Default)]
 pub struct MockUpstream(Arc<Mutex<Script>>);
 
@@ -35,29 +35,29 @@ type Rule = Arc<dyn Fn(&RecordedRequest) -> Reply + Send + Sync>;
 /// A request as the component sent it.
 #[derive(Clone, Debug)]
 pub struct RecordedRequest {
-    /// Its method.
+    /// The method.
     pub method: Method,
-    /// Its whole URI, scheme and authority included.
+    /// The whole URI, scheme and authority included.
     pub uri: Uri,
-    /// Its headers, the host's among them.
+    /// The headers, those of the host included.
     pub headers: HeaderMap,
-    /// Its body. Empty until the component has sent all of it.
+    /// The body. It is empty until the component has sent the whole body.
     pub body: Bytes,
     /// The timeouts that the component set.
     pub options: RequestOptions,
-    /// When it was sent, in tokio's time.
+    /// The time at which the request was sent, in tokio's time.
     pub at: Instant,
 }
 
 impl RecordedRequest {
-    /// The first value of a header, if it is text.
+    /// The first value of a header, or `None` if the header is missing or isn't text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 }
 
 impl MockUpstream {
-    /// An upstream without a script.
+    /// Creates an upstream without a script.
     pub fn new() -> Self {
         Self::default()
     }
@@ -67,48 +67,50 @@ impl MockUpstream {
         lock(&self.0).queue.push_back(reply);
     }
 
-    /// Answers every request for which the queue has no reply. This replaces an earlier rule.
+    /// Sets the rule, which answers every request for which the queue has no reply. It replaces an earlier
+    /// rule.
     pub fn respond_with(&self, rule: impl Fn(&RecordedRequest) -> Reply + Send + Sync + 'static) {
         lock(&self.0).rule = Some(Arc::new(rule));
     }
 
-    /// Answers every request for which the queue has no reply with a copy of this one.
+    /// Sets a rule that answers with copies of one reply.
     pub fn always(&self, reply: Reply) {
         self.respond_with(move |_| reply.clone());
     }
 
-    /// Every request that the component sent, in order, those that failed and those that it gave up
-    /// included.
+    /// All requests of the component, in order. Failed and cancelled requests are included.
     pub fn requests(&self) -> Vec<RecordedRequest> {
         lock(&self.0).requests.clone()
     }
 
-    /// The last request, if there was one.
+    /// The last request, or `None` if there was no request.
     pub fn last_request(&self) -> Option<RecordedRequest> {
         lock(&self.0).requests.last().cloned()
     }
 
-    /// How many requests the component sent.
+    /// The number of requests that the component has sent.
     pub fn count(&self) -> usize {
         lock(&self.0).requests.len()
     }
 
+    /// Records a request. Returns its index, and its reply if one is in the queue.
     fn begin(&self, request: RecordedRequest) -> (usize, Option<Reply>) {
         let mut script = lock(&self.0);
         script.requests.push(request);
         (script.requests.len() - 1, script.queue.pop_front())
     }
 
-    fn set_body(&self, number: usize, body: Bytes) {
-        lock(&self.0).requests[number].body = body;
+    fn set_body(&self, index: usize, body: Bytes) {
+        lock(&self.0).requests[index].body = body;
     }
 
-    fn ruled_reply(&self, number: usize) -> Reply {
+    /// The reply of the rule to the request at this index.
+    fn ruled_reply(&self, index: usize) -> Reply {
         let (rule, request) = {
             let script = lock(&self.0);
-            (script.rule.clone(), script.requests[number].clone())
+            (script.rule.clone(), script.requests[index].clone())
         };
-        // Unlocked, so that a rule may ask for the requests before this one.
+        // The lock is released, so a rule may read the earlier requests.
         match rule {
             Some(rule) => rule(&request),
             None => Reply::failure(Fault::NothingScripted),
@@ -116,14 +118,14 @@ impl MockUpstream {
     }
 }
 
-/// What became of a request whose head has arrived: its response, and the rest of its transfer.
+/// The result of a sent request: the response's head and the transfer of its body, or an error.
 type SendResult = Result<(Response<WasiBody>, Transfer), Error>;
 
-/// Drives a response's body while the component reads it.
+/// A future that transfers a response's body while the component reads it.
 type Transfer = Box<dyn Future<Output = Result<(), Error>> + Send>;
 
-/// How much of a request's body the component may write at a time, in bytes. A body has many times as much, so
-/// the component has to wait until the upstream reads on.
+/// The number of bytes of a request's body that the component may write at a time. Bodies are many times
+/// longer, so the component has to wait until the upstream reads more.
 const BODY_CHUNK: usize = 16;
 
 impl WasiHttpHooks for MockUpstream {
@@ -139,8 +141,8 @@ impl WasiHttpHooks for MockUpstream {
     ) -> Box<dyn Future<Output = SendResult> + Send> {
         let (head, body) = request.into_parts();
         let options = options.unwrap_or_default();
-        // Recorded before the first await: the component may give the request up at any of them.
-        let (number, queued) = self.begin(RecordedRequest {
+        // The request is recorded before the first await, because the component may cancel it at any await.
+        let (index, queued) = self.begin(RecordedRequest {
             method: head.method,
             uri: head.uri,
             headers: head.headers,
@@ -153,8 +155,8 @@ impl WasiHttpHooks for MockUpstream {
             if queued.as_ref().is_some_and(Reply::stalls) {
                 return pending().await;
             }
-            upstream.set_body(number, body.collect().await?.to_bytes());
-            queued.unwrap_or_else(|| upstream.ruled_reply(number)).play(options).await
+            upstream.set_body(index, body.collect().await?.to_bytes());
+            queued.unwrap_or_else(|| upstream.ruled_reply(index)).play(options).await
         })
     }
 }
@@ -167,8 +169,8 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// What the component would read: the status and the whole body, with the transfer driven alongside.
-    async fn ask(upstream: &MockUpstream, body: &str) -> Result<(u16, Bytes), Error> {
+    /// Sends a request as the component does. Returns the status and the whole body.
+    async fn fetch(upstream: &MockUpstream, body: &str) -> Result<(u16, Bytes), Error> {
         let options = RequestOptions {
             connect_timeout: Some(SECOND),
             first_byte_timeout: Some(2 * SECOND),
@@ -192,8 +194,8 @@ mod tests {
         upstream.reply(Reply::status(503));
         upstream.respond_with(|request| Reply::status(200).body(request.body.clone()));
 
-        assert_eq!(ask(&upstream, "one").await.expect("a response").0, 503);
-        assert_eq!(ask(&upstream, "two").await.expect("a response"), (200, "two".into()));
+        assert_eq!(fetch(&upstream, "one").await.expect("a response").0, 503);
+        assert_eq!(fetch(&upstream, "two").await.expect("a response"), (200, "two".into()));
         assert_eq!(upstream.count(), 2);
         assert_eq!(upstream.requests()[0].body, "one");
     }
@@ -204,14 +206,14 @@ mod tests {
         let slightly_late = Duration::from_millis(1);
 
         upstream.reply(Reply::status(200).connect_after(SECOND + slightly_late));
-        assert!(matches!(ask(&upstream, "").await, Err(Error::ConnectionTimeout)));
+        assert!(matches!(fetch(&upstream, "").await, Err(Error::ConnectionTimeout)));
 
         upstream.reply(Reply::status(200).head_after(2 * SECOND + slightly_late));
-        assert!(matches!(ask(&upstream, "").await, Err(Error::ConnectionReadTimeout)));
+        assert!(matches!(fetch(&upstream, "").await, Err(Error::ConnectionReadTimeout)));
 
         let late_chunk = [(SECOND, "a"), (3 * SECOND + slightly_late, "b")];
         upstream.reply(Reply::status(200).chunks(late_chunk));
-        assert!(matches!(ask(&upstream, "").await, Err(Error::ConnectionReadTimeout)));
+        assert!(matches!(fetch(&upstream, "").await, Err(Error::ConnectionReadTimeout)));
 
         let start = Instant::now();
         upstream.reply(
@@ -220,7 +222,7 @@ mod tests {
                 .head_after(2 * SECOND)
                 .chunks([(3 * SECOND, "a"), (3 * SECOND, "b")]),
         );
-        assert_eq!(ask(&upstream, "").await.expect("a response"), (200, "ab".into()));
+        assert_eq!(fetch(&upstream, "").await.expect("a response"), (200, "ab".into()));
         assert_eq!(start.elapsed(), 9 * SECOND);
     }
 
@@ -230,12 +232,12 @@ mod tests {
         let start = Instant::now();
         let delayed = Reply::failure(Fault::ConnectionRefused).connect_after(SECOND / 2);
         upstream.reply(delayed.head_after(SECOND));
-        assert!(matches!(ask(&upstream, "").await, Err(Error::ConnectionRefused)));
+        assert!(matches!(fetch(&upstream, "").await, Err(Error::ConnectionRefused)));
         assert_eq!(start.elapsed(), SECOND / 2);
 
         let delayed = Reply::failure(Fault::ConnectionTerminated).head_after(SECOND);
         upstream.reply(delayed);
-        assert!(matches!(ask(&upstream, "").await, Err(Error::ConnectionTerminated)));
+        assert!(matches!(fetch(&upstream, "").await, Err(Error::ConnectionTerminated)));
         assert_eq!(start.elapsed(), SECOND / 2 + SECOND);
     }
 
@@ -243,20 +245,20 @@ mod tests {
     async fn a_body_can_end_with_a_failure() {
         let upstream = MockUpstream::new();
         upstream.reply(Reply::status(200).body("half").breaking_with(Fault::ConnectionTerminated));
-        assert!(matches!(ask(&upstream, "").await, Err(Error::ConnectionTerminated)));
+        assert!(matches!(fetch(&upstream, "").await, Err(Error::ConnectionTerminated)));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_request_without_a_script_fails() {
         let upstream = MockUpstream::new();
-        assert!(matches!(ask(&upstream, "").await, Err(Error::InternalError(Some(_)))));
+        assert!(matches!(fetch(&upstream, "").await, Err(Error::InternalError(Some(_)))));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_stalling_upstream_outlasts_every_timeout_and_reads_nothing() {
         let upstream = MockUpstream::new();
         upstream.reply(Reply::stalling());
-        assert!(tokio::time::timeout(3600 * SECOND, ask(&upstream, "unread")).await.is_err());
-        assert_eq!(upstream.last_request().expect("it is recorded").body, "");
+        assert!(tokio::time::timeout(3600 * SECOND, fetch(&upstream, "unread")).await.is_err());
+        assert_eq!(upstream.last_request().expect("the request is recorded").body, "");
     }
 }

@@ -1,22 +1,22 @@
-//! What Spin's stores refuse.
+//! The limits of Spin's stores on keys and values.
 
 use super::MemoryKeyValue;
 use async_trait::async_trait;
 use credwell_host::{KeyPage, KeyValue, KeyValueError};
 
-/// Spin's limit on a key, in bytes.
+/// The largest key that Spin accepts, in bytes.
 const KEY_LIMIT: usize = 256;
 
-/// Spin's limit on a value, in bytes.
+/// The largest value that Spin accepts, in bytes.
 const VALUE_LIMIT: usize = 1 << 20;
 
-/// A store that refuses what Spin's do, before it records anything.
+/// A store with the limits of Spin's stores. A refused operation is not recorded.
 pub(super) struct Limited(pub MemoryKeyValue);
 
 fn check(key: &str, value: &[u8]) -> Result<(), KeyValueError> {
-    for (what, length, limit) in [("key", key.len(), KEY_LIMIT), ("value", value.len(), VALUE_LIMIT)] {
+    for (name, length, limit) in [("key", key.len(), KEY_LIMIT), ("value", value.len(), VALUE_LIMIT)] {
         if length > limit {
-            let text = format!("the {what} has {length} bytes, more than {limit}");
+            let text = format!("the {name} has {length} bytes, more than {limit}");
             return Err(KeyValueError::Failed(text));
         }
     }

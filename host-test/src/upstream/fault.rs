@@ -1,11 +1,11 @@
-//! The ways in which a request fails.
+//! The faults that a test can script.
 
 use wasmtime_wasi_http::Error;
 
-/// How a request fails. Each is one of wasmtime's errors, which can't be cloned and so not be scripted.
+/// A fault that makes a request fail. Each fault stands for one of wasmtime's errors, which can't be cloned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fault {
-    /// The host's name has no address.
+    /// The host name has no address.
     Dns,
     /// The name server didn't answer in time.
     DnsTimeout,
@@ -17,11 +17,11 @@ pub enum Fault {
     DestinationIpProhibited,
     /// The host forbids the request.
     RequestDenied,
-    /// TLS couldn't be agreed on.
+    /// The TLS handshake failed.
     TlsProtocol,
     /// The upstream's certificate isn't trusted.
     TlsCertificate,
-    /// The connection broke.
+    /// The connection was closed.
     ConnectionTerminated,
     /// Nothing was received for longer than a timeout.
     ReadTimeout,
@@ -29,14 +29,14 @@ pub enum Fault {
     ResponseTimeout,
     /// The response ended too early.
     ResponseIncomplete,
-    /// What was received isn't HTTP.
+    /// The received bytes aren't HTTP.
     HttpProtocol,
-    /// The test has no reply for this request.
+    /// The test has scripted no reply for this request.
     NothingScripted,
 }
 
 impl Fault {
-    /// Every failure of a host or an upstream, for tests that must hold for each.
+    /// Every fault of a host or an upstream, for tests that cover all of them.
     pub const ALL: [Self; 13] = [
         Self::Dns,
         Self::DnsTimeout,
@@ -53,7 +53,7 @@ impl Fault {
         Self::HttpProtocol,
     ];
 
-    /// Whether it happens before the upstream has seen anything of the request.
+    /// Whether the fault happens before the upstream receives any part of the request.
     pub fn precedes_the_request(self) -> bool {
         match self {
             Self::Dns
@@ -75,8 +75,8 @@ impl Fault {
 }
 
 impl From<Fault> for Error {
-    fn from(failure: Fault) -> Self {
-        match failure {
+    fn from(fault: Fault) -> Self {
+        match fault {
             Fault::Dns => Self::DnsError { rcode: Some("address not available".to_owned()), info_code: None },
             Fault::DnsTimeout => Self::DnsTimeout,
             Fault::ConnectionRefused => Self::ConnectionRefused,

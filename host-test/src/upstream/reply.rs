@@ -1,4 +1,4 @@
-//! One scripted reply, and how it is played to the component.
+//! The scripted reply of the mock upstream.
 
 use super::{Fault, SendResult, Transfer};
 use bytes::Bytes;
@@ -10,13 +10,14 @@ use std::time::Duration;
 use tokio::time::{sleep, timeout};
 use wasmtime_wasi_http::{Error, RequestOptions};
 
-/// What the host's client waits for when the component sets no timeout.
+/// The timeout of each stage for which the component sets none. The host's client has the same one.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// One scripted reply: a response or a failure, with a delay in each stage, or none at all.
+/// A scripted reply: a response, a fault or an endless stall, with a delay for each stage of the request.
 ///
-/// The delays are of tokio's time, and the component's timeouts cut them off as [`Network`](crate::Network)
-/// does: `connect_timeout` with [`Fault::ConnectTimeout`], the other two with [`Fault::ReadTimeout`].
+/// Delays are in tokio's time. A delay longer than the component's timeout ends the request as
+/// [`Network`](crate::Network) does: `connect_timeout` with [`Fault::ConnectTimeout`], and the other two
+/// timeouts with [`Fault::ReadTimeout`].
 #[derive(Clone, Debug)]
 pub struct Reply {
     connect_delay: Duration,
@@ -54,17 +55,17 @@ impl Reply {
         }))
     }
 
-    /// No response.
-    pub fn failure(failure: Fault) -> Self {
-        Self::new(Outcome::Fault(failure))
+    /// A fault instead of a response.
+    pub fn failure(fault: Fault) -> Self {
+        Self::new(Outcome::Fault(fault))
     }
 
-    /// Neither a response nor a failure, ever, whatever timeouts the component set. The request's body isn't
-    /// read either, so its record stays empty. That is what a client does that has no timeout for the TLS
-    /// handshake, when the handshake stalls.
+    /// An endless wait, in spite of the component's timeouts. A client without a timeout for the TLS
+    /// handshake behaves like this when the handshake stalls.
     ///
-    /// A rule is given the request's body: a stall that comes from [`respond_with`] or [`always`] begins once
-    /// the body is read, and only one from the queue before that.
+    /// If the reply is from the queue, the request's body is not read, so the recorded body stays empty. A
+    /// rule receives the request's body, so a stall from [`respond_with`] or [`always`] begins after the body
+    /// is read.
     ///
     /// [`respond_with`]: super::MockUpstream::respond_with
     /// [`always`]: super::MockUpstream::always
@@ -88,49 +89,49 @@ impl Reply {
         self.with(|scripted| _ = scripted.headers.append(name, value))
     }
 
-    /// Sets the body to `value`, and the content type with it.
+    /// Sets the body to `value`, and the content type to `application/json`.
     #[must_use]
     pub fn json(self, value: &serde_json::Value) -> Self {
         let json = HeaderValue::from_static("application/json");
         self.with(|scripted| _ = scripted.headers.insert(header::CONTENT_TYPE, json)).body(value.to_string())
     }
 
-    /// Sets the body, which comes at once and in one piece.
+    /// Sets the body, which is sent at once and in one chunk.
     #[must_use]
     pub fn body(self, body: impl Into<Bytes>) -> Self {
         let body = body.into();
         self.chunks([(Duration::ZERO, body)])
     }
 
-    /// Sets the body, piece by piece, each after a delay since the one before it (the first: since the
-    /// response's head).
+    /// Sets the chunks of the body. Each chunk has a delay, which starts after the chunk before it, or after
+    /// the response's head for the first chunk.
     #[must_use]
     pub fn chunks<Chunk: Into<Bytes>>(self, chunks: impl IntoIterator<Item = (Duration, Chunk)>) -> Self {
         let chunks = chunks.into_iter().map(|(delay, chunk)| (delay, chunk.into())).collect();
         self.with(|scripted| scripted.chunks = chunks)
     }
 
-    /// Ends the body with a failure after what was sent of it.
+    /// Ends the body with a fault after its last chunk.
     #[must_use]
-    pub fn breaking_with(self, failure: Fault) -> Self {
-        self.with(|scripted| scripted.end = Some(failure))
+    pub fn breaking_with(self, fault: Fault) -> Self {
+        self.with(|scripted| scripted.end = Some(fault))
     }
 
-    /// Sets how long the connection takes.
+    /// Sets the delay of the connection.
     #[must_use]
     pub fn connect_after(mut self, delay: Duration) -> Self {
         self.connect_delay = delay;
         self
     }
 
-    /// Sets how long the response's head takes, once connected.
+    /// Sets the delay of the response's head, which starts when there is a connection.
     #[must_use]
     pub fn head_after(mut self, delay: Duration) -> Self {
         self.head_delay = delay;
         self
     }
 
-    /// A failure has no response that could be changed, and a stall neither.
+    /// Changes the response. A fault or a stall has no response and stays as it is.
     fn with(mut self, change: impl FnOnce(&mut Scripted)) -> Self {
         if let Outcome::Response(scripted) = &mut self.outcome {
             change(scripted);
@@ -138,19 +139,21 @@ impl Reply {
         self
     }
 
+    /// Whether the reply is an endless wait.
     pub(super) fn stalls(&self) -> bool {
         matches!(self.outcome, Outcome::Stall)
     }
 
+    /// Performs the reply within the component's timeouts.
     pub(super) async fn play(self, options: RequestOptions) -> SendResult {
         let connect_timeout = options.connect_timeout.unwrap_or(DEFAULT_TIMEOUT);
         timeout(connect_timeout, sleep(self.connect_delay))
             .await
             .map_err(|_elapsed| Error::ConnectionTimeout)?;
-        if let Outcome::Fault(failure) = self.outcome
-            && failure.precedes_the_request()
+        if let Outcome::Fault(fault) = self.outcome
+            && fault.precedes_the_request()
         {
-            return Err(failure.into());
+            return Err(fault.into());
         }
 
         let first_byte_timeout = options.first_byte_timeout.unwrap_or(DEFAULT_TIMEOUT);
@@ -159,7 +162,7 @@ impl Reply {
             .map_err(|_elapsed| Error::ConnectionReadTimeout)?;
         let scripted = match self.outcome {
             Outcome::Response(scripted) => scripted,
-            Outcome::Fault(failure) => return Err(failure.into()),
+            Outcome::Fault(fault) => return Err(fault.into()),
             Outcome::Stall => return pending().await,
         };
 
@@ -173,6 +176,7 @@ impl Reply {
     }
 }
 
+/// Sends the chunks of a body.
 async fn transfer(
     mut sender: Sender<Bytes, Error>,
     chunks: Vec<(Duration, Bytes)>,
@@ -185,12 +189,12 @@ async fn transfer(
             return Ok(());
         }
         if sender.send_data(chunk).await.is_err() {
-            // The component has dropped the body: nobody is left to tell.
+            // The component has dropped the body.
             return Ok(());
         }
     }
-    if let Some(failure) = end {
-        sender.abort(failure.into());
+    if let Some(fault) = end {
+        sender.abort(fault.into());
     }
     Ok(())
 }
