@@ -1,4 +1,5 @@
-//! Spin's manifest: what a mistake in it would only show once Spin reads it, or once the broker runs.
+//! Tests of the manifests for Spin: mistakes that would only show when Spin reads them, or when the broker
+//! runs.
 
 use crate::deployment::{Deployment, SECRETS};
 use credwell_core::configuration::settings;
@@ -7,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use toml::{Table, Value};
 
 const MANIFEST: &str = include_str!("../../deploy/spin/spin.toml");
-const README: &str = include_str!("../../README.md");
+const PAGE: &str = include_str!("../../docs/hosts.md");
 
 fn manifest() -> Table {
     MANIFEST.parse().expect("it is TOML")
@@ -27,8 +28,8 @@ fn variable(value: &Value) -> Option<&str> {
     Some(value.as_str()?.strip_prefix("{{")?.strip_suffix("}}")?.trim())
 }
 
-/// Words of lower-case letters and digits, each with a letter first, and one underscore between them: Spin's rule for
-/// the names of variables, since each is part of an environment variable's name too.
+/// Whether Spin accepts the name of a variable. The name is a list of words with one underscore between them.
+/// A word has lower-case letters and digits, and begins with a letter.
 fn is_variable_name(name: &str) -> bool {
     let is_word = |word: &str| {
         word.starts_with(|first: char| first.is_ascii_lowercase())
@@ -37,7 +38,7 @@ fn is_variable_name(name: &str) -> bool {
     name.split('_').all(is_word)
 }
 
-/// Fails unless the component's settings are ones that Credwell has, and their variables those that are declared.
+/// Fails unless Credwell has each setting of the component, and the manifest declares each of their variables.
 fn check_variables(manifest: &Table, component: &str) {
     let declared = keys(&manifest["variables"]);
     let wired = manifest["component"][component]["variables"].as_table().expect("a table");
@@ -79,8 +80,8 @@ fn every_variable_of_the_manifest_reaches_a_setting() {
 }
 
 #[test]
-fn every_variable_of_the_readme_reaches_a_setting() {
-    let (_, rest) = README.split_once("```toml\n[variables]").expect("the README has Spin's manifest");
+fn every_variable_of_the_page_reaches_a_setting() {
+    let (_, rest) = PAGE.split_once("```toml\n[variables]").expect("the page has a manifest for Spin");
     let fragment = rest.split_once("```").expect("the block ends").0;
     let manifest: Table = format!("[variables]{fragment}").parse().expect("it is TOML");
     check_variables(&manifest, "your-component");

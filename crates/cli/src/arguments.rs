@@ -142,18 +142,16 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_has_each_command_option_and_secret() {
-        let readme = include_str!("../../../README.md");
-        let (_, section) = readme.split_once("\n## The program\n").expect("it has a section on the program");
-        let (section, _) = section.split_once("\n## ").expect("another one follows");
+    fn the_page_on_the_program_has_each_command_option_and_secret() {
+        let page = include_str!("../../../docs/program.md");
         for command in Arguments::command().get_subcommands() {
-            assert!(section.contains(&format!("\n| `{}", command.get_name())), "{}", command.get_name());
+            assert!(page.contains(&format!("\n| `{}", command.get_name())), "{}", command.get_name());
             for option in command.get_opts().filter_map(clap::Arg::get_long).filter(|it| *it != "id") {
-                assert!(section.contains(&format!("`--{option}")), "{option}");
+                assert!(page.contains(&format!("`--{option}")), "{option}");
             }
         }
         for name in settings::ALL.iter().filter(|name| name.is_secret) {
-            assert!(section.contains(&format!("`{}`", name.short_name())), "{}", name.setting.name);
+            assert!(page.contains(&format!("`{}`", name.short_name())), "{}", name.setting.name);
         }
     }
 }

@@ -88,11 +88,11 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_has_each_status() {
-        let readme = include_str!("../../../README.md");
+    fn the_page_on_the_program_has_each_status() {
+        let page = include_str!("../../../docs/program.md");
         for (status, meaning) in MEANINGS {
             let row = format!("| {} | {meaning} |", status as u8);
-            assert!(readme.contains(&row), "{row}");
+            assert!(page.contains(&row), "{row}");
         }
     }
 }
