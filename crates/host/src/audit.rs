@@ -1,4 +1,4 @@
-//! The audit log: who asked for which account, when, and what came of it.
+//! The audit log: who asked for which account, when, and with which outcome.
 
 mod output;
 
@@ -14,22 +14,24 @@ use std::time::Duration;
 
 /// A log with one line of JSON for each request for an account. Clones write to the same log.
 ///
-/// A line is written once the broker has answered, and before the answer goes out. If that fails the caller gets 503,
-/// `audit-unavailable`, in place of the credentials: no credential leaves without a line. What the broker has done by
-/// then stays done, a `DELETE` for example. Lines are handed to the operating system one by one, and not synced: they
-/// outlive the process, and a loss of power can take the last ones.
+/// The line is written after the broker has answered and before the response is sent. If the line can't be
+/// written, the caller gets 503 with `audit-unavailable` instead of the credentials, so no credentials leave
+/// without a line. The effect of the request remains, for example a deleted entry. Each line is one write to
+/// the operating system, without a sync: lines survive the end of the process, but a loss of power can lose
+/// the last ones.
 ///
-/// No line holds a secret. The caller is its address, which is a proxy's where one stands in front, and the
-/// [fingerprint](crate::FingerprintKey) of its token. The account's id is there in plain, or `null` if it is malformed:
-/// then it may be anything.
+/// No line contains a secret. A caller is recorded by its address, which is the proxy's address behind a
+/// proxy, and by the [fingerprint](crate::FingerprintKey) of its token. The account's id is in plain text. It
+/// is `null` if it is malformed, because a malformed id can be any text.
 #[derive(Clone)]
 pub struct AuditLog(Arc<Mutex<Output>>);
 
 impl AuditLog {
-    /// Appends to a file. It is made, readable for nobody else, if it isn't there.
+    /// Appends to a file. A file that doesn't exist is created with mode 0600.
     ///
-    /// Log rotation may rename the file or remove it: the next line goes to a new one at the same path. It may also copy
-    /// it and cut it short, but what is written between these two steps is lost.
+    /// Log rotation may rename or remove the file: the next line goes to a new file at the same path. Log
+    /// rotation may also copy and truncate the file, but lines that are written between these two steps are
+    /// lost.
     ///
     /// # Errors
     ///
@@ -38,13 +40,13 @@ impl AuditLog {
         Ok(Self(Arc::new(Mutex::new(Output::file(path.into())?))))
     }
 
-    /// Writes to the standard error of this process, among what else is written there. These lines have
-    /// `"kind":"audit"`.
+    /// Writes to the standard error of this process, where other lines appear too. `"kind":"audit"` marks the
+    /// lines of the audit log.
     pub fn to_stderr() -> Self {
         Self(Arc::new(Mutex::new(Output::stderr())))
     }
 
-    /// Writes an entry. A disk can take its time, so this isn't done where requests are served.
+    /// Writes an entry. A write to a disk can block, so it runs on tokio's pool of blocking threads.
     pub(crate) async fn write(&self, entry: &Entry) -> io::Result<()> {
         let line = entry.line();
         let output = Arc::clone(&self.0);
@@ -52,7 +54,7 @@ impl AuditLog {
     }
 }
 
-/// One request and its answer.
+/// One request and its outcome.
 pub(crate) struct Entry {
     pub time: DateTime<Utc>,
     pub request_id: String,

@@ -1,7 +1,7 @@
 //! Rust types and traits generated from the WIT files.
 
-/// What the component exports. It is the same for both flavours: which drafts a component imports is decided by what
-/// is linked (see [`crate::link`]).
+/// The component's export. Both flavours have the same one. The drafts that a component imports depend on
+/// what is linked (see [`crate::link`]).
 pub(crate) mod provider {
     wasmtime::component::bindgen!({
         path: "../../wit",
@@ -18,7 +18,7 @@ pub(crate) mod provider {
     });
 }
 
-/// What a host serves, apart from what wasmtime's own crates do.
+/// The interfaces that this host implements itself. wasmtime's own crates implement the others.
 pub(crate) mod host {
     wasmtime::component::bindgen!({
         path: "../../wit",
@@ -79,7 +79,7 @@ impl Error {
         }
     }
 
-    /// What happened and what to change. It holds no secret.
+    /// What happened and what to change. The text contains no secret.
     pub fn message(&self) -> &str {
         match self {
             Self::InvalidAccountId(message)

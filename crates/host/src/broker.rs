@@ -1,4 +1,4 @@
-//! The HTTP broker on this host: one instance for each request, whatever listens in front.
+//! The HTTP broker on this host, with one instance for each request. The caller brings the HTTP server.
 
 use crate::engine::{Permit, Permits};
 use crate::flavour::read;
@@ -23,7 +23,8 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// Compiles the built broker. Compiling takes about a second, so a process does it once.
+    /// Reads and compiles the broker at [`Flavour::broker_path`]. Compiling takes about a second, so a
+    /// process does it once.
     ///
     /// # Errors
     ///
@@ -36,8 +37,8 @@ impl Broker {
     ///
     /// # Errors
     ///
-    /// [`LoadError::Unusable`]: the bytes are not a component, the component imports an interface that this host does not
-    /// give it, or it does not export `wasi:http/incoming-handler`.
+    /// [`LoadError::Unusable`]: the bytes are not a component, the component imports an interface that this
+    /// host does not give it, or the component does not export `wasi:http/incoming-handler`.
     pub fn from_bytes(flavour: Flavour, component: &[u8]) -> Result<Self, LoadError> {
         let pre = engine::prepare(component, |linker| {
             link::all(linker, flavour)?;
@@ -49,8 +50,9 @@ impl Broker {
         Ok(Self { pre, permits })
     }
 
-    /// Answers a request in an instance of its own. While too many instances run, it waits until one of them ends. The
-    /// instance runs on until it has written the body, its log and its metrics.
+    /// Answers a request in an instance of its own. While [`INSTANCE_LIMIT`](crate::INSTANCE_LIMIT) instances
+    /// run, the call waits until one of them ends. The instance outlives the response: it ends when it has
+    /// written the body, its log line and its metrics.
     ///
     /// # Errors
     ///
@@ -81,7 +83,7 @@ impl Broker {
         let task = tokio::spawn(task.in_current_span());
         match receiver.await {
             Ok(response) => response.map_err(BrokerError::Refused),
-            // The instance has dropped the sender, so it has ended.
+            // The sender is dropped, so the instance has ended.
             Err(_) => {
                 task.await.map_err(wasmtime::Error::new).flatten().map_err(Trap)?;
                 Err(BrokerError::Silent)
@@ -90,21 +92,21 @@ impl Broker {
     }
 }
 
-/// The store of one request.
+/// The store of one request's instance.
 struct BrokerInstance {
     store: Store<State>,
     /// Dropped after the store.
     _permit: Permit,
 }
 
-/// Why an instance of the broker gave no response.
+/// The error of [`Broker::handle`].
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
     /// The instance trapped.
     #[error(transparent)]
     Trap(#[from] Trap),
-    /// The instance gave an error of `wasi:http`.
-    #[error("the broker gave no response: {0:?}")]
+    /// The instance returned an error code of `wasi:http` instead of a response.
+    #[error("the broker returned an error instead of a response: {0:?}")]
     Refused(ErrorCode),
     /// The instance ended without a response.
     #[error("the broker ended without a response")]

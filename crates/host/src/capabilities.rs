@@ -1,4 +1,4 @@
-//! What an instance is given.
+//! The capabilities of an instance: its network, store, configuration, clocks, entropy and standard error.
 
 use crate::ConfigurationSource;
 use credwell_key_value::KeyValue;
@@ -7,23 +7,23 @@ use wasmtime_wasi::cli::StdoutStream;
 use wasmtime_wasi::{HostMonotonicClock, HostWallClock, Rng, WasiCtxBuilder};
 use wasmtime_wasi_http::WasiHttpHooks;
 
-/// What an instance is given. Clones share everything.
+/// The capabilities of an instance. Clones share everything.
 #[derive(Clone)]
 pub struct Capabilities {
-    /// Where its HTTP requests go.
+    /// The client that sends the instance's HTTP requests.
     pub outgoing: Arc<dyn OutgoingHttp>,
-    /// Its key-value store. It has to outlive the instance, or nothing stays cached.
+    /// The instance's key-value store. It has to outlive the instance, because it holds the cache.
     pub key_value: Arc<dyn KeyValue>,
-    /// Its configuration.
+    /// The instance's settings.
     pub configuration: Arc<dyn ConfigurationSource>,
     changes: Vec<Change>,
 }
 
-/// A change to what wasmtime gives an instance unless told otherwise.
+/// A change to wasmtime's defaults for an instance.
 type Change = Arc<dyn Fn(&mut WasiCtxBuilder) + Send + Sync>;
 
 impl Capabilities {
-    /// These capabilities, with the system's clocks and entropy, and the standard error of this process.
+    /// Creates capabilities with the system's clocks and entropy and with the standard error of this process.
     pub fn new(
         outgoing: Arc<dyn OutgoingHttp>,
         key_value: Arc<dyn KeyValue>,
@@ -32,19 +32,20 @@ impl Capabilities {
         Self { outgoing, key_value, configuration, changes: Vec::new() }
     }
 
-    /// Gives the instance this clock, as its wall clock and its monotonic one.
+    /// Gives the instance this clock, as its wall clock and its monotonic clock.
     #[must_use]
     pub fn clock(self, clock: impl HostWallClock + HostMonotonicClock + Clone + Sync + 'static) -> Self {
         self.change(move |wasi| _ = wasi.wall_clock(clock.clone()).monotonic_clock(clock.clone()))
     }
 
-    /// Gives the instance this entropy. Nonces are drawn from it, so the clones must not repeat one another.
+    /// Gives the instance this entropy. The component draws the nonces of its encryption from the entropy, so
+    /// two clones must never give the same bytes.
     #[must_use]
     pub fn entropy(self, entropy: impl Rng + Clone + Send + Sync + 'static) -> Self {
         self.change(move |wasi| _ = wasi.secure_random(entropy.clone()))
     }
 
-    /// Takes what the instance writes to its standard error. Only brokers have one.
+    /// Gives the instance this standard error. Only a [`Broker`](crate::Broker) has a standard error.
     #[must_use]
     pub fn stderr(self, stderr: impl StdoutStream + Clone + Sync + 'static) -> Self {
         self.change(move |wasi| _ = wasi.stderr(stderr.clone()))
@@ -65,8 +66,8 @@ impl Capabilities {
     }
 }
 
-/// Where a component's HTTP requests go. Everything that implements wasmtime's [`WasiHttpHooks`] and can be cloned is
-/// one, [`Network`](crate::Network) for example.
+/// The client that sends the HTTP requests of instances. Each type that implements `Clone` and wasmtime's
+/// [`WasiHttpHooks`] implements this trait, for example [`Network`](crate::Network).
 pub trait OutgoingHttp: Send + Sync {
     /// The hooks of one instance.
     fn hooks(&self) -> Box<dyn WasiHttpHooks>;

@@ -1,26 +1,28 @@
-//! The client of the credentials component, which starts and reuses instances by itself.
+//! The client of the credentials component. It starts and reuses instances by itself.
 
 use crate::{Capabilities, Credentials, Error, Instance, Runtime, Trap, lock};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// The number of calls that an instance serves. Its end frees the memory that it has grown to.
+/// The number of calls that an instance serves. Then it ends, which frees the memory that it has allocated.
 const CALLS_PER_INSTANCE: u32 = 100;
 
-/// The number of idle instances that a client keeps. A runtime keeps 64 for all of its clients together.
+/// The largest number of idle instances of a client. All clients of a runtime together keep at most 64.
 const IDLE_LIMIT: usize = 16;
 
-/// Asks the component for credentials. Clones are the same client, and any number of tasks may call it at once.
+/// A client of the credentials component. Clones are the same client, and any number of tasks may call it at
+/// once.
 ///
-/// An instance serves one call at a time. An earlier call may have used the instance: the component wipes its secrets
-/// before it answers. An instance that trapped, or whose call was cancelled, is never used again.
+/// An instance serves one call at a time and is reused for later calls. The component wipes the secrets of a
+/// call from its memory before the call returns. An instance that has trapped, or whose call was cancelled,
+/// is never used again.
 #[derive(Clone)]
 pub struct CredentialsClient(Arc<Shared>);
 
 struct Shared {
     runtime: Runtime,
     capabilities: Capabilities,
-    /// The last used instance is on top, so that instances beyond the need stay unused at the bottom.
+    /// A stack: a call takes the instance that was used last, so surplus instances stay idle at the bottom.
     idle: Mutex<Vec<Worker>>,
     instances: AtomicUsize,
 }
@@ -34,17 +36,17 @@ struct Worker {
 /// The error of a call.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
-    /// The component answered with an error.
+    /// The component returned an error.
     #[error("{}: {}", .0.case().name(), .0.message())]
     Call(Error),
-    /// The component did not answer.
+    /// The component stopped without a result.
     #[error(transparent)]
     Trap(#[from] Trap),
 }
 
 impl CredentialsClient {
-    /// A client that gives the component these capabilities. Clients of one runtime share the limit on instances and
-    /// nothing else.
+    /// Creates a client that gives the component these capabilities. Clients of one runtime share the limit
+    /// on instances and nothing else.
     pub fn new(runtime: Runtime, capabilities: Capabilities) -> Self {
         Self(Arc::new(Shared {
             runtime,
@@ -58,25 +60,25 @@ impl CredentialsClient {
     ///
     /// # Errors
     ///
-    /// The component's answer, or its trap.
+    /// [`CallError`]: the component returned an error, or stopped without a result.
     pub async fn get(&self, account_id: &str) -> Result<Credentials, CallError> {
         let mut worker = self.worker().await?;
-        let answer = worker.instance.get(account_id).await?;
+        let result = worker.instance.get(account_id).await?;
         self.keep(worker);
-        answer.map_err(CallError::Call)
+        result.map_err(CallError::Call)
     }
 
-    /// Calls `refresh-credentials`. `rejected` is the access token that the caller's request was refused
-    /// with; none asks for a fetch whatever the cache holds.
+    /// Calls `refresh-credentials`. `rejected` is the access token that the app has rejected. `None` fetches
+    /// the credentials whatever the cache contains.
     ///
     /// # Errors
     ///
     /// As for [`CredentialsClient::get`].
     pub async fn refresh(&self, account_id: &str, rejected: Option<&str>) -> Result<Credentials, CallError> {
         let mut worker = self.worker().await?;
-        let answer = worker.instance.refresh(account_id, rejected).await?;
+        let result = worker.instance.refresh(account_id, rejected).await?;
         self.keep(worker);
-        answer.map_err(CallError::Call)
+        result.map_err(CallError::Call)
     }
 
     /// Calls `forget-credentials`.
@@ -86,9 +88,9 @@ impl CredentialsClient {
     /// As for [`CredentialsClient::get`].
     pub async fn forget(&self, account_id: &str) -> Result<(), CallError> {
         let mut worker = self.worker().await?;
-        let answer = worker.instance.forget(account_id).await?;
+        let result = worker.instance.forget(account_id).await?;
         self.keep(worker);
-        answer.map_err(CallError::Call)
+        result.map_err(CallError::Call)
     }
 
     /// The number of instances that the client has started.
@@ -96,7 +98,8 @@ impl CredentialsClient {
         self.0.instances.load(Ordering::Relaxed)
     }
 
-    /// An instance for one call. The call owns it, so that a trap or a cancelled call ends the instance too.
+    /// Takes an idle instance or starts one. The call owns the instance, so a trap or a cancelled call ends
+    /// it.
     async fn worker(&self) -> Result<Worker, Trap> {
         let shared = &*self.0;
         let permit = shared.runtime.permits.running().await;
@@ -110,7 +113,8 @@ impl CredentialsClient {
         Ok(Worker { instance, calls: 1 })
     }
 
-    /// Keeps an instance after its call, unless it has served its last one or enough others are idle.
+    /// Keeps an instance after a call, unless the instance has served its last call or enough others are
+    /// idle.
     fn keep(&self, mut worker: Worker) {
         let shared = &*self.0;
         if worker.calls == CALLS_PER_INSTANCE {

@@ -1,4 +1,4 @@
-//! `wasi:config`: what a component is configured with.
+//! The host's `wasi:config`: the settings of a component.
 
 use crate::bindings::host::wasi::{config0_2_0_draft_2024_09_27, config0_2_0_rc_1};
 use async_trait::async_trait;
@@ -6,18 +6,18 @@ use std::collections::BTreeMap;
 use std::fmt;
 use wasmtime::component::HasData;
 
-/// Where a component's configuration comes from. It is read anew in each call, so what changes here takes effect
-/// at the next one.
+/// The source of a component's settings. A component reads the settings in each call, so a change takes
+/// effect at the next call.
 #[async_trait]
 pub trait ConfigurationSource: Send + Sync {
-    /// Every name and its value.
+    /// All settings, as names and values.
     ///
     /// # Errors
     ///
     /// The configuration can't be read.
     async fn all(&self) -> Result<Vec<(String, String)>, ConfigurationError>;
 
-    /// The value of a name, if it has one.
+    /// The value of one setting, or `None` if it is not set.
     ///
     /// # Errors
     ///
@@ -28,18 +28,18 @@ pub trait ConfigurationSource: Send + Sync {
     }
 }
 
-/// Why the configuration could not be read. The component is told the text, and shows it to nobody.
+/// The error of a [`ConfigurationSource`]. The component gets the text and shows it to no caller.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigurationError {
-    /// What the host reads it from failed.
+    /// The system failed from which the host reads the configuration.
     #[error("the source of the configuration failed: {0}")]
     Upstream(String),
-    /// Reading failed.
+    /// An input or output operation failed.
     #[error("reading the configuration failed: {0}")]
     Io(String),
 }
 
-/// A configuration that stays as it is. Its values are secrets, among others, so `Debug` shows the names alone.
+/// A configuration that never changes. Some of the values are secrets, so `Debug` shows only the names.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct FixedConfiguration(BTreeMap<String, String>);
 
@@ -62,19 +62,20 @@ impl ConfigurationSource for FixedConfiguration {
     }
 }
 
-/// A store's data that has a configuration, for [`crate::link::configuration`].
+/// The view that [`crate::link::configuration`] needs of the data in a wasmtime store.
 pub trait ConfigurationView: Send {
-    /// The configuration of the component that runs in this store.
+    /// The configuration of the component that runs in this wasmtime store.
     fn configuration(&mut self) -> &dyn ConfigurationSource;
 }
 
+/// The type that tells wasmtime how to get from a store's data to a [`ConfigurationSource`].
 pub(crate) struct ConfigurationInterface;
 
 impl HasData for ConfigurationInterface {
     type Data<'a> = &'a dyn ConfigurationSource;
 }
 
-// The drafts agree in everything but their types.
+// The drafts agree in all functions, but the generated types of each draft are distinct.
 macro_rules! serve {
     ($draft:ident) => {
         impl $draft::store::Host for &dyn ConfigurationSource {

@@ -8,42 +8,45 @@ use wasmtime::{Config, Engine, PoolingAllocationConfig};
 /// The memory that an instance can use, in bytes.
 pub const MEMORY_LIMIT: usize = 16 << 20;
 
-/// The number of instances that an engine has room for, including idle ones. wasmtime refuses to start one more, so
-/// every instance of this crate has a permit.
+/// The largest number of instances in an engine at the same time, idle ones included. wasmtime fails to start
+/// one more, so this crate takes a permit for each instance.
 pub const INSTANCE_LIMIT: u32 = 256;
 
-/// The number of instances that can be idle, kept for a later call.
+/// The largest number of idle instances, which a client keeps for a later call.
 const IDLE_LIMIT: u32 = 64;
 
-/// The linear memories in the pool. Each reserves [`MEMORY_LIMIT`] bytes of addresses. An instance of the credentials
-/// component or of the broker has one, an instance of a composed component has several.
+/// The number of linear memories in the pool. Each memory reserves [`MEMORY_LIMIT`] bytes of addresses. An
+/// instance of the credentials component or of the broker has one memory. An instance of a composed component
+/// has several.
 const MEMORY_COUNT: u32 = INSTANCE_LIMIT * 2;
 
-/// The tables in the pool.
+/// The number of tables in the pool.
 const TABLE_COUNT: u32 = INSTANCE_LIMIT * 4;
 
-/// The core instances in the pool. The pool only counts them, so the number is beyond what any component needs.
+/// The number of core instances in the pool. The pool only counts them, so the number is larger than any
+/// component needs.
 const CORE_INSTANCE_COUNT: u32 = INSTANCE_LIMIT * 256;
 
-/// The permits of an engine: as many as its pool has room for.
+/// The permits for instances of one component: as many as the engine's pool has room for.
 #[derive(Clone)]
 pub(crate) struct Permits {
     running: Arc<Semaphore>,
     idle: Arc<Semaphore>,
 }
 
-/// The permit of one instance. Its holder drops it after the instance's store, when the room in the pool is free again.
+/// The permit of one instance. The holder drops the permit after the instance's store, because dropping the
+/// store frees the room in the pool.
 pub(crate) struct Permit(
     #[expect(dead_code, reason = "the drop gives the permit back")] OwnedSemaphorePermit,
 );
 
 impl Permits {
-    /// The permits for running instances of a component, as many as the pool has room for.
+    /// All of the pool's room for running instances.
     pub(crate) fn for_running(component: &Component) -> Self {
         Self::new(component, 0)
     }
 
-    /// The permits for running and for idle instances of a component.
+    /// The pool's room, divided between running and idle instances.
     pub(crate) fn for_running_and_idle(component: &Component) -> Self {
         Self::new(component, IDLE_LIMIT)
     }
@@ -67,16 +70,18 @@ impl Permits {
         Permit(permit.expect("the semaphore is never closed"))
     }
 
-    /// The permit of an idle instance. None if too many instances are idle.
+    /// The permit of an idle instance, or `None` if too many instances are idle.
     pub(crate) fn idle(&self) -> Option<Permit> {
         Arc::clone(&self.idle).try_acquire_owned().ok().map(Permit)
     }
 }
 
-/// An engine that takes the memory of each instance from a pool, and counts the instructions of a call.
+/// Creates an engine that takes the memory of each instance from a pool and counts the instructions of a
+/// call.
 ///
-/// The pool has room for [`INSTANCE_LIMIT`] instances. [`Runtime`](crate::Runtime), [`Broker`](crate::Broker) and
-/// [`Workload`](crate::Workload) wait for room. An embedder that starts instances without them has to do so itself.
+/// The pool has room for [`INSTANCE_LIMIT`] instances. [`Runtime`](crate::Runtime), [`Broker`](crate::Broker)
+/// and [`Workload`](crate::Workload) wait for room. An embedder that starts instances in another way has to
+/// limit their number itself.
 ///
 /// # Errors
 ///
@@ -97,11 +102,11 @@ fn configuration() -> Config {
     let mut configuration = Config::new();
     configuration
         .allocation_strategy(pool)
-        // The default reserves gigabytes of addresses for each memory, more than small machines and
-        // containers with an address limit have. Bounds checks in the code take its permit.
+        // By default, wasmtime reserves gigabytes of addresses for each memory instead of checking bounds in
+        // the code. Small machines and containers with an address limit don't have so many addresses.
         .memory_reservation(MEMORY_LIMIT as u64)
         .memory_guard_size(64 << 10)
-        // Bounds the instructions of a call, not its waits, and needs no thread that ticks.
+        // Fuel limits the instructions of a call but not its waits, and needs no timer thread.
         .consume_fuel(true);
     configuration
 }

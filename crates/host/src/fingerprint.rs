@@ -1,4 +1,4 @@
-//! Fingerprints: what stands for a caller's token or an account in logs and traces.
+//! Fingerprints, which stand for a caller's token or an account in logs and traces.
 
 use hmac::digest::KeyInit;
 use hmac::{Hmac, Mac};
@@ -7,25 +7,28 @@ use std::fmt;
 use std::sync::Arc;
 use wasmtime_wasi::Rng;
 
-/// How many bytes of the hash make a fingerprint: 64 bits, so that no two of a few million are the same.
+/// The length of a fingerprint, in bytes. With 64 bits, a few million fingerprints most likely have no
+/// collision.
 const LENGTH: usize = 8;
 
-/// The key of an installation's fingerprints: `HMAC-SHA256` under it, cut to 16 hexadecimal digits.
+/// The key of an installation's fingerprints. A fingerprint is the first 16 hexadecimal digits of an
+/// `HMAC-SHA256` (RFC 2104) under the key.
 ///
-/// Equal fingerprints mean the same token, or the same account, for as long as the key is the same. Without the key
-/// nobody can test a guess. With it one can: a random token can't be guessed, but whoever has a list of account ids can
-/// find the fingerprint of each. A token and an account never have the same one.
+/// Under one key, equal fingerprints mean the same token or the same account. A token and an account have
+/// different fingerprints, even if their texts are equal. Nobody can test a guess without the key. Whoever
+/// has the key and a list of account ids can compute the fingerprint of each account, but a random token
+/// can't be guessed.
 #[derive(Clone)]
 pub struct FingerprintKey(Arc<Hmac<Sha256>>);
 
 impl FingerprintKey {
-    /// A key that the host keeps, so that fingerprints can be compared over restarts and between machines. It should be
-    /// random, and have 32 bytes.
+    /// A key that the embedder stores, so that the fingerprints of several runs and machines can be compared.
+    /// The key should be 32 random bytes.
     pub fn new(key: &[u8]) -> Self {
         Self(Arc::new(Hmac::new_from_slice(key).expect("HMAC takes keys of any length")))
     }
 
-    /// A key that ends with the process.
+    /// A random key, which is lost at the end of the process.
     pub fn random() -> Self {
         let mut key = [0; 32];
         wasmtime_wasi::thread_rng().fill_bytes(&mut key);

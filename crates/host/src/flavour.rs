@@ -1,9 +1,9 @@
-//! The two flavours of the components, and where the build tool puts them.
+//! The two flavours of the components, and the paths of the built files.
 
 use crate::LoadError;
 use std::path::PathBuf;
 
-/// Which drafts of `wasi:keyvalue` and `wasi:config` the component imports.
+/// The drafts of `wasi:keyvalue` and `wasi:config` that a component imports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Flavour {
     /// The drafts that wasmtime and wasmCloud serve.
@@ -13,11 +13,11 @@ pub enum Flavour {
 }
 
 impl Flavour {
-    /// Both flavours, for tests that must hold in each.
+    /// Both flavours.
     pub const ALL: [Self; 2] = [Self::Wasmtime, Self::Spin];
 
-    /// Where the build tool puts the component: in the folder that the environment variable
-    /// `CREDWELL_COMPONENTS` names, or else in `target/components` of the source tree.
+    /// The path of the built credentials component. The folder is the value of the environment variable
+    /// `CREDWELL_COMPONENTS`, or else `target/components` in the source tree.
     pub fn path(self) -> PathBuf {
         self.path_of(match self {
             Self::Wasmtime => "credwell.wasm",
@@ -25,7 +25,7 @@ impl Flavour {
         })
     }
 
-    /// Where the build tool puts the HTTP broker.
+    /// The path of the built HTTP broker, in the same folder as [`Flavour::path`].
     pub fn broker_path(self) -> PathBuf {
         self.path_of(match self {
             Self::Wasmtime => "credwell-broker.wasm",
@@ -41,7 +41,7 @@ impl Flavour {
         folder.join(file)
     }
 
-    /// The component's bytes.
+    /// Reads the built credentials component.
     ///
     /// # Errors
     ///

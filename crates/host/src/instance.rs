@@ -7,16 +7,17 @@ use crate::{Capabilities, Credentials, Error};
 use std::fmt;
 use wasmtime::{Engine, Store};
 
-/// The limit on the instructions of a call, in wasmtime's fuel: about one unit for each instruction. A call that needs
-/// more traps.
+/// The limit on the instructions of a call, in wasmtime's fuel: about one unit for each instruction. A call
+/// that needs more traps.
 pub const FUEL_PER_CALL: u64 = 2_000_000_000;
 
-/// The fuel after which a call lets other tasks of tokio run.
+/// The fuel after which a call yields to other tasks of tokio.
 const FUEL_PER_SLICE: u64 = 1_000_000;
 
 /// A running instance of the component, in a store of its own.
 ///
-/// It may be kept for more calls, one at a time, as [`CredentialsClient`](crate::CredentialsClient) does.
+/// An instance serves any number of calls, one at a time. [`CredentialsClient`](crate::CredentialsClient)
+/// reuses its instances in this way.
 pub struct Instance {
     store: Store<State>,
     exports: Provider,
@@ -46,8 +47,8 @@ impl Instance {
         interface.call_get_credentials(&mut self.store, account_id).await.map_err(Trap)
     }
 
-    /// Calls `refresh-credentials`. `rejected` is the access token that the caller's request was refused
-    /// with; none asks for a fetch whatever the cache holds.
+    /// Calls `refresh-credentials`. `rejected` is the access token that the app has rejected. `None` fetches
+    /// the credentials whatever the cache contains.
     ///
     /// # Errors
     ///
@@ -74,11 +75,12 @@ impl Instance {
     }
 }
 
-/// A store for one instance of any component, with the memory and the fuel that [`Instance`] has.
+/// Creates a store for one instance of any component, with the limits on memory and fuel that [`Instance`]
+/// has.
 ///
 /// # Errors
 ///
-/// The engine does not count fuel. The engine of [`crate::engine`] does.
+/// The engine does not count fuel. The engine of [`crate::engine()`] does.
 pub fn store(engine: &Engine, capabilities: &Capabilities) -> wasmtime::Result<Store<State>> {
     let mut store = Store::new(engine, State::new(capabilities));
     store.limiter(|state| &mut state.limits);
@@ -87,17 +89,17 @@ pub fn store(engine: &Engine, capabilities: &Capabilities) -> wasmtime::Result<S
     Ok(store)
 }
 
-/// The component stopped without an answer: it panicked, or ran out of memory or fuel. That is a defect in
-/// the component or a limit that is too low, never the upstream's doing.
+/// The error of a component that stopped without a result, because it panicked or ran out of memory or fuel.
+/// The cause is a defect in the component or a limit that is too low, and never the upstream.
 pub struct Trap(pub(crate) wasmtime::Error);
 
 impl fmt::Display for Trap {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "the component gave no answer: {:#}", self.0)
+        write!(formatter, "the component stopped without a result: {:#}", self.0)
     }
 }
 
-// A failed `expect` prints this, and the backtrace in wasmtime's text is what one wants to see then.
+// A failed `expect` prints the `Debug` text. Its reader needs the backtrace in wasmtime's text.
 impl fmt::Debug for Trap {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, formatter)

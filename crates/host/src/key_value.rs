@@ -1,4 +1,4 @@
-//! `wasi:keyvalue`, in both drafts, over any [`KeyValue`].
+//! The host's `wasi:keyvalue`, in both drafts, over any [`KeyValue`].
 
 mod atomics;
 mod batch;
@@ -11,20 +11,21 @@ use credwell_key_value::{KeyValue, KeyValueError};
 use cursors::{Cursors, Translate};
 use wasmtime::component::{HasData, Resource, ResourceTable, ResourceTableError};
 
-/// A store's data that has a key-value store, for [`crate::link::key_value`].
+/// The view that [`crate::link::key_value`] needs of the data in a wasmtime store.
 pub trait KeyValueView: Send {
-    /// What the component that runs in this store may use.
+    /// The key-value store and the resources of the component that runs in this wasmtime store.
     fn key_value(&mut self) -> KeyValueContext<'_>;
 }
 
-/// What serves `wasi:keyvalue` to one component.
+/// The state behind one component's `wasi:keyvalue`.
 pub struct KeyValueContext<'a> {
-    /// The store. It has to outlive the component's instance, or nothing stays cached.
+    /// The key-value store. It has to outlive the component's instance, because it holds the cache.
     pub store: &'a dyn KeyValue,
-    /// Where the buckets are kept that the component has opened.
+    /// The table of the component's resources, such as open buckets.
     pub table: &'a mut ResourceTable,
 }
 
+/// The type that tells wasmtime how to get from a store's data to a [`KeyValueContext`].
 pub(crate) struct KeyValueInterface;
 
 impl HasData for KeyValueInterface {
@@ -37,7 +38,7 @@ pub struct Bucket {
     cursors: Cursors,
 }
 
-/// A value that a component has seen and means to replace.
+/// The resource `cas`: a compare-and-swap with the value that the component has seen.
 #[allow(unreachable_pub, reason = "the generated bindings re-export the type")]
 pub struct Comparison {
     bucket: String,
@@ -45,12 +46,12 @@ pub struct Comparison {
     seen: Option<Vec<u8>>,
 }
 
-/// Why an operation gave nothing.
+/// The error of an operation.
 #[derive(Debug)]
 pub(crate) enum OperationError {
-    /// The store failed, and the component is told.
+    /// The store failed. The component gets the error.
     Store(KeyValueError),
-    /// The component used a handle that it doesn't have, which is a trap.
+    /// The component used a handle that it doesn't have. The component traps.
     Handle(ResourceTableError),
 }
 
@@ -72,7 +73,7 @@ impl KeyValueContext<'_> {
     }
 }
 
-// The drafts agree in most, but each has types of its own.
+// The drafts agree in nearly all functions, but the generated types of each draft are distinct.
 macro_rules! serve {
     ($draft:ident, $cursor:ty) => {
         impl From<KeyValueError> for $draft::store::Error {
@@ -91,8 +92,8 @@ macro_rules! serve {
                 Ok(self.table.push(Bucket { name: identifier, cursors: Cursors::default() })?)
             }
 
-            fn convert_error(&mut self, failure: OperationError) -> wasmtime::Result<$draft::store::Error> {
-                match failure {
+            fn convert_error(&mut self, error: OperationError) -> wasmtime::Result<$draft::store::Error> {
+                match error {
                     OperationError::Store(error) => Ok(error.into()),
                     OperationError::Handle(error) => Err(error.into()),
                 }
@@ -135,9 +136,9 @@ macro_rules! serve {
                 cursor: Option<$cursor>,
             ) -> Result<$draft::store::KeyResponse, OperationError> {
                 let Bucket { name, cursors } = self.table.get_mut(&bucket)?;
-                let cursor = cursors.of_store(cursor)?;
+                let cursor = cursors.to_store(cursor)?;
                 let page = self.store.list_keys(name, cursor.as_deref()).await?;
-                let cursor = page.cursor.map(|cursor| cursors.of_component(cursor));
+                let cursor = page.cursor.map(|cursor| cursors.to_component(cursor));
                 Ok($draft::store::KeyResponse { keys: page.keys, cursor })
             }
 

@@ -1,10 +1,11 @@
-//! What a component may import, interface by interface.
+//! The functions that link the host's interfaces into a wasmtime [`Linker`], interface by interface.
 //!
-//! The functions work with any data in the store that has the views they ask for, so an embedder can give the
-//! components, or others, what they need beside interfaces of its own. [`State`](crate::State) has all of the views.
+//! Each function works with any data in a wasmtime store that implements the views in the function's bounds.
+//! [`State`](crate::State) implements all of them. An embedder implements the views for its own data, and
+//! links its own interfaces beside these.
 //!
-//! The convenience functions of `wasmtime-wasi` also link files, sockets, environment and command line: a component
-//! that needs any of them must not start.
+//! The functions of `wasmtime-wasi` that link everything are not used here, because they also link files,
+//! sockets, the environment and the command line. A component that imports one of those must not start.
 
 use crate::Flavour;
 use crate::bindings::host::wasi::{
@@ -21,11 +22,11 @@ use wasmtime_wasi::p2::bindings;
 use wasmtime_wasi::random::WasiRandom;
 use wasmtime_wasi_http::WasiHttpView;
 
-/// Everything that the credentials component of a flavour may import.
+/// Links everything that the credentials component of a flavour imports.
 ///
 /// # Errors
 ///
-/// Some of it is linked already.
+/// One of the interfaces is linked already.
 pub fn all<T>(linker: &mut Linker<T>, flavour: Flavour) -> Result<()>
 where
     T: WasiView + WasiHttpView + KeyValueView + ConfigurationView + 'static,
@@ -38,57 +39,57 @@ where
     configuration(linker, flavour)
 }
 
-/// The component's tables of streams and pollables.
+/// The type that tells wasmtime how to get from a store's data to the table of streams and pollables.
 struct Io;
 
 impl HasData for Io {
     type Data<'a> = &'a mut ResourceTable;
 }
 
-/// `wasi:io`.
+/// Links `wasi:io`.
 ///
 /// # Errors
 ///
-/// It is linked already.
+/// The interface is linked already.
 pub fn io<T: WasiView>(linker: &mut Linker<T>) -> Result<()> {
     bindings::io::error::add_to_linker::<T, Io>(linker, |data| data.ctx().table)?;
     bindings::io::poll::add_to_linker::<T, Io>(linker, |data| data.ctx().table)?;
     bindings::io::streams::add_to_linker::<T, Io>(linker, |data| data.ctx().table)
 }
 
-/// `wasi:clocks`.
+/// Links `wasi:clocks`.
 ///
 /// # Errors
 ///
-/// It is linked already.
+/// The interface is linked already.
 pub fn clocks<T: WasiView>(linker: &mut Linker<T>) -> Result<()> {
     bindings::clocks::wall_clock::add_to_linker::<T, WasiClocks>(linker, T::clocks)?;
     bindings::clocks::monotonic_clock::add_to_linker::<T, WasiClocks>(linker, T::clocks)
 }
 
-/// `wasi:random/random`, and not the insecure ones.
+/// Links `wasi:random/random`, without the insecure interfaces of the package.
 ///
 /// # Errors
 ///
-/// It is linked already.
+/// The interface is linked already.
 pub fn random<T: WasiView>(linker: &mut Linker<T>) -> Result<()> {
     bindings::random::random::add_to_linker::<T, WasiRandom>(linker, |data| data.ctx().ctx.random())
 }
 
-/// `wasi:http/outgoing-handler` and `wasi:http/types`.
+/// Links `wasi:http/outgoing-handler` and `wasi:http/types`.
 ///
 /// # Errors
 ///
-/// It is linked already.
+/// One of the interfaces is linked already.
 pub fn http<T: WasiHttpView + 'static>(linker: &mut Linker<T>) -> Result<()> {
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)
 }
 
-/// `wasi:keyvalue/store`, `atomics` and `batch`, in the draft of a flavour.
+/// Links `wasi:keyvalue/store`, `atomics` and `batch`, in the draft of a flavour.
 ///
 /// # Errors
 ///
-/// It is linked already.
+/// One of the interfaces is linked already.
 pub fn key_value<T: KeyValueView + 'static>(linker: &mut Linker<T>, flavour: Flavour) -> Result<()> {
     match flavour {
         Flavour::Wasmtime => {
@@ -106,11 +107,11 @@ pub fn key_value<T: KeyValueView + 'static>(linker: &mut Linker<T>, flavour: Fla
     }
 }
 
-/// `wasi:config/store`, in the draft of a flavour.
+/// Links `wasi:config/store`, in the draft of a flavour.
 ///
 /// # Errors
 ///
-/// It is linked already.
+/// The interface is linked already.
 pub fn configuration<T: ConfigurationView + 'static>(linker: &mut Linker<T>, flavour: Flavour) -> Result<()> {
     match flavour {
         Flavour::Wasmtime => {
@@ -123,11 +124,11 @@ pub fn configuration<T: ConfigurationView + 'static>(linker: &mut Linker<T>, fla
     }
 }
 
-/// `wasi:cli/stderr`, where a broker writes its log. The credentials component doesn't import it.
+/// Links `wasi:cli/stderr`, where a broker writes its log. The credentials component doesn't import it.
 ///
 /// # Errors
 ///
-/// It is linked already.
+/// The interface is linked already.
 pub fn stderr<T: WasiView>(linker: &mut Linker<T>) -> Result<()> {
     bindings::cli::stderr::add_to_linker::<T, WasiCli>(linker, T::cli)
 }

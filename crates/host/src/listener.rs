@@ -1,14 +1,13 @@
-//! What listens in front of the HTTP broker: HTTP/1.1, one instance for each request, and bounds on what
-//! callers can take up.
+//! The listener: an HTTP/1.1 server in front of the broker, with limits on what its callers can use.
 
+mod buffer;
 mod connections;
 mod request_id;
 mod request_log;
 mod response;
 mod service;
-mod whole;
 
-pub(crate) use connections::{Bounds, serve_connections};
+pub(crate) use connections::{ConnectionLimits, serve_connections};
 pub(crate) use response::{BufferedResponse, empty};
 
 use crate::{AuditLog, Broker, Capabilities, FingerprintKey, Metrics};
@@ -20,67 +19,49 @@ use tokio::net::{TcpListener, ToSocketAddrs};
 use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 
-/// How many requests are answered at the same time, unless [`Listener::concurrency_limit`] says otherwise. It
-/// is half of what the engine's pool holds: an instance outlives its answer by a moment.
+/// The default of [`Listener::concurrency_limit`]. It is half of [`INSTANCE_LIMIT`](crate::INSTANCE_LIMIT),
+/// because an instance ends a moment after its response.
 const CONCURRENCY_LIMIT: usize = 128;
 
-/// How many requests for `/healthz` are answered beside those: whoever restarts what doesn't answer must not do so
-/// because it is busy.
+/// The number of requests for `/healthz` that are answered beyond the concurrency limit, so that a supervisor
+/// does not restart a process that is only busy.
 const HEALTH_RESERVE: usize = 8;
 
-/// How many connections are open at the same time, unless [`Listener::connection_limit`] says otherwise.
+/// The default of [`Listener::connection_limit`].
 const CONNECTION_LIMIT: usize = 1024;
 
-/// How long a caller may take to send a request's head, and then its body, unless [`Listener::read_timeout`] says
-/// otherwise.
+/// The default of [`Listener::read_timeout`].
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A server for the HTTP broker.
+/// An HTTP/1.1 server for the broker. [The crate's tutorial](crate#serve-the-broker) starts one.
 ///
-/// ```no_run
-/// # async fn listen(capabilities: credwell_host::Capabilities) -> anyhow::Result<()> {
-/// use credwell_host::{AuditLog, Broker, FingerprintKey, Flavour, Listener, Metrics, MetricsListener};
+/// The listener has no TLS. Outside of the loopback, it needs a proxy with TLS in front.
 ///
-/// let broker = Broker::new(Flavour::Wasmtime)?;
-/// let metrics = Metrics::new();
-/// let for_operators = MetricsListener::bind("127.0.0.1:9090", metrics.clone()).await?;
-/// tokio::spawn(for_operators.serve(std::future::pending()));
-/// let listener = Listener::bind("127.0.0.1:8080", broker, capabilities).await?;
-/// println!("listening on http://{}", listener.address());
-/// let listener = listener.audit(AuditLog::to_file("/var/log/credwell/audit.jsonl")?);
-/// let listener = listener.fingerprint_key(FingerprintKey::new(b"32 random bytes of your own"));
-/// let shutdown = async { _ = tokio::time::sleep(std::time::Duration::from_secs(3_600)).await };
-/// listener.metrics(metrics).serve(shutdown).await;
-/// # Ok(())
-/// # }
-/// ```
+/// Requests beyond the concurrency limit are answered 503 at once, so no queue grows. Eight requests for
+/// `/healthz` are answered beyond the limit. The error of an instance is an event of `tracing`, and the
+/// caller learns only that the broker failed.
 ///
-/// It speaks no TLS: anywhere but on the loopback, something that does has to stand in front of it.
-///
-/// Requests beyond the concurrency limit are answered 503 at once, instead of a queue that would only grow; eight
-/// requests for `/healthz` don't count. What an instance fails with is an event of `tracing`, and its caller is told no
-/// more than that it failed.
-///
-/// Each answer has `x-request-id`: the request's, if it sent one of at most 64 visible ASCII characters, or a random
-/// one. It is in logs, so it should be no secret.
+/// Each response has the header `x-request-id`. Its value is the request's own `x-request-id` if that has at
+/// most 64 visible ASCII characters, and is random otherwise. Logs contain the value, so callers must not
+/// send a secret in it.
 pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
     broker: Broker,
     capabilities: Capabilities,
     concurrency_limit: usize,
-    bounds: Bounds,
+    limits: ConnectionLimits,
     audit: Option<AuditLog>,
     metrics: Metrics,
     fingerprint_key: FingerprintKey,
 }
 
 impl Listener {
-    /// Listens on an address. Port 0 takes any that is free.
+    /// Listens on an address. Port 0 is replaced by a free port.
     ///
     /// # Errors
     ///
-    /// The address is in use, or is none of this machine.
+    /// The address is in use or does not belong to this machine.
     pub async fn bind(
         address: impl ToSocketAddrs,
         broker: Broker,
@@ -93,59 +74,64 @@ impl Listener {
             broker,
             capabilities,
             concurrency_limit: CONCURRENCY_LIMIT,
-            bounds: Bounds { connections: CONNECTION_LIMIT, read_timeout: READ_TIMEOUT },
+            limits: ConnectionLimits { connections: CONNECTION_LIMIT, read_timeout: READ_TIMEOUT },
             audit: None,
             metrics: Metrics::new(),
             fingerprint_key: FingerprintKey::random(),
         })
     }
 
-    /// Sets how many requests are answered at the same time. More than 128 can use up the engine's pool.
+    /// Sets the largest number of requests that are answered at the same time, 128 by default. The broker
+    /// runs at most [`INSTANCE_LIMIT`](crate::INSTANCE_LIMIT) instances at once. With a larger limit,
+    /// requests wait for the end of an instance.
     #[must_use]
     pub fn concurrency_limit(self, limit: usize) -> Self {
         Self { concurrency_limit: limit, ..self }
     }
 
-    /// Sets how many connections are open at the same time, 1024 by default. More wait until one is closed.
+    /// Sets the largest number of open connections, 1024 by default. Further connections wait until one is
+    /// closed.
     #[must_use]
     pub fn connection_limit(mut self, limit: usize) -> Self {
-        self.bounds.connections = limit;
+        self.limits.connections = limit;
         self
     }
 
-    /// Sets how long a caller may take to send a request's head, and then its body, ten seconds by default. A
-    /// connection without a request is closed after that time too.
+    /// Sets the time limit for receiving a request's head and, separately, its body. The default is ten
+    /// seconds. A connection without a request is closed after this time too.
     #[must_use]
     pub fn read_timeout(mut self, timeout: Duration) -> Self {
-        self.bounds.read_timeout = timeout;
+        self.limits.read_timeout = timeout;
         self
     }
 
-    /// Writes each request for an account to an audit log, and gives no credential without.
+    /// Writes each request for an account to an audit log. No credentials leave without a line there. By
+    /// default, there is no audit log.
     #[must_use]
     pub fn audit(self, log: AuditLog) -> Self {
         Self { audit: Some(log), ..self }
     }
 
-    /// Counts in these metrics, for a [`MetricsListener`](crate::MetricsListener) to show.
+    /// Counts in these metrics, which a [`MetricsListener`](crate::MetricsListener) can serve.
     #[must_use]
     pub fn metrics(self, metrics: Metrics) -> Self {
         Self { metrics, ..self }
     }
 
-    /// Sets the key of the fingerprints in the audit log and in spans. Without, they can't be compared over restarts.
+    /// Sets the key of the fingerprints in the audit log and in spans. The default is a random key, and then
+    /// the fingerprints of two runs can't be compared.
     #[must_use]
     pub fn fingerprint_key(self, key: FingerprintKey) -> Self {
         Self { fingerprint_key: key, ..self }
     }
 
-    /// The address with the port that was taken.
+    /// The address of the listener, with the real port instead of 0.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Serves until `shutdown` is done. Then no more connections are accepted, and requests under way have ten
-    /// seconds to end.
+    /// Serves until `shutdown` completes. Then the listener accepts no more connections, and requests in
+    /// flight have ten seconds to end.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
         let permits = Arc::new(Semaphore::new(self.concurrency_limit));
         let service = Arc::new(Service {
@@ -153,16 +139,17 @@ impl Listener {
             capabilities: self.capabilities.observed(&self.metrics),
             permits: Arc::clone(&permits),
             health_permits: Arc::new(Semaphore::new(HEALTH_RESERVE)),
-            read_timeout: self.bounds.read_timeout,
+            read_timeout: self.limits.read_timeout,
             audit: self.audit,
             metrics: self.metrics.clone(),
             fingerprint_key: self.fingerprint_key,
         });
-        let answer = move |peer, request| Arc::clone(&service).answer(peer, request);
+        let respond = move |peer, request| Arc::clone(&service).respond(peer, request);
         let metrics = self.metrics;
-        let open = move || metrics.connection();
-        let deadline = serve_connections(self.socket, self.bounds, shutdown, open, answer).await;
-        // Requests whose callers have hung up go on, and are to get their lines in the audit log.
+        let guard = move || metrics.open_connection();
+        let deadline = serve_connections(self.socket, self.limits, shutdown, guard, respond).await;
+        // Requests whose callers have closed the connection are still in flight. They get their lines in the
+        // audit log before this function returns.
         let all = u32::try_from(self.concurrency_limit).unwrap_or(u32::MAX);
         _ = timeout_at(deadline, permits.acquire_many(all)).await;
     }

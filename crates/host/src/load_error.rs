@@ -1,20 +1,20 @@
-//! Why a component can't be run.
+//! The error of loading a component.
 
 use std::path::PathBuf;
 
-/// Why a component can't be run.
+/// The error of loading a component.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The file can't be read, most likely because it isn't built yet.
+    /// The file can't be read, most likely because the component isn't built yet.
     #[error("can't read {}: run `cargo xtask build`", path.display())]
     Unreadable {
         /// The component's file.
         path: PathBuf,
-        /// What went wrong.
+        /// The system's error.
         #[source]
         error: std::io::Error,
     },
-    /// It is no component, or not one for this host.
+    /// The bytes are not a component, or the component doesn't fit this host.
     #[error("the component can't be used: {0:#}")]
     Unusable(wasmtime::Error),
 }

@@ -1,5 +1,5 @@
-//! What the host counts of itself. The broker counts what came of requests, over all instances and machines; this is
-//! about one process.
+//! The metrics of one host process. The broker has other metrics: it counts outcomes, over all instances and
+//! machines.
 
 mod listener;
 
@@ -15,15 +15,27 @@ use prometheus_client::registry::Registry;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The upper bounds of the buckets of requests, of callers and to the upstream, in seconds.
+/// The upper bounds of the histogram buckets for callers' requests and for outgoing requests, in seconds.
 const REQUEST_BOUNDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
 
-/// The upper bounds of the buckets of key-value operations, in seconds.
+/// The upper bounds of the histogram buckets for key-value operations, in seconds.
 const KEY_VALUE_BOUNDS: [f64; 10] = [0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.25, 1.0];
 
-/// The metrics of a host's process. Clones count together.
+/// The metrics of a host process. Clones share their counts.
 ///
-/// No label depends on what a caller sends: there is no account, no path and no token among them.
+/// No label contains an account, a path or a token, so callers can't create new time series.
+///
+/// | Name | Labels | Meaning |
+/// |---|---|---|
+/// | `credwell_host_build_info` | `version` | the running version |
+/// | `credwell_host_request_duration_seconds` | `status` | callers' requests, by class of status (`2xx`) |
+/// | `credwell_host_requests_in_flight` | | requests without a response yet |
+/// | `credwell_host_requests_refused_total` | `reason` | responses 503 of the host |
+/// | `credwell_host_connections` | | open connections of callers |
+/// | `credwell_host_instances_started_total` | | instances started for requests |
+/// | `credwell_host_instances_failed_total` | | instances that gave no complete response |
+/// | `credwell_host_key_value_duration_seconds` | `operation`, `outcome` | operations of the store |
+/// | `credwell_host_outgoing_request_duration_seconds` | `outcome` | requests to the upstream |
 #[derive(Clone)]
 pub struct Metrics(Arc<Families>);
 
@@ -39,7 +51,7 @@ struct Families {
     outgoing: Histograms<1>,
 }
 
-/// Labels and their values.
+/// The names and values of labels.
 type Labels<const COUNT: usize> = [(&'static str, &'static str); COUNT];
 type Counters<const COUNT: usize> = Family<Labels<COUNT>, Counter>;
 type Histograms<const COUNT: usize> = Family<Labels<COUNT>, Histogram, fn() -> Histogram>;
@@ -51,16 +63,16 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Metrics that begin at zero.
+    /// Creates metrics that start at zero.
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("credwell_host");
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The running version", build);
         let requests: Histograms<1> = Family::new_with_constructor(|| Histogram::new(REQUEST_BOUNDS));
-        let help = "How long callers waited for their answers, by class of status";
+        let help = "Durations of callers' requests until the response, by class of status";
         registry.register("request_duration_seconds", help, requests.clone());
         let in_flight = Gauge::default();
-        registry.register("requests_in_flight", "Requests without an answer yet", in_flight.clone());
+        registry.register("requests_in_flight", "Requests without a response yet", in_flight.clone());
         let refused = Counters::default();
         registry.register(
             "requests_refused",
@@ -70,15 +82,15 @@ impl Metrics {
         let connections = Gauge::default();
         registry.register("connections", "Open connections of callers", connections.clone());
         let instances_started = Counter::default();
-        registry.register("instances_started", "Instances started to answer", instances_started.clone());
+        registry.register("instances_started", "Instances started for requests", instances_started.clone());
         let instances_failed = Counter::default();
-        let help = "Instances that did not start, or ended without an answer";
+        let help = "Instances that did not start, or ended without a response";
         registry.register("instances_failed", help, instances_failed.clone());
         let key_value: Histograms<2> = Family::new_with_constructor(|| Histogram::new(KEY_VALUE_BOUNDS));
-        let help = "How long operations of the key-value store took";
+        let help = "Durations of operations of the key-value store";
         registry.register("key_value_duration_seconds", help, key_value.clone());
         let outgoing: Histograms<1> = Family::new_with_constructor(|| Histogram::new(REQUEST_BOUNDS));
-        let help = "How long requests to the upstream took, until the head of the answer";
+        let help = "Durations of requests to the upstream until the head of the response";
         registry.register("outgoing_request_duration_seconds", help, outgoing.clone());
         Self(Arc::new(Families {
             registry,
@@ -93,26 +105,26 @@ impl Metrics {
         }))
     }
 
-    /// All of them in the text format of OpenMetrics 1.0.
+    /// The metrics in the text format of OpenMetrics 1.0.
     pub fn text(&self) -> String {
         let mut text = String::new();
         encode(&mut text, &self.0.registry).expect("writing to a text doesn't fail");
         text
     }
 
-    pub(crate) fn answered(&self, status: http::StatusCode, duration: Duration) {
+    pub(crate) fn responded(&self, status: http::StatusCode, duration: Duration) {
         let labels = [("status", class(status))];
         self.0.requests.get_or_create(&labels).observe(duration.as_secs_f64());
     }
 
-    /// Counts a request as under way until what this returns is dropped.
-    pub(crate) fn request(&self) -> Counted {
-        Counted::new(self.0.in_flight.clone())
+    /// Counts a request as in flight until the guard is dropped.
+    pub(crate) fn request_in_flight(&self) -> GaugeGuard {
+        GaugeGuard::new(self.0.in_flight.clone())
     }
 
-    /// Counts a connection as open until what this returns is dropped.
-    pub(crate) fn connection(&self) -> Counted {
-        Counted::new(self.0.connections.clone())
+    /// Counts a connection as open until the guard is dropped.
+    pub(crate) fn open_connection(&self) -> GaugeGuard {
+        GaugeGuard::new(self.0.connections.clone())
     }
 
     pub(crate) fn refused(&self, reason: &'static str) {
@@ -137,23 +149,23 @@ impl Metrics {
     }
 }
 
-/// Something that is under way.
-pub(crate) struct Counted(Gauge);
+/// An increment of a gauge, which the drop undoes.
+pub(crate) struct GaugeGuard(Gauge);
 
-impl Counted {
+impl GaugeGuard {
     fn new(gauge: Gauge) -> Self {
         gauge.inc();
         Self(gauge)
     }
 }
 
-impl Drop for Counted {
+impl Drop for GaugeGuard {
     fn drop(&mut self) {
         self.0.dec();
     }
 }
 
-/// The class of a status, such as `2xx` (RFC 9110, section 15).
+/// The class of a status code, such as `2xx` (RFC 9110, section 15).
 pub(crate) fn class(status: http::StatusCode) -> &'static str {
     match status.as_u16() / 100 {
         1 => "1xx",

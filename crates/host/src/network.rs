@@ -1,4 +1,4 @@
-//! `wasi:http/outgoing-handler`: where the component's requests go.
+//! The network behind `wasi:http/outgoing-handler`, limited to the allowed authorities.
 
 mod body;
 mod client;
@@ -15,39 +15,39 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-/// The network, as far as the component may use it.
+/// An HTTP client that reaches the allowed authorities and no others. Clones share connections and counts.
 ///
-/// It carries API keys, so a host should let it reach the one upstream that they are meant for.
+/// The component's requests carry API keys, so a host should allow only the upstream that the keys belong to.
 ///
-/// Requests are HTTP/1.1, in TLS 1.2 or 1.3 where the URL says https. Connections are kept for later requests, of all
-/// instances that were given a clone of this; a connection belongs to the tokio runtime that has opened it. A server's
-/// certificate has to come from an authority that [Mozilla trusts](https://wiki.mozilla.org/CA), or from one of
-/// [`Network::trusting`]. There are no redirects, no proxies and no cookies.
+/// Requests are HTTP/1.1, over TLS 1.2 or 1.3 if the URL's scheme is https. Open connections are reused by
+/// all instances that have a clone. A connection belongs to the tokio runtime that has opened it. A server's
+/// certificate has to come from an authority that [Mozilla trusts](https://wiki.mozilla.org/CA) or that
+/// [`Network::trusting`] has added. There are no redirects, no proxies and no cookies.
 #[derive(Clone, Debug)]
 pub struct Network {
-    /// In lower case: names of hosts have no case.
+    /// In lower case, because host names are case-insensitive (RFC 9110, section 4.2.3).
     allowed: Arc<BTreeSet<String>>,
     requests: Arc<AtomicUsize>,
     authorities: Arc<RootCertStore>,
     client: Client,
 }
 
-/// Why certificates are of no use.
+/// The error of [`Network::trusting`].
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
     /// The text isn't PEM.
     #[error("this is not PEM")]
     Malformed(#[source] pem::Error),
-    /// The text has no certificate in it.
+    /// The text contains no certificate.
     #[error("there is no certificate in it")]
     Missing,
-    /// A certificate can't be an authority's.
+    /// A certificate isn't usable as an authority's certificate.
     #[error("a certificate in it can't be used")]
     Unusable(#[source] rustls::Error),
 }
 
 impl Network {
-    /// Lets the component reach these authorities and no others. An authority is a host's name, with its
+    /// Creates a network that reaches these authorities and no others. An authority is a host name, with a
     /// port unless that is the scheme's default: `api.pipedream.com`, `127.0.0.1:8080`.
     pub fn to<Authority: Into<String>>(allowed: impl IntoIterator<Item = Authority>) -> Self {
         let allowed = allowed.into_iter().map(|authority| authority.into().to_ascii_lowercase());
@@ -56,11 +56,12 @@ impl Network {
         Self { allowed: Arc::new(allowed.collect()), requests: Arc::default(), authorities, client }
     }
 
-    /// Trusts the certificates in this PEM text (RFC 7468) too, for an upstream with a private authority.
+    /// Adds the certificates in this PEM text (RFC 7468) to the trusted authorities, for an upstream whose
+    /// certificate comes from a private authority.
     ///
     /// # Errors
     ///
-    /// There are none, or one of them is malformed.
+    /// The text contains no certificate, or one of the certificates is malformed.
     pub fn trusting(self, pem: &[u8]) -> Result<Self, CertificateError> {
         let mut authorities = RootCertStore::clone(&self.authorities);
         for certificate in CertificateDer::pem_slice_iter(pem) {
@@ -74,7 +75,7 @@ impl Network {
         Ok(Self { client: Client::trusting(Arc::clone(&authorities)), authorities, ..self })
     }
 
-    /// How many requests were sent, over all instances that were given a clone of this.
+    /// The number of requests that all clones together have sent.
     pub fn count(&self) -> usize {
         self.requests.load(Ordering::Relaxed)
     }
@@ -85,10 +86,10 @@ impl Network {
     }
 }
 
-/// What became of a request whose head has arrived: its response, and the rest of its transfer.
+/// The result of a sent request: the response's head and the transfer of its body, or an error.
 pub(crate) type SendResult = Result<(http::Response<WasiBody>, Transfer), Error>;
 
-/// Drives a response's body while the component reads it.
+/// A future that transfers a response's body while the component reads it.
 pub(crate) type Transfer = Box<dyn Future<Output = Result<(), Error>> + Send>;
 
 impl WasiHttpHooks for Network {
@@ -128,12 +129,12 @@ mod tests {
     }
 
     #[test]
-    fn certificates_that_are_none_are_refused() {
+    fn invalid_certificates_are_refused() {
         let trusting = |pem: &str| Network::to(["api.example.com"]).trusting(pem.as_bytes());
         assert!(matches!(trusting(""), Err(CertificateError::Missing)));
-        let empty = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-        assert!(matches!(trusting(empty), Err(CertificateError::Unusable(_))));
-        let broken_off = "-----BEGIN CERTIFICATE-----\nAAAA\n";
-        assert!(matches!(trusting(broken_off), Err(CertificateError::Malformed(_))));
+        let unusable = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert!(matches!(trusting(unusable), Err(CertificateError::Unusable(_))));
+        let truncated = "-----BEGIN CERTIFICATE-----\nAAAA\n";
+        assert!(matches!(trusting(truncated), Err(CertificateError::Malformed(_))));
     }
 }

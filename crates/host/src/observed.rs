@@ -1,4 +1,4 @@
-//! Capabilities that count and trace what instances do with them.
+//! Capabilities that count and trace their uses.
 
 mod key_value;
 mod outgoing;
@@ -7,8 +7,8 @@ use crate::{Capabilities, Metrics};
 use std::sync::Arc;
 
 impl Capabilities {
-    /// These capabilities, with each key-value operation and each outgoing request counted in `metrics` and traced in a
-    /// span. A [`Listener`](crate::Listener) does this by itself.
+    /// Counts each key-value operation and each outgoing request in `metrics`, and traces each one in a span.
+    /// A [`Listener`](crate::Listener) calls this function itself.
     #[must_use]
     pub fn observed(mut self, metrics: &Metrics) -> Self {
         self.key_value = Arc::new(key_value::Observed { inner: self.key_value, metrics: metrics.clone() });

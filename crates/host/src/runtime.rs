@@ -13,7 +13,8 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// Compiles the built component. Compiling takes about a second, so a process does it once.
+    /// Reads and compiles the component at [`Flavour::path`]. Compiling takes about a second, so a process
+    /// does it once.
     ///
     /// # Errors
     ///
@@ -26,8 +27,9 @@ impl Runtime {
     ///
     /// # Errors
     ///
-    /// [`LoadError::Unusable`]: the bytes are not a component, the component imports an interface that this host does not
-    /// give it (files, sockets, the command line or the other flavour's drafts), or it does not export the interface.
+    /// [`LoadError::Unusable`]: the bytes are not a component, the component does not export the interface,
+    /// or the component imports an interface that this host does not give it. Those are files, sockets, the
+    /// command line, the environment and the other flavour's drafts.
     pub fn from_bytes(flavour: Flavour, component: &[u8]) -> Result<Self, LoadError> {
         let pre = engine::prepare(component, |linker| link::all(linker, flavour)).and_then(ProviderPre::new);
         let pre = pre.map_err(LoadError::Unusable)?;
@@ -35,7 +37,8 @@ impl Runtime {
         Ok(Self { pre, permits })
     }
 
-    /// Starts an instance in a store of its own. While too many instances run, it waits until one of them ends.
+    /// Starts an instance in a store of its own. While too many instances run, the call waits until one of
+    /// them ends.
     ///
     /// # Errors
     ///
@@ -44,7 +47,7 @@ impl Runtime {
         self.start(capabilities, self.permits.running().await).await
     }
 
-    /// Starts an instance with this permit.
+    /// Starts an instance that holds this permit.
     pub(crate) async fn start(&self, capabilities: &Capabilities, permit: Permit) -> Result<Instance, Trap> {
         Instance::new(&self.pre, capabilities, permit).await.map_err(Trap)
     }
@@ -65,12 +68,12 @@ mod tests {
         format!("(export \"{name}\" (type (sub resource)))")
     }
 
-    /// Why a component with this one import and no export isn't taken.
+    /// The error text for a component with this one import and no export.
     fn refusal(flavour: Flavour, import: &str, items: &str) -> String {
         let text = format!("(component (import \"{import}\" (instance {items})))");
         let component = wat::parse_str(text).expect("the component's text is valid");
         match Runtime::from_bytes(flavour, &component) {
-            Ok(_) => panic!("a component without the export was taken"),
+            Ok(_) => panic!("a component without the export was accepted"),
             Err(error) => format!("{error:#}"),
         }
     }
@@ -102,7 +105,7 @@ mod tests {
             ("wasi:config/store@0.2.0-rc.1", CONFIGURATION, Flavour::Wasmtime, Flavour::Spin),
             ("wasi:config/store@0.2.0-draft-2024-09-27", CONFIGURATION, Flavour::Spin, Flavour::Wasmtime),
         ] {
-            // Where the import is linked, what is missing is the export.
+            // The import is linked, so the missing export is the first error.
             assert!(refusal(flavour, import, items).contains(EXPORT), "{import}");
             assert!(refusal(other, import, items).contains(import), "{import}");
         }

@@ -1,4 +1,4 @@
-//! What a store holds: everything that one instance of the component can reach.
+//! The data of a wasmtime store: the capabilities and resources of one instance.
 
 use crate::{
     Capabilities, ConfigurationSource, ConfigurationView, KeyValueContext, KeyValueView, MEMORY_LIMIT,
@@ -9,7 +9,7 @@ use wasmtime::{StoreLimits, StoreLimitsBuilder};
 use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
-/// The data of one instance's store.
+/// The data of one instance's wasmtime store. It implements all views that [`crate::link`] needs.
 pub struct State {
     pub(crate) limits: StoreLimits,
     table: ResourceTable,

@@ -1,13 +1,14 @@
-//! What the host tells of its work while it runs: events on the standard error and, with the feature `opentelemetry`,
-//! spans to a collector.
+//! The telemetry of a host process: events on the standard error and, with the feature `opentelemetry`, the
+//! export of spans to a collector.
 //!
 //! | Span | Fields |
 //! |---|---|
-//! | `request` | `method`, `route` (a template), `request_id`, `account` (a [fingerprint](crate::FingerprintKey)), `status`, `outcome` |
+//! | `request` | `method`, `route`, `request_id`, `account`, `status`, `outcome` |
 //! | `key-value` | `operation`, `outcome` |
 //! | `upstream` | `host`, `method`, `outcome` |
 //!
-//! No header, path, key or value is in a span or an event of this crate.
+//! `route` is a template, and `account` is a [fingerprint](crate::FingerprintKey). No span and no event of
+//! this crate contains a path, a key, a value or a header other than the request id.
 
 #[cfg(feature = "opentelemetry")]
 mod export;
@@ -20,29 +21,31 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
-/// The beginning of the targets of this crate's spans and events, and of the program's.
-const OWN: &str = "credwell";
+/// The prefix of the `tracing` targets of this workspace's crates.
+const OWN_TARGETS: &str = "credwell";
 
-/// The form of the lines on the standard error.
+/// The format of the lines on the standard error.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     #[default]
     Text,
-    /// One object of JSON each.
+    /// One JSON object for each line.
     Json,
 }
 
-/// What is told, and where.
+/// The options of [`start`].
 #[derive(Clone, Debug)]
 pub struct TelemetryOptions {
-    /// The form of the lines on the standard error.
+    /// The format of the lines on the standard error.
     pub format: LogFormat,
-    /// The least severe events of this crate and of `credwell` that are told there. Those of other crates are told from
-    /// warnings on, whatever is set here: theirs can hold headers.
+    /// The least severe level on the standard error, for the events of crates whose names start with
+    /// `credwell`. The events of other crates are written from warnings on at most, because they can contain
+    /// headers.
     pub level: LevelFilter,
-    /// The base URL of a collector that takes OTLP over HTTP, such as `http://localhost:4318`: what
-    /// `OTEL_EXPORTER_OTLP_ENDPOINT` has. Spans go to `/v1/traces` below it. None exports nothing.
+    /// The base URL of a collector that accepts OTLP over HTTP, such as `http://localhost:4318`. The standard
+    /// variable `OTEL_EXPORTER_OTLP_ENDPOINT` has the same format. Spans are sent to `/v1/traces` below the
+    /// URL. `None` exports no spans.
     #[cfg(feature = "opentelemetry")]
     pub otlp_endpoint: Option<String>,
 }
@@ -59,23 +62,23 @@ impl Default for TelemetryOptions {
     }
 }
 
-/// Why telemetry doesn't start.
+/// The error of [`start`].
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
-    /// The process has a subscriber of `tracing` already.
+    /// The process has a `tracing` subscriber already.
     #[error("the process has telemetry already")]
     Started(#[from] TryInitError),
-    /// The collector's URL is malformed, or a variable `OTEL_EXPORTER_OTLP_…` is.
+    /// The collector's URL or an environment variable `OTEL_EXPORTER_OTLP_…` is malformed.
     #[cfg(feature = "opentelemetry")]
     #[error("spans can't be exported")]
     Export(#[from] opentelemetry_otlp::ExporterBuildError),
-    /// The system's certificates, for a collector behind https, can't be read.
+    /// The collector's URL has the scheme https, and the system's certificates can't be read.
     #[cfg(feature = "opentelemetry")]
     #[error("the system's certificates can't be read")]
     Certificates(#[source] std::io::Error),
 }
 
-/// Running telemetry.
+/// The running telemetry of this process.
 #[must_use = "without a shutdown the last spans are not exported"]
 pub struct Telemetry {
     #[cfg(feature = "opentelemetry")]
@@ -83,7 +86,7 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// Exports the spans that have ended, and then no more. Events are told as before.
+    /// Exports the spans that have ended, and then stops the export. Events are still written.
     pub async fn shutdown(self) {
         #[cfg(feature = "opentelemetry")]
         if let Some(provider) = self.provider {
@@ -92,7 +95,7 @@ impl Telemetry {
     }
 }
 
-/// Begins to tell, for the whole process. With a collector it has to be called in tokio's runtime.
+/// Starts telemetry for the whole process. With a collector, the function has to run in tokio's runtime.
 ///
 /// # Errors
 ///
@@ -101,8 +104,9 @@ pub fn start(options: TelemetryOptions) -> Result<Telemetry, TelemetryError> {
     #[cfg(feature = "opentelemetry")]
     {
         let provider = options.otlp_endpoint.as_deref().map(export::provider).transpose()?;
-        let spans =
-            provider.as_ref().map(|provider| export::layer(provider).with_filter(own(LevelFilter::INFO)));
+        let spans = provider
+            .as_ref()
+            .map(|provider| export::layer(provider).with_filter(own_targets(LevelFilter::INFO)));
         tracing_subscriber::registry().with(spans).with(lines(&options)).try_init()?;
         Ok(Telemetry { provider })
     }
@@ -113,6 +117,7 @@ pub fn start(options: TelemetryOptions) -> Result<Telemetry, TelemetryError> {
     }
 }
 
+/// The layer that writes events to the standard error.
 fn lines<Inner: Subscriber + for<'a> LookupSpan<'a>>(
     options: &TelemetryOptions,
 ) -> impl Layer<Inner> + use<Inner> {
@@ -121,15 +126,15 @@ fn lines<Inner: Subscriber + for<'a> LookupSpan<'a>>(
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().with_span_list(false).boxed(),
     };
-    lines.with_filter(own(options.level).with_default(options.level.min(LevelFilter::WARN)))
+    lines.with_filter(own_targets(options.level).with_default(options.level.min(LevelFilter::WARN)))
 }
 
-/// This crate's spans and events, and the program's.
-fn own(level: LevelFilter) -> Targets {
-    Targets::new().with_target(OWN, level)
+/// A filter that passes the spans and events of this workspace's crates, from a level on.
+fn own_targets(level: LevelFilter) -> Targets {
+    Targets::new().with_target(OWN_TARGETS, level)
 }
 
-/// Makes a span a part of its caller's trace, if `traceparent` tells of one (W3C Trace Context).
+/// Makes a span part of the caller's trace, if the request has the header `traceparent` (W3C Trace Context).
 pub(crate) fn continue_trace(span: &Span, headers: &http::HeaderMap) {
     #[cfg(feature = "opentelemetry")]
     export::continue_trace(span, headers);

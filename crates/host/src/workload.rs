@@ -1,12 +1,13 @@
-//! The workload: a component of the embedder's own, composed with the credentials component for example.
+//! The workload: an embedder's own component, for example one that is composed with the credentials
+//! component.
 
 use crate::engine::{Permit, Permits};
 use crate::{Capabilities, Flavour, LoadError, State, Trap, engine, link, store};
 use wasmtime::Store;
 use wasmtime::component::{Instance, InstancePre};
 
-/// A compiled component of any world with its imports linked. It may import what the credentials component imports.
-/// Clones share it.
+/// A compiled component of any world with its imports linked. It may import the interfaces that the
+/// credentials component imports (see [`crate::link::all`]). Clones share the compiled code.
 #[derive(Clone)]
 pub struct Workload {
     pre: InstancePre<State>,
@@ -15,21 +16,22 @@ pub struct Workload {
 
 /// A running instance of a [`Workload`], in a store of its own.
 pub struct WorkloadInstance {
-    /// The store, which calls of the instance take.
+    /// The store, which each call takes as an argument.
     pub store: Store<State>,
-    /// The instance. The types that `wasmtime::component::bindgen!` generates take it in their function `new`.
+    /// The instance. The types that `wasmtime::component::bindgen!` generates take it as an argument of
+    /// `new`.
     pub instance: Instance,
     /// Dropped after the store.
     _permit: Permit,
 }
 
 impl Workload {
-    /// Compiles and links a component. Compiling takes about a second, so a process does it once.
+    /// Compiles a component and links its imports. Compiling takes about a second, so a process does it once.
     ///
     /// # Errors
     ///
-    /// [`LoadError::Unusable`]: the bytes are not a component, or the component imports an interface that this host does
-    /// not give it.
+    /// [`LoadError::Unusable`]: the bytes are not a component, or the component imports an interface that
+    /// this host does not give it.
     pub fn from_bytes(flavour: Flavour, component: &[u8]) -> Result<Self, LoadError> {
         let pre = engine::prepare(component, |linker| link::all(linker, flavour));
         let pre = pre.map_err(LoadError::Unusable)?;
@@ -42,7 +44,7 @@ impl Workload {
         self.pre.component()
     }
 
-    /// Starts an instance. While too many instances run, it waits until one of them ends.
+    /// Starts an instance. While too many instances run, the call waits until one of them ends.
     ///
     /// # Errors
     ///

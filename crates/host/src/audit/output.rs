@@ -1,14 +1,14 @@
-//! Where the lines of an audit log go.
+//! The output of an audit log: a file or the standard error.
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// Where lines go, each in one write.
+/// An output that writes each line with one system call.
 pub(super) struct Output {
     target: Target,
-    /// Whether the last write broke off in the middle of a line.
+    /// Whether the last write ended in the middle of a line.
     is_torn: bool,
 }
 
@@ -27,7 +27,12 @@ impl Output {
         Self { target: Target::Stderr, is_torn: false }
     }
 
-    /// Writes a line, all of it or it is an error. What there is of a line that broke off gets an end first.
+    /// Writes a whole line. If the last write ended in the middle of a line, this one starts with a line
+    /// break.
+    ///
+    /// # Errors
+    ///
+    /// Not all of the line was written.
     pub(super) fn write(&mut self, line: &[u8]) -> io::Result<()> {
         if let Target::File { path, file } = &mut self.target
             && !is_at(path, &file.metadata()?)?
@@ -47,14 +52,14 @@ impl Output {
 }
 
 fn open(path: &Path) -> io::Result<File> {
-    // Appended, a line goes behind whatever is there by then, another process's lines too.
+    // In append mode, the system puts each line at the end of the file, after the lines of other processes.
     OpenOptions::new().append(true).create(true).mode(0o600).open(path)
 }
 
-/// Whether the open file is still the one that the path names.
+/// Whether the path still leads to the open file.
 fn is_at(path: &Path, file: &Metadata) -> io::Result<bool> {
     match std::fs::metadata(path) {
-        Ok(named) => Ok((named.dev(), named.ino()) == (file.dev(), file.ino())),
+        Ok(found) => Ok((found.dev(), found.ino()) == (file.dev(), file.ino())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
     }
@@ -65,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_that_broke_off_gets_an_end_before_the_next_one() {
+    fn a_torn_line_ends_before_the_next_line() {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let path = folder.path().join("audit");
         let mut output = Output::file(path.clone()).expect("the file can be made");

@@ -1,4 +1,4 @@
-//! `wasi:keyvalue/atomics`: counting, and replacing a value that one has seen.
+//! The host's `wasi:keyvalue/atomics`: increments, and compare-and-swap.
 
 use super::{Bucket, Comparison, KeyValueContext, OperationError};
 use crate::bindings::host::wasi::{keyvalue0_2_0_draft, keyvalue0_2_0_draft2};
@@ -7,7 +7,7 @@ use keyvalue0_2_0_draft2::atomics::CasError;
 use wasmtime::component::Resource;
 
 impl keyvalue0_2_0_draft::atomics::Host for KeyValueContext<'_> {
-    /// The numbers of this draft have no sign. A store's have one.
+    /// The numbers of this draft are unsigned. The numbers of a store are signed.
     async fn increment(
         &mut self,
         bucket: Resource<Bucket>,
@@ -56,7 +56,8 @@ impl keyvalue0_2_0_draft2::atomics::Host for KeyValueContext<'_> {
 }
 
 impl keyvalue0_2_0_draft2::atomics::HostCas for KeyValueContext<'_> {
-    /// The value is read here: what is written in between makes the swap fail, whether or not `current` is called.
+    /// Reads the value. A later write of another value makes the swap fail, whether or not the component
+    /// calls `current`.
     async fn new(
         &mut self,
         bucket: Resource<Bucket>,

@@ -1,10 +1,10 @@
-//! `wasi:keyvalue/batch`: one call for many keys.
+//! The host's `wasi:keyvalue/batch`: one call for many keys.
 
 use super::{Bucket, KeyValueContext, OperationError};
 use crate::bindings::host::wasi::{keyvalue0_2_0_draft, keyvalue0_2_0_draft2};
 use wasmtime::component::Resource;
 
-// The drafts differ in how a missing value is written.
+// The drafts differ in the type of a missing value.
 macro_rules! serve {
     ($draft:ident, $entry:ty, $entry_of:expr) => {
         impl $draft::batch::Host for KeyValueContext<'_> {

@@ -1,54 +1,55 @@
-//! Where a listing goes on.
+//! The cursors of a listing, which say where its next page starts.
 //!
-//! A store's cursors are texts. One draft passes them on; the other one's are numbers, so a bucket keeps the texts that
-//! its last numbers stand for.
+//! A store's cursor is a text. One draft passes the text on. The other draft has numbers, so a bucket keeps
+//! the texts behind the last numbers that it has given out.
 
 use credwell_key_value::KeyValueError;
 use std::collections::VecDeque;
 
-/// How many cursors a bucket keeps. A listing needs the last one; the others are for listings that overlap.
-const KEPT: usize = 64;
+/// The number of cursors that a bucket keeps. One listing needs the last cursor. Concurrent listings need the
+/// others.
+const CAPACITY: usize = 64;
 
 /// The cursors that a bucket has given out as numbers.
 #[derive(Default)]
 pub(super) struct Cursors {
-    /// The last ones, with the oldest in front.
+    /// The texts of the last cursors, oldest first.
     texts: VecDeque<String>,
-    /// The number of the oldest one.
+    /// The number of the oldest cursor in `texts`.
     first: u64,
 }
 
-/// A draft's kind of cursor.
+/// The translation between the store's cursors and a draft's cursors.
 pub(super) trait Translate<Cursor> {
-    /// The store's cursor for one that the component passes.
-    fn of_store(&self, cursor: Option<Cursor>) -> Result<Option<String>, KeyValueError>;
+    /// The store's cursor behind a component's cursor.
+    fn to_store(&self, cursor: Option<Cursor>) -> Result<Option<String>, KeyValueError>;
 
-    /// The component's cursor for one that the store gave.
-    fn of_component(&mut self, cursor: String) -> Cursor;
+    /// The component's cursor for a store's cursor.
+    fn to_component(&mut self, cursor: String) -> Cursor;
 }
 
 impl Translate<String> for Cursors {
-    fn of_store(&self, cursor: Option<String>) -> Result<Option<String>, KeyValueError> {
+    fn to_store(&self, cursor: Option<String>) -> Result<Option<String>, KeyValueError> {
         Ok(cursor)
     }
 
-    fn of_component(&mut self, cursor: String) -> String {
+    fn to_component(&mut self, cursor: String) -> String {
         cursor
     }
 }
 
 impl Translate<u64> for Cursors {
-    fn of_store(&self, cursor: Option<u64>) -> Result<Option<String>, KeyValueError> {
+    fn to_store(&self, cursor: Option<u64>) -> Result<Option<String>, KeyValueError> {
         let Some(cursor) = cursor else { return Ok(None) };
-        let place = cursor.checked_sub(self.first).and_then(|place| usize::try_from(place).ok());
-        match place.and_then(|place| self.texts.get(place)) {
+        let index = cursor.checked_sub(self.first).and_then(|index| usize::try_from(index).ok());
+        match index.and_then(|index| self.texts.get(index)) {
             Some(text) => Ok(Some(text.clone())),
             None => Err(KeyValueError::Failed("there is no such cursor".to_owned())),
         }
     }
 
-    fn of_component(&mut self, cursor: String) -> u64 {
-        if self.texts.len() == KEPT {
+    fn to_component(&mut self, cursor: String) -> u64 {
+        if self.texts.len() == CAPACITY {
             self.texts.pop_front();
             self.first += 1;
         }
@@ -62,14 +63,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_numbers_stand_for_what_the_store_gave() {
+    fn the_last_numbers_stand_for_the_cursors_of_the_store() {
         let mut cursors = Cursors::default();
-        let given: Vec<u64> = (0..100).map(|page| cursors.of_component(page.to_string())).collect();
-        for (page, cursor) in given.iter().enumerate() {
-            let text = cursors.of_store(Some(*cursor)).ok().flatten();
-            assert_eq!(text, (page >= 100 - KEPT).then(|| page.to_string()));
+        let numbers: Vec<u64> = (0..100).map(|page| cursors.to_component(page.to_string())).collect();
+        for (page, number) in numbers.iter().enumerate() {
+            let text = cursors.to_store(Some(*number)).ok().flatten();
+            assert_eq!(text, (page >= 100 - CAPACITY).then(|| page.to_string()));
         }
-        assert!(cursors.of_store(Some(100)).is_err());
-        assert_eq!(cursors.of_store(None::<u64>), Ok(None));
+        assert!(cursors.to_store(Some(100)).is_err());
+        assert_eq!(cursors.to_store(None::<u64>), Ok(None));
     }
 }

@@ -1,4 +1,4 @@
-//! What a component sees of a store, in both drafts.
+//! Tests of a component's view of a store, in both drafts.
 
 use super::{Bucket, Comparison, KeyValueContext, OperationError};
 use crate::bindings::host::wasi::{keyvalue0_2_0_draft, keyvalue0_2_0_draft2};
@@ -12,10 +12,10 @@ use wasmtime::component::{Resource, ResourceTable};
 
 const DEFAULT_BUCKET: &str = "default";
 
-/// How many keys a page of a listing has.
-const PAGE: usize = 2;
+/// The number of keys on a page of a listing.
+const PAGE_SIZE: usize = 2;
 
-/// A store with one bucket, whose swaps fail on demand.
+/// A store with one bucket. A test can make its next swap fail.
 #[derive(Clone, Default)]
 struct SmallStore(Arc<Mutex<Contents>>);
 
@@ -54,8 +54,8 @@ impl KeyValue for SmallStore {
         let mut contents = lock(&self.0);
         contents.pages += 1;
         let after = |key: &&String| cursor.is_none_or(|cursor| key.as_str() > cursor);
-        let keys: Vec<_> = contents.entries.keys().filter(after).take(PAGE).cloned().collect();
-        let cursor = keys.get(PAGE - 1).cloned();
+        let keys: Vec<_> = contents.entries.keys().filter(after).take(PAGE_SIZE).cloned().collect();
+        let cursor = keys.get(PAGE_SIZE - 1).cloned();
         Ok(KeyPage { keys, cursor })
     }
 
@@ -87,7 +87,7 @@ impl KeyValue for SmallStore {
     }
 }
 
-/// A store, and a component's handles.
+/// A store, and the resource table of a component.
 struct Scenario {
     store: SmallStore,
     table: ResourceTable,
@@ -111,7 +111,7 @@ impl Scenario {
     }
 }
 
-/// The same handle once more: those that a component passes stay its own.
+/// A copy of a handle. A component that passes a handle to the host keeps the handle.
 fn same<T: 'static>(handle: &Resource<T>) -> Resource<T> {
     Resource::new_own(handle.rep())
 }
@@ -145,7 +145,7 @@ macro_rules! in_draft {
             }
 
             #[tokio::test]
-            async fn a_listing_goes_on_where_it_was() {
+            async fn a_cursor_continues_the_listing() {
                 let keys = ["a", "b", "c", "d", "e"];
                 let mut scenario = Scenario::new(&keys.map(|key| (key, "")));
                 let context = &mut scenario.context();
@@ -195,21 +195,21 @@ macro_rules! in_draft {
                 );
             }
 
-            /// What the store says reaches the component, and a handle that it doesn't have stops it.
+            /// The component gets the store's errors. A handle that it doesn't have is a trap.
             #[tokio::test]
             async fn failures() {
                 let mut scenario = Scenario::new(&[]);
                 let context = &mut scenario.context();
                 let bucket = open(context).await;
                 let unknown = store::Host::open(context, "other".into()).await.unwrap_err();
-                let told = store::Host::convert_error(context, unknown).unwrap();
-                assert!(matches!(told, store::Error::NoSuchStore), "{told:?}");
-                for (error, expected) in [
+                let error = store::Host::convert_error(context, unknown).unwrap();
+                assert!(matches!(error, store::Error::NoSuchStore), "{error:?}");
+                for (store_error, expected) in [
                     (KeyValueError::AccessDenied, "AccessDenied"),
                     (KeyValueError::Failed("words".into()), "Other(\"words\")"),
                 ] {
-                    let told = store::Host::convert_error(context, error.into()).unwrap();
-                    assert!(format!("{told:?}").ends_with(expected), "{told:?}");
+                    let error = store::Host::convert_error(context, store_error.into()).unwrap();
+                    assert!(format!("{error:?}").ends_with(expected), "{error:?}");
                 }
                 store::HostBucket::drop(context, same(&bucket)).await.unwrap();
                 let stale = store::HostBucket::exists(context, bucket, "key".into()).await.unwrap_err();
@@ -237,7 +237,7 @@ async fn bucket(context: &mut KeyValueContext<'_>) -> Resource<Bucket> {
     keyvalue0_2_0_draft2::store::Host::open(context, name).await.expect("the bucket is there")
 }
 
-/// One draft has numbers without a sign, and the store has numbers with one.
+/// One draft has unsigned numbers, and the store has signed numbers.
 #[tokio::test]
 async fn a_number_that_is_out_of_range_is_a_failure() {
     use keyvalue0_2_0_draft::atomics::Host;
@@ -277,7 +277,7 @@ async fn a_value_is_replaced_while_it_is_the_one_that_was_seen() {
 }
 
 #[tokio::test]
-async fn a_swap_uses_its_handle_up_and_tells_of_a_failure() {
+async fn a_swap_consumes_its_handle_and_reports_a_failure() {
     let mut scenario = Scenario::new(&[]);
     let store = scenario.store.clone();
     let context = &mut scenario.context();

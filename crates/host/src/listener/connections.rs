@@ -1,4 +1,4 @@
-//! Connections over HTTP/1.1, and bounds on them.
+//! The connections of a server over HTTP/1.1, and the limits on them.
 
 use super::BufferedResponse;
 use http::Request;
@@ -18,43 +18,46 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::warn;
 
-/// How much of a request's head is kept in memory, in bytes.
+/// The largest head of a request, in bytes.
 const HEAD_LIMIT: usize = 32 << 10;
 
-/// How long requests under way may take once a listener shuts down.
+/// The time that requests in flight have to end once a listener shuts down.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long to wait before the next connection is accepted, when none could be: most likely there are too many
-/// open files, and trying again at once would not help.
+/// The pause after a connection that could not be accepted. The process most likely has too many open files,
+/// so another try at once would fail too.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// What callers can take up at most.
+/// The limits on what callers can use.
 #[derive(Clone, Copy)]
-pub(crate) struct Bounds {
-    /// How many connections are open at the same time.
+pub(crate) struct ConnectionLimits {
+    /// The largest number of open connections.
     pub connections: usize,
-    /// How long the head of a request may take, and the wait for it.
+    /// The time limit for receiving the head of a request. It starts when the connection is ready for a
+    /// request.
     pub read_timeout: Duration,
 }
 
-/// Answers what comes over a socket's connections, until `shutdown` is done and requests under way have ended. What
-/// `open` gives is kept for as long as a connection is open. Gives the time by which requests have to have ended.
-pub(crate) async fn serve_connections<Answering, Open>(
+/// Serves the connections of a socket until `shutdown` completes and the requests in flight have ended.
+///
+/// `guard` returns a value that is dropped when the connection closes. The result is the deadline for
+/// requests in flight, [`SHUTDOWN_TIMEOUT`] after `shutdown` has completed.
+pub(crate) async fn serve_connections<Responding, Guard>(
     socket: TcpListener,
-    bounds: Bounds,
+    limits: ConnectionLimits,
     shutdown: impl Future<Output = ()>,
-    open: impl Fn() -> Open,
-    answer: impl Fn(SocketAddr, Request<Incoming>) -> Answering + Clone + Send + 'static,
+    guard: impl Fn() -> Guard,
+    respond: impl Fn(SocketAddr, Request<Incoming>) -> Responding + Clone + Send + 'static,
 ) -> Instant
 where
-    Answering: Future<Output = BufferedResponse> + Send + 'static,
-    Open: Send + 'static,
+    Responding: Future<Output = BufferedResponse> + Send + 'static,
+    Guard: Send + 'static,
 {
     let mut server = http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(bounds.read_timeout).max_buf_size(HEAD_LIMIT);
-    let permits = Arc::new(Semaphore::new(bounds.connections));
+    server.timer(TokioTimer::new()).header_read_timeout(limits.read_timeout).max_buf_size(HEAD_LIMIT);
+    let permits = Arc::new(Semaphore::new(limits.connections));
     let graceful = GracefulShutdown::new();
-    // Dropped with this future, and the open connections with it.
+    // Dropping this set closes the connections that are still open.
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
     loop {
@@ -74,18 +77,18 @@ where
                 continue;
             }
         };
-        // An answer is written in one piece: there is nothing to wait for.
+        // A response is one write, so Nagle's algorithm would only delay it.
         _ = stream.set_nodelay(true);
-        let answer = answer.clone();
+        let respond = respond.clone();
         let service = service_fn(move |request| {
-            let answer = answer(peer, request);
-            async move { Ok::<_, Infallible>(answer.await) }
+            let response = respond(peer, request);
+            async move { Ok::<_, Infallible>(response.await) }
         });
         let connection = graceful.watch(server.serve_connection(TokioIo::new(stream), service));
-        let kept = (permit, open());
+        let guards = (permit, guard());
         connections.spawn(async move {
-            let _kept = kept;
-            // A caller that hangs up early is no failure of the server.
+            let _guards = guards;
+            // A caller that closes the connection early is not an error of the server.
             _ = connection.await;
         });
         while connections.try_join_next().is_some() {}

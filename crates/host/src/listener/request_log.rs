@@ -1,4 +1,4 @@
-//! The request log: what logs, metrics and traces may contain of a request.
+//! The request log: the parts of a request that logs, metrics and traces may contain.
 
 use super::request_id;
 use crate::audit::Entry;
@@ -75,7 +75,7 @@ impl RequestLog {
         }
     }
 
-    /// The entry in the audit log. None if the request is not about the credentials of an account.
+    /// The entry in the audit log, or `None` if the request is not about the credentials of an account.
     pub(super) fn entry(&self, status: StatusCode, outcome: &'static str) -> Option<Entry> {
         Some(Entry {
             time: self.time,

@@ -1,4 +1,4 @@
-//! The listener's responses: those of the broker, and problem documents of its own.
+//! The listener's responses: the broker's responses, and the listener's own problem documents.
 
 use bytes::Bytes;
 use credwell_core::broker::outcome::{OUTCOME_HEADER, Outcome, ProblemCode};
@@ -16,7 +16,7 @@ pub(crate) fn empty(status: StatusCode) -> BufferedResponse {
     response
 }
 
-/// A problem document (RFC 9457) like the broker's own, with the outcome in the internal header.
+/// A problem document (RFC 9457) in the broker's form, with the outcome in the internal header.
 pub(super) fn problem(code: ProblemCode, detail: &str) -> BufferedResponse {
     let document = code.document(code.status(), detail);
     let mut response = Response::new(Full::new(Bytes::from(document)));
@@ -28,8 +28,8 @@ pub(super) fn problem(code: ProblemCode, detail: &str) -> BufferedResponse {
     response
 }
 
-/// Removes the internal header from a response and returns its outcome. A component that is not the broker has no such
-/// header: then the status decides between `ok`, `refused` and `failed`.
+/// Removes the internal header from a response and returns its outcome. A component that is not the broker
+/// sends no such header. Then the status decides between `ok`, `refused` and `failed`.
 pub(super) fn take_outcome(status: StatusCode, headers: &mut HeaderMap) -> &'static str {
     let value = headers.remove(OUTCOME_HEADER);
     let outcome = value.and_then(|value| Outcome::from_name(value.to_str().ok()?));

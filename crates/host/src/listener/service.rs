@@ -1,9 +1,9 @@
 //! The service behind all connections: it answers one request with the broker, the audit log and the metrics.
 
+use super::buffer::buffer;
 use super::request_id;
 use super::request_log::RequestLog;
 use super::response::{BufferedResponse, problem, take_outcome};
-use super::whole::whole;
 use crate::{AuditLog, Broker, Capabilities, FingerprintKey, Metrics};
 use bytes::Bytes;
 use credwell_core::broker::outcome::ProblemCode;
@@ -32,44 +32,47 @@ pub(super) struct Service {
 }
 
 impl Service {
-    /// Answers a request in a task of its own. A caller that hangs up does not end the task: the instance fills the
-    /// cache, and the audit log gets its line. The request counts as under way until then.
-    pub(super) async fn answer(
+    /// Answers a request in a task of its own. A caller that closes the connection does not end the task: the
+    /// instance fills the cache, and the audit log gets its line. Until then, the request counts as in
+    /// flight.
+    pub(super) async fn respond(
         self: Arc<Self>,
         peer: SocketAddr,
         request: Request<Incoming>,
     ) -> BufferedResponse {
         let request_log = RequestLog::of(&request, peer, &self.fingerprint_key);
-        let counted = self.metrics.request();
+        let in_flight = self.metrics.request_in_flight();
         let span = request_log.span();
-        let request = whole(request, self.read_timeout).instrument(span.clone()).await;
+        let request = buffer(request, self.read_timeout).instrument(span.clone()).await;
         let task = async move {
-            let _counted = counted;
-            self.attend(&request_log, request).await
+            let _in_flight = in_flight;
+            self.process(&request_log, request).await
         };
         tokio::spawn(task.instrument(span)).await.unwrap_or_else(|error| failed(&error.into()))
     }
 
-    async fn attend(
+    /// Answers a request whose body has been read, within the limit on concurrent requests.
+    async fn process(
         &self,
         request_log: &RequestLog,
         request: Result<Request<Full<Bytes>>, BufferedResponse>,
     ) -> BufferedResponse {
         let permits = if request_log.is_health { &self.health_permits } else { &self.permits };
-        // Held until the audit log has its line.
+        // Dropped at the end of this function, when the audit log has its line.
         let permit = permits.try_acquire();
-        let answer = match (request, &permit) {
+        let response = match (request, &permit) {
             (Err(refusal), _) => refusal,
-            (Ok(request), Ok(_)) => self.ask(request).await,
+            (Ok(request), Ok(_)) => self.run_broker(request).await,
             (Ok(_), Err(_)) => self.refuse(),
         };
-        let mut answer = self.conclude(request_log, answer).await;
+        let mut response = self.conclude(request_log, response).await;
         if let Ok(id) = HeaderValue::from_str(&request_log.request_id) {
-            answer.headers_mut().insert(request_id::HEADER, id);
+            response.headers_mut().insert(request_id::HEADER, id);
         }
-        answer
+        response
     }
 
+    /// Answers 503, because too many requests are in flight.
     fn refuse(&self) -> BufferedResponse {
         let code = ProblemCode::Overloaded;
         self.metrics.refused(code.name());
@@ -78,27 +81,27 @@ impl Service {
         response
     }
 
-    /// Lets the broker answer, in a task of its own, so that a panic ends this task alone.
-    async fn ask(&self, request: Request<Full<Bytes>>) -> BufferedResponse {
+    /// Runs the broker in a task of its own, so that a panic ends that task alone.
+    async fn run_broker(&self, request: Request<Full<Bytes>>) -> BufferedResponse {
         let (broker, capabilities) = (self.broker.clone(), self.capabilities.clone());
         let instance = async move {
             let request = request.map(|body| body.map_err(|never| match never {}));
             let (head, body) = broker.handle(&capabilities, request).await?.into_parts();
-            // The body is read to its end first: a slow caller then holds no instance, and an instance that fails
-            // halfway gives 500.
+            // The body is read to its end first. Then a slow caller holds no instance, and an instance that
+            // fails in the middle of the body results in 500.
             let body = body.collect().await?.to_bytes();
             anyhow::Ok(Response::from_parts(head, Full::new(body)))
         };
         self.metrics.instance_started();
-        let answer = tokio::spawn(instance.in_current_span()).await;
-        answer.map_err(anyhow::Error::from).flatten().unwrap_or_else(|error| {
+        let result = tokio::spawn(instance.in_current_span()).await;
+        result.map_err(anyhow::Error::from).flatten().unwrap_or_else(|error| {
             self.metrics.instance_failed();
             failed(&error)
         })
     }
 
-    /// Records the outcome in the audit log, in the span and in the metrics. If the audit log can't be written, the
-    /// response does not leave.
+    /// Records the outcome in the audit log, in the span and in the metrics. If the audit log can't be
+    /// written, the caller gets a problem document instead of the response.
     async fn conclude(&self, request_log: &RequestLog, mut response: BufferedResponse) -> BufferedResponse {
         let mut outcome = take_outcome(response.status(), response.headers_mut());
         let entry = request_log.entry(response.status(), outcome);
@@ -110,16 +113,19 @@ impl Service {
             error!(%error, "the audit log could not be written");
             let code = ProblemCode::AuditUnavailable;
             self.metrics.refused(code.name());
-            response = problem(code, "the audit log can't be written, and without it nothing is given out");
+            response = problem(
+                code,
+                "the audit log can't be written, and the broker sends no credentials without it",
+            );
             outcome = take_outcome(response.status(), response.headers_mut());
         }
         request_log.end(response.status(), outcome);
-        self.metrics.answered(response.status(), request_log.duration());
+        self.metrics.responded(response.status(), request_log.duration());
         response
     }
 }
 
-/// Tells the operator the reason in the log, and the caller only that the broker failed.
+/// Logs the reason for the operator. The caller learns only that the broker failed.
 fn failed(error: &anyhow::Error) -> BufferedResponse {
     error!(error = format!("{error:#}"), "an instance of the broker failed");
     problem(ProblemCode::Internal, "the broker failed: its operator finds the reason in its log")

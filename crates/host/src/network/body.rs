@@ -1,4 +1,4 @@
-//! A response's body that may not pause for too long.
+//! The body of a response, with a timeout between two parts.
 
 use super::error_code::body_error_of;
 use bytes::Bytes;
@@ -10,17 +10,18 @@ use std::time::Duration;
 use tokio::time::{Sleep, sleep};
 use wasmtime_wasi_http::Error;
 
-/// The body. A pause counts from when the component waits for more, so one that is slow to read loses nothing.
+/// A body that fails with [`Error::ConnectionReadTimeout`] when the next part takes too long. The timeout
+/// starts when the component waits for the part, so a component that reads slowly gets the whole body.
 pub(super) struct TimedBody {
     body: Incoming,
-    longest_pause: Duration,
-    /// The end of the pause that is under way.
-    pause: Option<Pin<Box<Sleep>>>,
+    timeout: Duration,
+    /// The timer of the current wait.
+    timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl TimedBody {
-    pub(super) fn new(body: Incoming, longest_pause: Duration) -> Self {
-        Self { body, longest_pause, pause: None }
+    pub(super) fn new(body: Incoming, timeout: Duration) -> Self {
+        Self { body, timeout, timer: None }
     }
 }
 
@@ -34,11 +35,11 @@ impl Body for TimedBody {
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
         let this = &mut *self;
         if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) {
-            this.pause = None;
+            this.timer = None;
             return Poll::Ready(frame.map(|frame| frame.map_err(|error| body_error_of(&error))));
         }
-        let pause = this.pause.get_or_insert_with(|| Box::pin(sleep(this.longest_pause)));
-        ready!(pause.as_mut().poll(context));
+        let timer = this.timer.get_or_insert_with(|| Box::pin(sleep(this.timeout)));
+        ready!(timer.as_mut().poll(context));
         Poll::Ready(Some(Err(Error::ConnectionReadTimeout)))
     }
 

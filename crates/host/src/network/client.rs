@@ -1,7 +1,8 @@
-//! An HTTP client that keeps its connections, and the three timeouts of a request.
+//! The HTTP client behind [`Network`](crate::Network), with reused connections and three timeouts for a
+//! request.
 
 use super::body::TimedBody;
-use super::connector::{Attempt, Connector, attempting};
+use super::connector::{Attempt, Connector, in_attempt};
 use super::error_code::{error_of, is_closed_early};
 use http::{Method, Request, Response};
 use http_body::Body;
@@ -17,17 +18,18 @@ use std::time::Duration;
 use tokio::time::timeout;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
-/// What a request waits for in each stage unless the component says otherwise. wasmtime's client has the same.
+/// The timeout of each stage of a request for which the component sets none. wasmtime's own client has the
+/// same one.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(600);
 
-/// How long a connection is kept that nobody uses. Servers close theirs after a time of their own, often a minute: the
-/// shorter this is, the less often a request meets a connection that is being closed.
+/// The time after which an idle connection is closed. Servers close idle connections too, often after a
+/// minute. A shorter time here means that fewer requests are sent on a connection that the server is closing.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// How many connections that nobody uses are kept for a host.
+/// The largest number of idle connections to a host.
 const IDLE_LIMIT: usize = 16;
 
-/// The client. Clones share the connections.
+/// An HTTP client. Clones share the connections.
 #[derive(Clone, Debug)]
 pub(super) struct Client(legacy::Client<Connector, WasiBody>);
 
@@ -44,8 +46,8 @@ impl Client {
 
     /// Sends a request and waits for the response's head.
     ///
-    /// A server may close a connection in the moment in which a request is sent on it. Where that can't have changed
-    /// anything (RFC 9110, section 9.2.2), the request is sent once more.
+    /// A server may close an idle connection at the moment in which a request is sent on it. A `GET` or
+    /// `HEAD` without a body is then sent once more (RFC 9110, section 9.2.2).
     pub(super) async fn send(
         &self,
         request: Request<WasiBody>,
@@ -53,11 +55,13 @@ impl Client {
     ) -> Result<Response<TimedBody>, Error> {
         let copy = copy(&request);
         let response = match (self.attempt(request, options).await, copy) {
-            (Err(Failed { was_closed_early: true, .. }), Some(copy)) => self.attempt(copy, options).await,
-            (outcome, _) => outcome,
+            (Err(AttemptError { was_closed_early: true, .. }), Some(copy)) => {
+                self.attempt(copy, options).await
+            }
+            (result, _) => result,
         };
         let between_bytes = options.between_bytes_timeout.unwrap_or(DEFAULT_TIMEOUT);
-        let response = response.map_err(|failed| failed.error)?;
+        let response = response.map_err(|error| error.error)?;
         Ok(response.map(|body| TimedBody::new(body, between_bytes)))
     }
 
@@ -65,38 +69,41 @@ impl Client {
         &self,
         mut request: Request<WasiBody>,
         options: RequestOptions,
-    ) -> Result<Response<Incoming>, Failed> {
+    ) -> Result<Response<Incoming>, AttemptError> {
         let attempt = Attempt::new(options.connect_timeout.unwrap_or(DEFAULT_TIMEOUT));
         let first_byte = options.first_byte_timeout.unwrap_or(DEFAULT_TIMEOUT);
         let mut connection = capture_connection(&mut request);
         let connected = async {
             connection.wait_for_connection_metadata().await;
         };
-        let mut answered = pin!(attempting(&attempt, self.0.request(request)));
-        let answer = tokio::select! {
+        let mut response = pin!(in_attempt(&attempt, self.0.request(request)));
+        // The timeout for the first byte starts once there is a connection.
+        let result = tokio::select! {
             biased;
-            answer = &mut answered => Ok(answer),
-            () = connected => timeout(first_byte, answered).await,
+            result = &mut response => Ok(result),
+            () = connected => timeout(first_byte, response).await,
         };
-        match answer {
+        match result {
             Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(Failed {
-                was_closed_early: !attempt.has_begun_connection() && is_closed_early(&error),
+            Ok(Err(error)) => Err(AttemptError {
+                was_closed_early: !attempt.has_opened_connection() && is_closed_early(&error),
                 error: error_of(&error),
             }),
-            Err(_elapsed) => Err(Failed { was_closed_early: false, error: Error::ConnectionReadTimeout }),
+            Err(_elapsed) => {
+                Err(AttemptError { was_closed_early: false, error: Error::ConnectionReadTimeout })
+            }
         }
     }
 }
 
-/// A request without a response.
-struct Failed {
+/// The error of an attempt to send a request.
+struct AttemptError {
     error: Error,
-    /// The server has closed a connection that it had kept open, before it sent anything.
+    /// Whether the server has closed a reused connection before it sent anything.
     was_closed_early: bool,
 }
 
-/// The same request, where sending it twice does no more than sending it once.
+/// A copy of a `GET` or `HEAD` without a body, which may be sent twice. `None` for any other request.
 fn copy(request: &Request<WasiBody>) -> Option<Request<WasiBody>> {
     let is_safe = matches!(*request.method(), Method::GET | Method::HEAD);
     (is_safe && request.body().is_end_stream()).then(|| {

@@ -1,4 +1,4 @@
-//! How a connection is made: the host's name looked up, TCP, and TLS.
+//! The connector, which opens a connection: the lookup of the host name, TCP, and TLS.
 
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -15,25 +15,25 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tower_service::Service;
 
-/// One attempt to send a request. The client's connections are made for whichever request needs them, so what this one
-/// says of its connection, and what it learns of it, goes beside the client.
+/// One attempt to send a request. hyper's client passes no data from a request to its connector, so a
+/// task-local variable carries the attempt.
 #[derive(Clone)]
 pub(super) struct Attempt(Arc<State>);
 
 struct State {
     connect_timeout: Duration,
-    has_begun: AtomicBool,
+    has_opened: AtomicBool,
 }
 
 impl Attempt {
-    /// An attempt whose connection may take this long, the TLS handshake included.
+    /// An attempt with this timeout for a new connection, the TLS handshake included.
     pub(super) fn new(connect_timeout: Duration) -> Self {
-        Self(Arc::new(State { connect_timeout, has_begun: AtomicBool::new(false) }))
+        Self(Arc::new(State { connect_timeout, has_opened: AtomicBool::new(false) }))
     }
 
-    /// Whether a connection was begun for it.
-    pub(super) fn has_begun_connection(&self) -> bool {
-        self.0.has_begun.load(Ordering::Relaxed)
+    /// Whether the attempt has started to open a connection, instead of reusing one.
+    pub(super) fn has_opened_connection(&self) -> bool {
+        self.0.has_opened.load(Ordering::Relaxed)
     }
 }
 
@@ -41,21 +41,21 @@ tokio::task_local! {
     static ATTEMPT: Attempt;
 }
 
-/// Polls a future of the client for this attempt.
-pub(super) fn attempting<F: Future>(
+/// Runs a future of the client as part of this attempt.
+pub(super) fn in_attempt<F: Future>(
     attempt: &Attempt,
     future: F,
 ) -> impl Future<Output = F::Output> + use<F> {
     ATTEMPT.scope(attempt.clone(), future)
 }
 
-/// Why there is no connection, where neither TCP nor TLS says it.
+/// An error of the connector that is not an error of TCP or TLS.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConnectError {
-    /// The connection took longer than the component waits for it.
+    /// The connection took longer than the attempt's timeout.
     #[error("the connection took too long")]
     TimedOut,
-    /// The host's name has no address.
+    /// The lookup of the host name found no address.
     #[error("the host's name has no address")]
     NoAddress(#[source] io::Error),
 }
@@ -63,17 +63,17 @@ pub(super) enum ConnectError {
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Connecting<Connection, Error> = Pin<Box<dyn Future<Output = Result<Connection, Error>> + Send>>;
 
-/// Makes connections within the time that the attempt has for it.
+/// Opens connections, with the timeout of the attempt.
 #[derive(Clone, Debug)]
 pub(super) struct Connector(HttpsConnector<HttpConnector<Resolver>>);
 
 impl Connector {
-    /// Trusts servers with a certificate from one of these authorities.
+    /// A connector that trusts servers with a certificate from one of these authorities.
     pub(super) fn trusting(authorities: Arc<RootCertStore>) -> Self {
         let mut tcp = HttpConnector::new_with_resolver(Resolver(GaiResolver::new()));
-        // The scheme says whether there is TLS on top.
+        // The connector for TLS uses this one for https too.
         tcp.enforce_http(false);
-        // A request is written in one piece: there is nothing to wait for.
+        // A request is one write, so Nagle's algorithm would only delay it.
         tcp.set_nodelay(true);
         let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
@@ -95,19 +95,21 @@ impl Service<http::Uri> for Connector {
     }
 
     fn call(&mut self, uri: http::Uri) -> Self::Future {
-        // The client begins a connection while it is polled for the request that needs one.
+        // hyper's client calls the connector while the request that needs a connection is polled, so the
+        // task-local variable has that request's attempt.
         let attempt = ATTEMPT.get();
-        attempt.0.has_begun.store(true, Ordering::Relaxed);
+        attempt.0.has_opened.store(true, Ordering::Relaxed);
         let connecting = self.0.call(uri);
         Box::pin(async move {
-            // The client finishes it in a task of its own if the request has got another one meanwhile.
+            // This future may continue in another task: if another connection becomes idle first, the request
+            // uses that one. So the attempt is read above and not here.
             let connected = tokio::time::timeout(attempt.0.connect_timeout, connecting).await;
             connected.unwrap_or_else(|_elapsed| Err(ConnectError::TimedOut.into()))
         })
     }
 }
 
-/// Looks names up as the system does, and says so where that fails.
+/// The system's resolver of host names, with an error type that marks its errors.
 #[derive(Clone, Debug)]
 struct Resolver(GaiResolver);
 
@@ -121,7 +123,7 @@ impl Service<Name> for Resolver {
     }
 
     fn call(&mut self, name: Name) -> Self::Future {
-        let found = self.0.call(name);
-        Box::pin(async move { found.await.map_err(ConnectError::NoAddress) })
+        let lookup = self.0.call(name);
+        Box::pin(async move { lookup.await.map_err(ConnectError::NoAddress) })
     }
 }

@@ -1,4 +1,4 @@
-//! What the failures of the client are called in `wasi:http`.
+//! The mapping from the client's errors to error codes of `wasi:http`.
 
 use super::connector::ConnectError;
 use hyper_util::client::legacy;
@@ -12,18 +12,18 @@ pub(super) fn error_of(error: &legacy::Error) -> Error {
     find(error, error.is_connect())
 }
 
-/// The error code of a response whose body broke off.
+/// The error code of a response whose body is incomplete.
 pub(super) fn body_error_of(error: &hyper::Error) -> Error {
     find(error, false)
 }
 
-/// Whether the server closed the connection before it sent anything of the response, or too little to be one.
+/// Whether the server closed the connection before it sent the whole head of the response.
 pub(super) fn is_closed_early(error: &legacy::Error) -> bool {
     let is_closed = matches!(error_of(error), Error::HttpResponseIncomplete | Error::ConnectionTerminated);
     is_closed && !error.is_connect()
 }
 
-/// Asks each error in turn, from the outermost one to the cause of it all. The first that has a code knows best.
+/// The code of the first error in the chain of sources that has one, starting at the outermost error.
 fn find(error: &(dyn StdError + 'static), is_connecting: bool) -> Error {
     let mut next = Some(error);
     let mut was_unsent = false;
@@ -40,10 +40,10 @@ fn find(error: &(dyn StdError + 'static), is_connecting: bool) -> Error {
 
 fn code(error: &(dyn StdError + 'static), is_connecting: bool) -> Option<Error> {
     if let Some(error) = error.downcast_ref::<io::Error>() {
-        // An error of TLS is within one of I/O, whose source would skip it.
-        let within = error.get_ref().map(|within| within as &(dyn StdError + 'static));
-        return within
-            .and_then(|within| code(within, is_connecting))
+        // An I/O error can wrap an error of TLS. `source` skips the wrapped error, `get_ref` does not.
+        let wrapped = error.get_ref().map(|wrapped| wrapped as &(dyn StdError + 'static));
+        return wrapped
+            .and_then(|wrapped| code(wrapped, is_connecting))
             .or_else(|| io_code(error.kind(), is_connecting));
     }
     if let Some(error) = error.downcast_ref::<hyper::Error>() {

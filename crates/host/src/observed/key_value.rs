@@ -1,4 +1,4 @@
-//! A key-value store that counts and traces its operations. Neither keys nor values are told.
+//! A key-value store that counts and traces its operations. Spans and events contain no key and no value.
 
 use crate::Metrics;
 use credwell_key_value::{KeyPage, KeyValue, KeyValueError};
@@ -7,7 +7,7 @@ use std::time::Instant;
 use tracing::field::Empty;
 use tracing::{Instrument, info_span, warn};
 
-/// A store and where its operations are counted.
+/// A store whose operations are counted and traced.
 pub(super) struct Observed {
     pub inner: Arc<dyn KeyValue>,
     pub metrics: Metrics,

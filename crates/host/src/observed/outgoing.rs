@@ -1,4 +1,4 @@
-//! Outgoing requests, counted and traced. Of an address only the host's name is told.
+//! Outgoing requests, counted and traced. A span contains the host name of the URL and no other part.
 
 use crate::metrics::class;
 use crate::network::{SendResult, Transfer};
@@ -12,7 +12,7 @@ use tracing::{Instrument, info_span};
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::{Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttpHooks};
 
-/// Where requests go, and where they are counted.
+/// A client whose requests are counted and traced.
 pub(super) struct Observed {
     pub inner: Arc<dyn OutgoingHttp>,
     pub metrics: Metrics,
@@ -38,7 +38,8 @@ impl WasiHttpHooks for ObservedHooks {
     ) -> Box<dyn Future<Output = SendResult> + Send> {
         let metrics = self.metrics.clone();
         let started = Instant::now();
-        // Made here, in the span of the caller's request: the answer is awaited in another task.
+        // Created here, where the span of the caller's request is the parent. Another task awaits the
+        // response.
         let span = info_span!(
             "upstream",
             otel.kind = "client",
@@ -46,13 +47,13 @@ impl WasiHttpHooks for ObservedHooks {
             method = request.method().as_str(),
             outcome = Empty,
         );
-        let answer = span.in_scope(|| self.inner.send_request(request, options, processed));
+        let sending = span.in_scope(|| self.inner.send_request(request, options, processed));
         Box::new(async move {
-            let answer = Box::into_pin(answer).instrument(span.clone()).await;
-            let outcome = outcome(&answer);
+            let result = Box::into_pin(sending).instrument(span.clone()).await;
+            let outcome = outcome(&result);
             span.record("outcome", outcome);
             metrics.outgoing(outcome, started.elapsed());
-            answer
+            result
         })
     }
 
@@ -97,8 +98,8 @@ impl WasiHttpHooks for ObservedHooks {
     }
 }
 
-fn outcome(answer: &SendResult) -> &'static str {
-    match answer {
+fn outcome(result: &SendResult) -> &'static str {
+    match result {
         Ok((response, _)) => class(response.status()),
         Err(Error::HttpRequestDenied) => "denied",
         Err(

@@ -1,4 +1,4 @@
-//! Spans to a collector, by OTLP over HTTP.
+//! The export of spans to a collector, by OTLP over HTTP.
 
 use super::TelemetryError;
 use bytes::Bytes;
@@ -19,16 +19,16 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::Layer;
 use tracing_subscriber::registry::LookupSpan;
 
-/// How long the collector may take to accept a batch.
+/// The time limit for the collector to accept a batch.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The name that traces show, unless `OTEL_SERVICE_NAME` has another.
+/// The service name in traces, unless the variable `OTEL_SERVICE_NAME` is set.
 const SERVICE_NAME: &str = "credwell";
 
-/// The header that the caller's trace comes in.
+/// The header with the caller's trace (W3C Trace Context).
 const TRACEPARENT: &str = "traceparent";
 
-/// What collects spans and sends them in batches.
+/// The provider, which collects spans and sends them in batches.
 pub(super) fn provider(endpoint: &str) -> Result<SdkTracerProvider, TelemetryError> {
     let exporter = SpanExporter::builder()
         .with_http()
@@ -43,6 +43,7 @@ pub(super) fn provider(endpoint: &str) -> Result<SdkTracerProvider, TelemetryErr
     Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource.build()).build())
 }
 
+/// The layer that passes the spans of `tracing` to the provider.
 pub(super) fn layer<Inner: Subscriber + for<'a> LookupSpan<'a>>(
     provider: &SdkTracerProvider,
 ) -> impl Layer<Inner> + use<Inner> {
@@ -53,7 +54,8 @@ pub(super) fn layer<Inner: Subscriber + for<'a> LookupSpan<'a>>(
         .with_tracked_inactivity(false)
 }
 
-/// Ends the export. The provider waits for the last batch, and that is not done where requests are served.
+/// Ends the export. The provider blocks until the last batch is sent, so it runs on tokio's pool of blocking
+/// threads.
 pub(super) async fn shutdown(provider: SdkTracerProvider) {
     match tokio::task::spawn_blocking(move || provider.shutdown()).await {
         Ok(Ok(())) => {}
@@ -63,13 +65,14 @@ pub(super) async fn shutdown(provider: SdkTracerProvider) {
 }
 
 pub(super) fn continue_trace(span: &Span, headers: &HeaderMap) {
-    let none = opentelemetry::Context::new();
-    let context = TraceContextPropagator::new().extract_with_context(&none, &Traceparent(headers));
-    // It fails where spans are not exported.
+    let empty = opentelemetry::Context::new();
+    let context = TraceContextPropagator::new().extract_with_context(&empty, &Traceparent(headers));
+    // The call fails if spans are not exported, and then there is no trace to continue.
     _ = span.set_parent(context);
 }
 
-/// What is read of a request's headers: `tracestate` may hold anything, and would be exported.
+/// The headers of a request without `tracestate`. That header can contain any text, and the export would
+/// contain it.
 struct Traceparent<'a>(&'a HeaderMap);
 
 impl Extractor for Traceparent<'_> {
@@ -95,7 +98,8 @@ fn client(endpoint: &str) -> Result<Arc<dyn HttpClient>, TelemetryError> {
     Ok(Arc::new(HyperClient::new(connector, TIMEOUT, None)))
 }
 
-/// A client whose requests run in tokio's runtime: batches are sent from a thread outside of it.
+/// A client that runs its requests in tokio's runtime. The provider sends batches from a thread of its own,
+/// outside of the runtime.
 #[derive(Debug)]
 struct OnRuntime {
     runtime: Handle,

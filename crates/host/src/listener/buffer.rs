@@ -1,4 +1,4 @@
-//! Reading a request to its end before an instance is started for it.
+//! The buffering of requests: the listener reads a request to its end before it starts an instance.
 
 use super::response::{BufferedResponse, problem};
 use bytes::Bytes;
@@ -9,23 +9,23 @@ use hyper::body::{Body, Incoming};
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How much of a request's body is kept in memory, in bytes. The broker itself takes less.
+/// The largest body that is kept in memory, in bytes. The broker itself accepts less.
 const BODY_LIMIT: usize = 64 << 10;
 
-/// The request with all of its body, or why no instance gets to see it.
-pub(super) async fn whole(
+/// Reads a request's whole body. The error is the response to a request that no instance receives.
+pub(super) async fn buffer(
     request: Request<Incoming>,
     read_timeout: Duration,
 ) -> Result<Request<Full<Bytes>>, BufferedResponse> {
     let (head, body) = request.into_parts();
     let has_host = head.headers.get(header::HOST).is_some_and(|host| host.to_str().is_ok());
     if head.uri.authority().is_none() && !has_host {
-        // RFC 9112, section 3.2.
+        // A request has to name its host (RFC 9112, section 3.2).
         return Err(problem(ProblemCode::MalformedRequest, "send the header Host"));
     }
     let too_large = || problem(ProblemCode::RequestTooLarge, "send less than 16 KiB");
     if body.size_hint().lower() > BODY_LIMIT as u64 {
-        // The caller has said so: there is no need to wait for the body.
+        // The header `content-length` says so, and there is no need to wait for the body.
         return Err(too_large());
     }
     match timeout(read_timeout, Limited::new(body, BODY_LIMIT).collect()).await {
