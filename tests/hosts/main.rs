@@ -1,4 +1,4 @@
-//! Hosts that others make, each used as the README and `deploy` say.
+//! Tests of the hosts of others, each used as docs/hosts.md and `deploy` say.
 //!
 //! `wasmtime serve` runs. Spin and wasmCloud don't: their manifests are read, and the broker runs with the settings that
 //! they give it, on the host of the other tests.

@@ -1,4 +1,4 @@
-//! `wasmtime serve` with the broker, started by the command that the README shows.
+//! Tests of `wasmtime serve` with the broker, started by the command in docs/hosts.md.
 
 use crate::wasmtime_program::wasmtime;
 use credwell_test_programs::installed;
@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 
-const README: &str = include_str!("../../README.md");
+const PAGE: &str = include_str!("../../docs/hosts.md");
 
 const PATH: &str = "/v1/accounts/apn_EOhwvQr/credentials";
 
@@ -29,15 +29,15 @@ impl Drop for Server {
     }
 }
 
-/// The words of the README's command, as a shell gives them to the program. It quotes nothing.
+/// The words of the command in the page, as a shell gives them to the program. The command has no quotes.
 fn command() -> Vec<&'static str> {
-    let (_, rest) = README.split_once("$ wasmtime serve ").expect("the README has a command");
+    let (_, rest) = PAGE.split_once("$ wasmtime serve ").expect("the page has a command");
     let text = rest.split_once("\n```").expect("the block ends").0;
     assert!(!text.contains(['\'', '"', '$', '*', '#']), "{text}");
     text.split_whitespace().filter(|word| *word != "\\").collect()
 }
 
-/// Runs the README's command on a free port and with another upstream.
+/// Runs the command of the page on a free port and with another upstream.
 fn serve(program: &Path, mut words: Vec<&str>, upstream: &SampleUpstream) -> Server {
     assert_eq!(words.pop(), Some("target/components/credwell-broker.wasm"));
     let address =
