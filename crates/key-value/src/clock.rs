@@ -1,9 +1,10 @@
-//! When entries expire.
+//! The clock of the stores in memory and in a file, and the expiry of entries.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Tells the time of day, by which entries in memory and in a file expire. Redis and NATS have clocks of their own.
+/// A clock that tells the time of day. Entries in memory and in a file expire by it. Redis and NATS have
+/// clocks of their own.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> SystemTime + Send + Sync>);
 
@@ -13,13 +14,13 @@ impl Clock {
         Self(Arc::new(SystemTime::now))
     }
 
-    /// A clock that shows what `now` says.
+    /// A clock that reads its time from `now`.
     pub fn from_fn(now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
     }
 }
 
-/// A clock, and how long entries live by it.
+/// A clock and the retention of entries.
 #[derive(Clone)]
 pub(crate) struct Lifetimes {
     clock: Clock,
@@ -31,7 +32,8 @@ impl Lifetimes {
         Self { clock, retention }
     }
 
-    /// How long an entry lives.
+    /// How long an entry lives after its last write.
+    #[cfg(feature = "file")]
     pub(crate) fn retention(&self) -> Duration {
         self.retention
     }
@@ -41,8 +43,8 @@ impl Lifetimes {
         (self.clock.0)().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
     }
 
-    /// The Unix second in which an entry that is written at the second `now` is gone: the retention later, and one more
-    /// for the part of a second that `now` leaves out.
+    /// The Unix second at which an entry that is written at `now` expires: `now` + the retention + 1 s. The
+    /// extra second makes up for the fraction that `now` leaves out.
     pub(crate) fn expiry(&self, now: u64) -> u64 {
         now + self.retention.as_secs() + 1
     }

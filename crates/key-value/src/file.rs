@@ -1,17 +1,17 @@
-//! Entries in a file.
+//! The store in a file, kept by redb.
 
-mod database;
 mod entries;
+mod file_database;
 mod job;
 mod writer;
 
 use crate::clock::Lifetimes;
 use crate::key_value::{KeyPage, KeyValue, KeyValueError};
-use crate::limits::{check_bucket, check_key, check_keys, check_value, within};
+use crate::limits::{check_bucket, check_key, check_keys, check_value, within_call_limit};
 use crate::number;
 use crate::open::OpenError;
-use database::Shared;
 use entries::{Entries, EntryKey};
+use file_database::FileDatabase;
 use redb::ReadTransaction;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,22 +19,23 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use writer::Writer;
 
-/// How many reads go on at a time, each on a thread of its own.
+/// The maximum number of concurrent reads. Each runs on a thread of its own.
 const READERS: usize = 32;
 
-/// When a write is synced.
+/// When the file is synced after a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Durable {
-    /// Before it is acknowledged.
-    Now,
-    /// With the next one that can't wait, or a second later.
-    Soon,
+enum SyncMode {
+    /// Before the call returns.
+    Immediate,
+    /// With the next immediate write, or a second later.
+    Deferred,
 }
 
 pub(crate) struct File {
-    /// Before the database, which is closed when the writer has ended.
+    /// Declared before the database, because fields drop in order: the writer must end before the database
+    /// closes.
     writer: Writer,
-    shared: Arc<Shared>,
+    database: Arc<FileDatabase>,
     readers: Arc<Semaphore>,
     name: String,
 }
@@ -44,24 +45,24 @@ impl File {
         let name = path.display().to_string();
         let panicked = OpenError::FileFailed { path: path.clone(), reason: "redb panicked".to_owned() };
         let open = move || {
-            let shared = Arc::new(Shared::open(path, lifetimes)?);
-            Ok((Writer::start(shared.clone())?, shared))
+            let database = Arc::new(FileDatabase::open(path, lifetimes)?);
+            Ok((Writer::start(database.clone())?, database))
         };
-        let (writer, shared) = spawn_blocking(open).await.unwrap_or(Err(panicked))?;
-        Ok(Self { writer, shared, readers: Arc::new(Semaphore::new(READERS)), name })
+        let (writer, database) = spawn_blocking(open).await.unwrap_or(Err(panicked))?;
+        Ok(Self { writer, database, readers: Arc::new(Semaphore::new(READERS)), name })
     }
 
     async fn read<T: Send + 'static>(
         &self,
         work: impl FnOnce(&ReadTransaction, u64) -> Result<T, redb::Error> + Send + 'static,
     ) -> Result<T, KeyValueError> {
-        within(&self.name, async {
+        within_call_limit(&self.name, async {
             let permit = self.readers.clone().acquire_owned().await;
-            let shared = self.shared.clone();
+            let database = self.database.clone();
             let read = spawn_blocking(move || {
-                // Held by the thread, which goes on where the caller has given up.
+                // The thread holds the permit: it keeps running after the caller has stopped waiting.
                 let _permit = permit;
-                shared.read(work)
+                database.read(work)
             });
             read.await.unwrap_or_else(|_| Err(KeyValueError::Failed("redb panicked".to_owned())))
         })
@@ -70,11 +71,11 @@ impl File {
 
     async fn write<T: Send + 'static>(
         &self,
-        durable: Durable,
+        sync: SyncMode,
         bytes: usize,
         work: impl FnOnce(&mut Entries<'_>) -> Result<Result<T, KeyValueError>, redb::Error> + Send + 'static,
     ) -> Result<T, KeyValueError> {
-        within(&self.name, self.writer.write(durable, bytes, work)).await
+        within_call_limit(&self.name, self.writer.write(sync, bytes, work)).await
     }
 }
 
@@ -86,8 +87,8 @@ impl KeyValue for File {
 
     async fn get(&self, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, KeyValueError> {
         check_key(bucket, key)?;
-        let place = EntryKey::new(bucket, key);
-        self.read(move |transaction, now| entries::get(transaction, &place, now)).await
+        let entry_key = EntryKey::new(bucket, key);
+        self.read(move |transaction, now| entries::get(transaction, &entry_key, now)).await
     }
 
     async fn set(&self, bucket: &str, key: &str, value: Vec<u8>) -> Result<(), KeyValueError> {
@@ -100,8 +101,8 @@ impl KeyValue for File {
 
     async fn exists(&self, bucket: &str, key: &str) -> Result<bool, KeyValueError> {
         check_key(bucket, key)?;
-        let place = EntryKey::new(bucket, key);
-        self.read(move |transaction, now| entries::exists(transaction, &place, now)).await
+        let entry_key = EntryKey::new(bucket, key);
+        self.read(move |transaction, now| entries::exists(transaction, &entry_key, now)).await
     }
 
     async fn list_keys(&self, bucket: &str, cursor: Option<&str>) -> Result<KeyPage, KeyValueError> {
@@ -112,15 +113,15 @@ impl KeyValue for File {
 
     async fn increment(&self, bucket: &str, key: &str, delta: i64) -> Result<i64, KeyValueError> {
         check_key(bucket, key)?;
-        let place = EntryKey::new(bucket, key);
+        let entry_key = EntryKey::new(bucket, key);
         let work = move |entries: &mut Entries<'_>| {
-            let sum = number::add(entries.get(&place)?.as_deref(), delta);
+            let sum = number::add(entries.get(&entry_key)?.as_deref(), delta);
             if let Ok(sum) = sum {
-                entries.put(&place, sum.to_string().as_bytes())?;
+                entries.put(&entry_key, sum.to_string().as_bytes())?;
             }
             Ok(sum)
         };
-        self.write(Durable::Soon, 0, work).await
+        self.write(SyncMode::Deferred, 0, work).await
     }
 
     async fn compare_and_swap(
@@ -131,24 +132,24 @@ impl KeyValue for File {
         value: Vec<u8>,
     ) -> Result<bool, KeyValueError> {
         check_value(bucket, key, &value)?;
-        let place = EntryKey::new(bucket, key);
+        let entry_key = EntryKey::new(bucket, key);
         let expected = expected.map(<[u8]>::to_vec);
         let bytes = value.len() + expected.as_ref().map_or(0, Vec::len);
         let work = move |entries: &mut Entries<'_>| {
-            let equal = entries.get(&place)? == expected;
+            let equal = entries.get(&entry_key)? == expected;
             if equal {
-                entries.put(&place, &value)?;
+                entries.put(&entry_key, &value)?;
             }
             Ok(Ok(equal))
         };
-        self.write(Durable::Now, bytes, work).await
+        self.write(SyncMode::Immediate, bytes, work).await
     }
 
     async fn get_many(&self, bucket: &str, keys: &[String]) -> Result<Vec<Option<Vec<u8>>>, KeyValueError> {
         check_keys(bucket, keys)?;
-        let places = places(bucket, keys);
+        let entry_keys = entry_keys(bucket, keys);
         self.read(move |transaction, now| {
-            places.iter().map(|place| entries::get(transaction, place, now)).collect()
+            entry_keys.iter().map(|entry_key| entries::get(transaction, entry_key, now)).collect()
         })
         .await
     }
@@ -166,22 +167,22 @@ impl KeyValue for File {
             }
             Ok(Ok(()))
         };
-        self.write(Durable::Now, bytes, work).await
+        self.write(SyncMode::Immediate, bytes, work).await
     }
 
     async fn delete_many(&self, bucket: &str, keys: &[String]) -> Result<(), KeyValueError> {
         check_keys(bucket, keys)?;
-        let places = places(bucket, keys);
+        let entry_keys = entry_keys(bucket, keys);
         let work = move |entries: &mut Entries<'_>| {
-            for place in &places {
-                entries.remove(place)?;
+            for entry_key in &entry_keys {
+                entries.remove(entry_key)?;
             }
             Ok(Ok(()))
         };
-        self.write(Durable::Now, 0, work).await
+        self.write(SyncMode::Immediate, 0, work).await
     }
 }
 
-fn places(bucket: &str, keys: &[String]) -> Vec<EntryKey> {
+fn entry_keys(bucket: &str, keys: &[String]) -> Vec<EntryKey> {
     keys.iter().map(|key| EntryKey::new(bucket, key)).collect()
 }

@@ -1,33 +1,36 @@
-//! What a store can do.
+//! The trait that every store implements, and its errors.
 
-/// A store of `wasi:keyvalue`. Every call names its bucket, so a store has no state per caller.
+/// A store of `wasi:keyvalue`. Every call names its bucket: a store has no state per caller.
+///
+/// Every call returns a [`KeyValueError`] if the bucket's name, the key or the value breaks a limit, if the
+/// server denies access, or if the store doesn't complete the call in time.
 #[async_trait::async_trait]
 pub trait KeyValue: Send + Sync {
-    /// Whether the bucket can be used. It needs no making: one that nothing was written to is empty.
+    /// Checks that the bucket can be used. A bucket needs no creation: one without writes is empty.
     async fn open(&self, bucket: &str) -> Result<(), KeyValueError>;
 
-    /// The value under `key`.
+    /// The value under `key`. `None` if there is none, or if it has expired.
     async fn get(&self, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, KeyValueError>;
 
     /// Puts `value` under `key`.
     async fn set(&self, bucket: &str, key: &str, value: Vec<u8>) -> Result<(), KeyValueError>;
 
-    /// Removes `key`, whether it is there or not.
+    /// Removes `key`. Succeeds if there is none.
     async fn delete(&self, bucket: &str, key: &str) -> Result<(), KeyValueError>;
 
     /// Whether there is a value under `key`.
     async fn exists(&self, bucket: &str, key: &str) -> Result<bool, KeyValueError>;
 
-    /// Some of the bucket's keys, in no particular order. Begins without a cursor, goes on with the one of the page
-    /// before.
+    /// One page of the bucket's keys, in no particular order. The first page takes no cursor, each later page
+    /// takes the cursor of the page before.
     async fn list_keys(&self, bucket: &str, cursor: Option<&str>) -> Result<KeyPage, KeyValueError>;
 
-    /// Adds `delta` to the number under `key`, which is 0 where there is none, and gives the sum, all in one step. Fails
-    /// and changes nothing if the value is no number in decimal text, or the sum is none of 64 bits.
+    /// Adds `delta` to the number under `key` and returns the sum, atomically. A missing value counts as 0.
+    /// Fails and changes nothing if the value is not a number in decimal text, or if the sum exceeds 64 bits.
     async fn increment(&self, bucket: &str, key: &str, delta: i64) -> Result<i64, KeyValueError>;
 
-    /// Puts `value` under `key` if there is `expected` now, or nothing where that is none, all in one step. Says whether
-    /// it did.
+    /// Puts `value` under `key` if the present value equals `expected`, atomically. An `expected` of `None`
+    /// stands for no value. Returns whether `value` was written.
     async fn compare_and_swap(
         &self,
         bucket: &str,
@@ -36,7 +39,7 @@ pub trait KeyValue: Send + Sync {
         value: Vec<u8>,
     ) -> Result<bool, KeyValueError>;
 
-    /// The values under `keys`, in their order. Not one step: a write can come between two of them.
+    /// The values under `keys`, in the order of `keys`. Not atomic: a write can happen between two reads.
     async fn get_many(&self, bucket: &str, keys: &[String]) -> Result<Vec<Option<Vec<u8>>>, KeyValueError> {
         let mut values = Vec::with_capacity(keys.len());
         for key in keys {
@@ -45,7 +48,7 @@ pub trait KeyValue: Send + Sync {
         Ok(values)
     }
 
-    /// Puts each value under its key. Not one step, and a failure can leave some of them written.
+    /// Puts each value under its key. Not atomic: an error can leave some values written.
     async fn set_many(&self, bucket: &str, entries: Vec<(String, Vec<u8>)>) -> Result<(), KeyValueError> {
         for (key, value) in entries {
             self.set(bucket, &key, value).await?;
@@ -53,7 +56,7 @@ pub trait KeyValue: Send + Sync {
         Ok(())
     }
 
-    /// Removes `keys`, whether they are there or not. Not one step, and a failure can leave some of them removed.
+    /// Removes `keys`. Keys without a value are no error. Not atomic: an error can leave some keys removed.
     async fn delete_many(&self, bucket: &str, keys: &[String]) -> Result<(), KeyValueError> {
         for key in keys {
             self.delete(bucket, key).await?;
@@ -62,25 +65,26 @@ pub trait KeyValue: Send + Sync {
     }
 }
 
-/// A part of a bucket's keys.
+/// One page of a bucket's keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyPage {
-    /// The keys. There can be none although others follow, and one that was written meanwhile can come twice.
+    /// The keys. A page can be empty although others follow. A key that is written between two pages can be
+    /// in both.
     pub keys: Vec<String>,
-    /// What the next page begins with. None after the last one. It means something to this store only.
+    /// The cursor of the next page. `None` on the last page. Opaque: only this store understands it.
     pub cursor: Option<String>,
 }
 
-/// Why a store didn't do what was asked. No text holds a value or a password.
+/// Why a call of a store failed. No text holds a value or a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyValueError {
-    /// No bucket can have this name.
+    /// The bucket's name isn't allowed.
     #[error("a bucket's name has at most 64 of A-Z, a-z, 0-9, '.', '_' and '-'")]
     NoSuchBucket,
-    /// The server's access rules keep this process from it.
-    #[error("the store's access rules don't allow it")]
+    /// The server's access rules deny this call.
+    #[error("the store's access rules don't allow this call")]
     AccessDenied,
-    /// Anything else. What was to be written may or may not be, or may yet be.
+    /// Every other error. A write may have happened, may not have happened, or may happen later.
     #[error("{0}")]
     Failed(String),
 }

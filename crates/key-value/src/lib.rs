@@ -1,42 +1,52 @@
-//! The stores behind `wasi:keyvalue`. It knows nothing of the runtime that runs the components.
+//! The stores behind `wasi:keyvalue`: in memory, in a file, in Redis or Valkey, in NATS JetStream.
 //!
-//! [`open`] takes one URL, which says where the entries are kept:
+//! This crate has no dependency on the WebAssembly runtime. [`open`] takes a [`StoreUrl`] and returns a
+//! [`KeyValue`]:
 //!
-//! | URL | Kept in | Still there after | Shared by |
-//! |---|---|---|---|
-//! | `memory:` | the process, at most [`MEMORY_LIMIT`] bytes | nothing | nobody |
-//! | `redb:PATH` | a file of mode 0600, by redb | a crash and a loss of power, once a call has returned; see below | nobody: a second process is refused |
-//! | `redis://[user:password@]host[:port][/db]`, `rediss://…` over TLS | Redis 6 or later, or Valkey | what the server is set up for | every machine |
-//! | `nats://[user:password@]host[:port]`, `tls://…` over TLS | the JetStream of NATS 2.9 or later | what the server is set up for | every machine |
+//! | URL | Feature | Entries are kept in | Entries survive | Shared by |
+//! |---|---|---|---|---|
+//! | `memory:` | none | the process, at most [`MEMORY_LIMIT`] bytes | nothing | one process |
+//! | `redb:PATH` | `file` | a redb file of mode 0600 | a crash and a loss of power, see below | one process; a second one is refused |
+//! | `redis://[user:password@]host[:port][/db]`, `rediss://…` over TLS | `redis` | Redis 6 or later, or Valkey | what the server is set up for | every machine |
+//! | `nats://[user:password@]host[:port]`, `tls://…` over TLS | `nats` | the JetStream of NATS 2.9 or later | what the server is set up for | every machine |
 //!
-//! `?retention_seconds=N` goes behind any of them, 86400 by default. An entry that wasn't written or counted up for
-//! that long is gone: what is kept here is a cache. Stored entries of another retention keep theirs until they are
-//! written again, except in NATS, where the retention is one of the bucket: the last process that opened it has set it.
+//! Every URL takes the parameter `?retention_seconds=N`, 86400 by default. The store removes an entry that
+//! was neither written nor incremented for that long: the contents are a cache. A stored entry keeps its
+//! retention until the next write. In NATS the retention belongs to the bucket: the last process that opened
+//! the bucket has set it.
 //!
-//! # What a caller may rely on
+//! # Features
 //!
-//! - When [`set`](KeyValue::set), [`delete`](KeyValue::delete) or [`compare_and_swap`](KeyValue::compare_and_swap) has
-//!   returned, the file is synced: `redb:` loses nothing that was acknowledged. Concurrent writes share one sync.
-//!   [`increment`](KeyValue::increment) doesn't wait for a sync. What was counted in the last two seconds may be lost
-//!   with the process.
-//! - A call ends within [`CALL_LIMIT`], whatever the network, the server or the disk does. [`KeyValueError::Failed`]
-//!   doesn't tell whether a write has had its effect, or is yet to have it.
-//! - A store that was open recovers by itself once its server or its disk is back. The first [`open`] fails instead, so
-//!   that a wrong URL is found at the start.
-//! - Numbers are kept as decimal text, so `get` reads what `increment` has counted.
-//! - A bucket has a name of at most 64 of `A-Z a-z 0-9 . _ -`, or none. Every such bucket opens, and is empty at first:
-//!   which of them a component may open is for the host to say. A key is any text of at most [`MAXIMUM_KEY`] bytes, a
-//!   value has at most [`MAXIMUM_VALUE`] bytes. NATS takes no more than its `max_payload`, 1 MiB by default.
+//! `file`, `redis` and `nats` build the stores of the table above and their dependencies. All three are on by
+//! default. `memory:` needs no feature. [`open`] returns [`OpenError::NotBuilt`] for a URL whose feature is
+//! off.
 //!
-//! # Where it is kept
+//! # Guarantees
+//!
+//! - `redb:` syncs the file before [`set`](KeyValue::set), [`delete`](KeyValue::delete) or
+//!   [`compare_and_swap`](KeyValue::compare_and_swap) returns. Concurrent writes share one sync.
+//!   [`increment`](KeyValue::increment) does not wait for a sync: a crash may lose the increments of the last
+//!   two seconds.
+//! - A call ends within [`CALL_LIMIT`], whatever the network, the server or the disk does. After
+//!   [`KeyValueError::Failed`] a write may have happened, may not have happened, or may happen later.
+//! - An open store recovers by itself once its server or its disk is back. The first [`open`] fails instead,
+//!   so that a wrong URL is found at the start.
+//! - Numbers are stored as decimal text: `get` reads what `increment` has written.
+//! - A bucket's name is empty or has at most 64 of `A-Z a-z 0-9 . _ -`. Every such bucket opens, and is empty
+//!   at first. The host decides which buckets a component may open. A key is any text of at most
+//!   [`MAXIMUM_KEY`] bytes. A value has at most [`MAXIMUM_VALUE`] bytes, and in NATS at most the server's
+//!   `max_payload`, 1 MiB by default.
+//!
+//! # Storage format
 //!
 //! | Store | Bucket `B`, key `K` |
 //! |---|---|
-//! | redb | table `entries`, key `(B, K)`, value (Unix second of expiry, bytes); table `expiries` has the same in the order of expiry |
+//! | redb | table `entries`: key `(B, K)`, value (Unix second of expiry, bytes). Table `expiries`: the same keys in the order of expiry |
 //! | Redis | `credwell:B:K` |
-//! | NATS | key-value bucket `credwell_B`, in which `.` is `_d` and `_` is `__`; key `K`, in which everything but letters, digits, `-`, `_` and `/` is `=` and two hexadecimal digits for each byte. Make the bucket beforehand for replicas |
+//! | NATS | key-value bucket `credwell_B`, in which `.` is `_d` and `_` is `__`; key `K`, in which every byte but letters, digits, `-`, `_` and `/` is `=` and two hexadecimal digits. For replicas, create the bucket beforehand |
 //!
-//! Certificates of servers are checked against the system's, or those in the file that `SSL_CERT_FILE` names.
+//! The certificates of servers are checked against the system's, or against the file that `SSL_CERT_FILE`
+//! names.
 //!
 //! ```
 //! # tokio::runtime::Builder::new_current_thread().enable_time().build()?.block_on(async {

@@ -1,21 +1,21 @@
-//! What every store refuses, and how long it may take.
+//! The limits of every store: sizes, names, and the longest time of a call.
 
 use crate::key_value::KeyValueError;
 use std::time::Duration;
 
-/// The longest time that a call takes.
+/// The longest time of a call.
 pub const CALL_LIMIT: Duration = Duration::from_secs(2);
 
-/// The most that a key may have, in bytes: NATS takes lines of 4096 bytes, and writes up to three for each.
+/// The longest key, in bytes. NATS takes lines of 4096 bytes, and each byte of a key becomes up to three.
 pub const MAXIMUM_KEY: usize = 1024;
 
-/// The most that a value may have, in bytes.
+/// The longest value, in bytes.
 pub const MAXIMUM_VALUE: usize = 2 * 1024 * 1024;
 
-/// The most that a bucket's name may have, in bytes.
+/// The longest name of a bucket, in bytes.
 const MAXIMUM_BUCKET: usize = 64;
 
-/// How many keys a page has, about.
+/// The approximate number of keys in a page.
 pub(crate) const PAGE: usize = 1000;
 
 pub(crate) fn check_bucket(bucket: &str) -> Result<(), KeyValueError> {
@@ -36,6 +36,7 @@ pub(crate) fn check_key(bucket: &str, key: &str) -> Result<(), KeyValueError> {
     Ok(())
 }
 
+#[cfg(any(feature = "file", feature = "nats", feature = "redis"))]
 pub(crate) fn check_keys(bucket: &str, keys: &[String]) -> Result<(), KeyValueError> {
     check_bucket(bucket)?;
     keys.iter().try_for_each(|key| check_key(bucket, key))
@@ -50,8 +51,9 @@ pub(crate) fn check_value(bucket: &str, key: &str, value: &[u8]) -> Result<(), K
     Ok(())
 }
 
-/// Gives up on a call of `store` that takes longer than [`CALL_LIMIT`].
-pub(crate) async fn within<T>(
+/// Stops waiting for a call of `store` after [`CALL_LIMIT`], and returns an error.
+#[cfg(any(feature = "file", feature = "nats", feature = "redis"))]
+pub(crate) async fn within_call_limit<T>(
     store: &str,
     call: impl Future<Output = Result<T, KeyValueError>>,
 ) -> Result<T, KeyValueError> {
@@ -61,9 +63,11 @@ pub(crate) async fn within<T>(
     })
 }
 
-/// The cursor isn't one that this store gave.
+/// The error for a cursor that this store did not issue.
+#[cfg(any(feature = "nats", feature = "redis"))]
+#[cfg(any(feature = "nats", feature = "redis"))]
 pub(crate) fn foreign_cursor() -> KeyValueError {
-    KeyValueError::Failed("the cursor is none that this store gave".to_owned())
+    KeyValueError::Failed("the cursor is not one of this store".to_owned())
 }
 
 #[cfg(test)]

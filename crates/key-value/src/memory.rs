@@ -1,4 +1,4 @@
-//! Entries in the process's memory.
+//! The store in the process's memory.
 
 use crate::clock::Lifetimes;
 use crate::key_value::{KeyPage, KeyValue, KeyValueError};
@@ -8,11 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The most that `memory:` holds, in bytes. Beyond it, the entries go that would expire first, which are those that were
-/// not written for the longest time.
+/// The size limit of `memory:`, in bytes. Beyond it, the store removes the entries that expire first: those
+/// that were not written for the longest time.
 pub const MEMORY_LIMIT: usize = 256 * 1024 * 1024;
 
-/// What an entry takes beside its key and value, in bytes, at a generous guess: so the limit holds for small ones too.
+/// A generous estimate of an entry's memory beside its key and value, in bytes. It makes the limit hold for
+/// small entries too.
 const OVERHEAD: usize = 256;
 
 /// The most expired entries that one call removes.
@@ -24,19 +25,19 @@ pub(crate) struct Memory {
     contents: Mutex<Contents>,
 }
 
-/// A bucket and a key.
+/// Where an entry is: bucket and key.
 type EntryKey = (String, String);
 
 #[derive(Default)]
 struct Contents {
     entries: BTreeMap<EntryKey, Entry>,
-    /// Each entry, by its expiry.
+    /// The key of each entry, in the order of expiry.
     expiries: BTreeSet<(u64, EntryKey)>,
     bytes: usize,
 }
 
 struct Entry {
-    /// A Unix second.
+    /// The Unix second of expiry.
     expiry: u64,
     value: Vec<u8>,
 }
@@ -50,10 +51,11 @@ impl Memory {
         Self { lifetimes, limit, contents: Mutex::default() }
     }
 
-    /// The contents without what has expired, and the time. A backlog is removed over several calls, but what it holds
-    /// is not seen by any.
+    /// Locks the contents, removes up to [`SWEEP`] expired entries, and returns the contents and the time.
+    /// Further expired entries are removed by later calls: readers must compare an entry's expiry with the
+    /// time.
     fn lock(&self) -> (MutexGuard<'_, Contents>, u64) {
-        // Each change below leaves the contents whole, wherever another thread may have panicked.
+        // The contents stay consistent even if another thread has panicked while it held the lock.
         let mut contents = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
         let now = self.lifetimes.now();
         for _ in 0..SWEEP {
@@ -65,12 +67,12 @@ impl Memory {
         (contents, now)
     }
 
-    fn put(&self, contents: &mut Contents, now: u64, place: EntryKey, value: Vec<u8>) {
-        contents.remove(&place);
+    fn put(&self, contents: &mut Contents, now: u64, entry_key: EntryKey, value: Vec<u8>) {
+        contents.remove(&entry_key);
         let expiry = self.lifetimes.expiry(now);
-        contents.bytes += size(&place, &value);
-        contents.expiries.insert((expiry, place.clone()));
-        contents.entries.insert(place, Entry { expiry, value });
+        contents.bytes += size(&entry_key, &value);
+        contents.expiries.insert((expiry, entry_key.clone()));
+        contents.entries.insert(entry_key, Entry { expiry, value });
         while contents.bytes > self.limit {
             contents.remove_first();
         }
@@ -78,31 +80,31 @@ impl Memory {
 }
 
 impl Contents {
-    fn get(&self, place: &EntryKey, now: u64) -> Option<&[u8]> {
-        self.entries.get(place).filter(|entry| now < entry.expiry).map(|entry| entry.value.as_slice())
+    fn get(&self, entry_key: &EntryKey, now: u64) -> Option<&[u8]> {
+        self.entries.get(entry_key).filter(|entry| now < entry.expiry).map(|entry| entry.value.as_slice())
     }
 
-    fn remove(&mut self, place: &EntryKey) {
-        if let Some((place, entry)) = self.entries.remove_entry(place) {
-            self.bytes -= size(&place, &entry.value);
-            self.expiries.remove(&(entry.expiry, place));
+    fn remove(&mut self, entry_key: &EntryKey) {
+        if let Some((entry_key, entry)) = self.entries.remove_entry(entry_key) {
+            self.bytes -= size(&entry_key, &entry.value);
+            self.expiries.remove(&(entry.expiry, entry_key));
         }
     }
 
     fn remove_first(&mut self) {
-        if let Some((_, place)) = self.expiries.first() {
-            let place = place.clone();
-            self.remove(&place);
+        if let Some((_, entry_key)) = self.expiries.first() {
+            let entry_key = entry_key.clone();
+            self.remove(&entry_key);
         }
     }
 }
 
 fn size((bucket, key): &EntryKey, value: &[u8]) -> usize {
-    // The place is kept twice.
+    // `entries` and `expiries` each hold a copy of the key.
     2 * (bucket.len() + key.len()) + value.len() + OVERHEAD
 }
 
-fn place(bucket: &str, key: &str) -> EntryKey {
+fn entry_key(bucket: &str, key: &str) -> EntryKey {
     (bucket.to_owned(), key.to_owned())
 }
 
@@ -115,35 +117,35 @@ impl KeyValue for Memory {
     async fn get(&self, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, KeyValueError> {
         check_key(bucket, key)?;
         let (contents, now) = self.lock();
-        Ok(contents.get(&place(bucket, key), now).map(<[u8]>::to_vec))
+        Ok(contents.get(&entry_key(bucket, key), now).map(<[u8]>::to_vec))
     }
 
     async fn set(&self, bucket: &str, key: &str, value: Vec<u8>) -> Result<(), KeyValueError> {
         check_value(bucket, key, &value)?;
         let (mut contents, now) = self.lock();
-        self.put(&mut contents, now, place(bucket, key), value);
+        self.put(&mut contents, now, entry_key(bucket, key), value);
         Ok(())
     }
 
     async fn delete(&self, bucket: &str, key: &str) -> Result<(), KeyValueError> {
         check_key(bucket, key)?;
         let (mut contents, _) = self.lock();
-        contents.remove(&place(bucket, key));
+        contents.remove(&entry_key(bucket, key));
         Ok(())
     }
 
     async fn exists(&self, bucket: &str, key: &str) -> Result<bool, KeyValueError> {
         check_key(bucket, key)?;
         let (contents, now) = self.lock();
-        Ok(contents.get(&place(bucket, key), now).is_some())
+        Ok(contents.get(&entry_key(bucket, key), now).is_some())
     }
 
     async fn list_keys(&self, bucket: &str, cursor: Option<&str>) -> Result<KeyPage, KeyValueError> {
         check_bucket(bucket)?;
         let (contents, now) = self.lock();
         let start = match cursor {
-            None => Bound::Included(place(bucket, "")),
-            Some(last) => Bound::Excluded(place(bucket, last)),
+            None => Bound::Included(entry_key(bucket, "")),
+            Some(last) => Bound::Excluded(entry_key(bucket, last)),
         };
         let in_bucket = contents.entries.range((start, Bound::Unbounded));
         let in_bucket = in_bucket.take_while(|((other, _), _)| other == bucket);
@@ -156,9 +158,9 @@ impl KeyValue for Memory {
     async fn increment(&self, bucket: &str, key: &str, delta: i64) -> Result<i64, KeyValueError> {
         check_key(bucket, key)?;
         let (mut contents, now) = self.lock();
-        let place = place(bucket, key);
-        let sum = number::add(contents.get(&place, now), delta)?;
-        self.put(&mut contents, now, place, sum.to_string().into_bytes());
+        let entry_key = entry_key(bucket, key);
+        let sum = number::add(contents.get(&entry_key, now), delta)?;
+        self.put(&mut contents, now, entry_key, sum.to_string().into_bytes());
         Ok(sum)
     }
 
@@ -171,10 +173,10 @@ impl KeyValue for Memory {
     ) -> Result<bool, KeyValueError> {
         check_value(bucket, key, &value)?;
         let (mut contents, now) = self.lock();
-        let place = place(bucket, key);
-        let equal = contents.get(&place, now) == expected;
+        let entry_key = entry_key(bucket, key);
+        let equal = contents.get(&entry_key, now) == expected;
         if equal {
-            self.put(&mut contents, now, place, value);
+            self.put(&mut contents, now, entry_key, value);
         }
         Ok(equal)
     }
@@ -195,7 +197,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn beyond_the_limit_those_go_that_would_expire_first() {
+    async fn beyond_the_limit_the_entries_that_expire_first_are_removed() {
         let seconds = Arc::new(AtomicU64::new(1000));
         let memory = Memory::with_limit(lifetimes(&seconds), 10_000);
         for number in 0..10 {
@@ -214,7 +216,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_has_expired_is_removed_bit_by_bit() {
+    async fn expired_entries_are_removed_over_several_calls() {
         let seconds = Arc::new(AtomicU64::new(1000));
         let memory = Memory::new(lifetimes(&seconds));
         for number in 0..SWEEP + 1 {

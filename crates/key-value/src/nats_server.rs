@@ -1,4 +1,4 @@
-//! Entries in the JetStream of NATS.
+//! The store in the JetStream of a NATS server.
 
 mod buckets;
 mod connection;
@@ -6,7 +6,7 @@ mod encoding;
 
 use crate::key_value::{KeyPage, KeyValue, KeyValueError};
 use crate::limits::{
-    CALL_LIMIT, PAGE, check_bucket, check_key, check_keys, check_value, foreign_cursor, within,
+    CALL_LIMIT, PAGE, check_bucket, check_key, check_keys, check_value, foreign_cursor, within_call_limit,
 };
 use crate::number;
 use crate::open::OpenError;
@@ -23,28 +23,28 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use url::Url;
 
-/// How many counters of this process can be counted up at the same time.
-const COUNTERS: usize = 64;
+/// The number of locks for increments, and so the maximum number of concurrent increments in this process.
+const COUNTER_LOCKS: usize = 64;
 
-/// How much of a batch goes on at the same time.
+/// The maximum number of concurrent requests for one batch.
 const BATCH: usize = 64;
 
-/// The header that tells what became of a key, and what it says of one that was removed
+/// The header that names a message's operation, and its values for a removed key
 /// (<https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-8.md>).
 const OPERATION: &str = "KV-Operation";
 const REMOVED: [&str; 2] = ["DEL", "PURGE"];
 
-/// The headers of a write that is bound to a revision, in bytes, at a generous guess: they count towards the most that a
-/// message may have.
+/// A generous estimate of the headers of a write that is bound to a revision, in bytes. They count towards
+/// the server's `max_payload`.
 const HEADERS: usize = 256;
 
 pub(crate) struct NatsServer {
     client: async_nats::Client,
     address: String,
     buckets: Buckets,
-    /// One of these is held by who counts a counter up: within the process nobody has to count twice because somebody
-    /// else came first.
-    counters: [Mutex<()>; COUNTERS],
+    /// An increment holds the lock that its key hashes to. So increments of one counter in this process don't
+    /// conflict, and need no second attempt.
+    counter_locks: [Mutex<()>; COUNTER_LOCKS],
 }
 
 impl NatsServer {
@@ -57,21 +57,21 @@ impl NatsServer {
             let (address, reason) = (address.clone(), error.to_string());
             OpenError::NoJetStream { address, reason }
         })?;
-        Ok(Self { client, address, buckets, counters: [const { Mutex::const_new(()) }; COUNTERS] })
+        Ok(Self { client, address, buckets, counter_locks: [const { Mutex::const_new(()) }; COUNTER_LOCKS] })
     }
 
-    /// Does something with a bucket, in time or not at all.
-    async fn with<T>(
+    /// Runs `work` with a bucket, within [`CALL_LIMIT`].
+    async fn with_bucket<T>(
         &self,
         bucket: &str,
         work: impl AsyncFnOnce(&Store) -> Result<T, Error>,
     ) -> Result<T, KeyValueError> {
         check_bucket(bucket)?;
-        // The client would keep the request until the server is back.
+        // A disconnected client would queue the request until the server is back.
         if self.client.connection_state() != State::Connected {
             return Err(self.failed("not connected"));
         }
-        let done = within(&self.address, async {
+        let done = within_call_limit(&self.address, async {
             let store = self.buckets.get(bucket).await.map_err(|error| self.failed(error))?;
             work(&store).await.map_err(|error| match error.downcast::<KeyValueError>() {
                 Ok(error) => *error,
@@ -90,18 +90,16 @@ impl NatsServer {
     }
 
     fn check_size(&self, value: &[u8], headers: usize) -> Result<(), KeyValueError> {
-        let most = self.client.max_payload().saturating_sub(headers);
-        if value.len() <= most {
+        let limit = self.client.max_payload().saturating_sub(headers);
+        if value.len() <= limit {
             return Ok(());
         }
         let size = value.len();
-        Err(self.failed(format!(
-            "the value has {size} bytes, and the server's max_payload leaves room for {most}"
-        )))
+        Err(self.failed(format!("the value has {size} bytes, and the server's max_payload allows {limit}")))
     }
 }
 
-/// The value and the revision, which is 0 where nothing was written yet, and counts removals too.
+/// The value and the revision. The revision is 0 for a key that was never written. Removals change it too.
 async fn current(store: &Store, key: &str) -> Result<(Option<Vec<u8>>, u64), Error> {
     Ok(match store.entry(key).await? {
         None => (None, 0),
@@ -110,12 +108,12 @@ async fn current(store: &Store, key: &str) -> Result<(Option<Vec<u8>>, u64), Err
     })
 }
 
-/// Writes if nobody has written since this revision, and says whether it did.
+/// Writes if `revision` is still the key's revision. Returns whether the value was written.
 async fn update(store: &Store, key: &str, value: Vec<u8>, revision: u64) -> Result<bool, Error> {
     match store.update(key, value.into(), revision).await {
         Ok(_) => Ok(true),
         Err(error) if error.kind() == UpdateErrorKind::WrongLastRevision => {
-            // Those who have met here don't meet again.
+            // A random delay keeps the writers that conflicted from conflicting again.
             tokio::time::sleep(Duration::from_micros(fastrand::u64(..10_000))).await;
             Ok(false)
         }
@@ -126,13 +124,13 @@ async fn update(store: &Store, key: &str, value: Vec<u8>, revision: u64) -> Resu
 #[async_trait::async_trait]
 impl KeyValue for NatsServer {
     async fn open(&self, bucket: &str) -> Result<(), KeyValueError> {
-        self.with(bucket, async |_| Ok(())).await
+        self.with_bucket(bucket, async |_| Ok(())).await
     }
 
     async fn get(&self, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, KeyValueError> {
         check_key(bucket, key)?;
         let key = encoding::key(key);
-        let (value, _) = self.with(bucket, async |store| current(store, &key).await).await?;
+        let (value, _) = self.with_bucket(bucket, async |store| current(store, &key).await).await?;
         Ok(value)
     }
 
@@ -140,23 +138,24 @@ impl KeyValue for NatsServer {
         check_value(bucket, key, &value)?;
         self.check_size(&value, 0)?;
         let key = encoding::key(key);
-        self.with(bucket, async |store| Ok(store.put(&key, value.into()).await.map(drop)?)).await
+        self.with_bucket(bucket, async |store| Ok(store.put(&key, value.into()).await.map(drop)?)).await
     }
 
     async fn delete(&self, bucket: &str, key: &str) -> Result<(), KeyValueError> {
         check_key(bucket, key)?;
         let key = encoding::key(key);
-        self.with(bucket, async |store| Ok(store.delete(&key).await?)).await
+        self.with_bucket(bucket, async |store| Ok(store.delete(&key).await?)).await
     }
 
     async fn exists(&self, bucket: &str, key: &str) -> Result<bool, KeyValueError> {
         Ok(self.get(bucket, key).await?.is_some())
     }
 
-    /// The cursor is the number of the next message: the last one of each key is all that a bucket keeps.
+    /// The cursor is the sequence number of the next message. A bucket keeps only the last message of each
+    /// key.
     async fn list_keys(&self, bucket: &str, cursor: Option<&str>) -> Result<KeyPage, KeyValueError> {
         let start: u64 = cursor.unwrap_or("1").parse().map_err(|_| foreign_cursor())?;
-        self.with(bucket, async |store| {
+        self.with_bucket(bucket, async |store| {
             let config = pull::Config {
                 deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: start.max(1) },
                 ack_policy: AckPolicy::None,
@@ -177,7 +176,7 @@ impl KeyValue for NatsServer {
                     keys.extend(encoding::decode_key(encoded));
                 }
             }
-            // Otherwise the server removes it once nobody has asked it for a while.
+            // If this fails, the server removes the consumer after its `inactive_threshold`.
             _ = store.stream.delete_consumer(&consumer.cached_info().name).await;
             Ok(KeyPage { keys, cursor: (seen == PAGE).then(|| (last + 1).to_string()) })
         })
@@ -188,10 +187,10 @@ impl KeyValue for NatsServer {
         check_key(bucket, key)?;
         let mut hasher = DefaultHasher::new();
         (bucket, key).hash(&mut hasher);
-        let counter = &self.counters[hasher.finish() as usize % COUNTERS];
+        let counter_lock = &self.counter_locks[hasher.finish() as usize % COUNTER_LOCKS];
         let key = encoding::key(key);
-        self.with(bucket, async |store| {
-            let _turn = counter.lock().await;
+        self.with_bucket(bucket, async |store| {
+            let _guard = counter_lock.lock().await;
             loop {
                 let (value, revision) = current(store, &key).await?;
                 let sum = number::add(value.as_deref(), delta)?;
@@ -213,7 +212,7 @@ impl KeyValue for NatsServer {
         check_value(bucket, key, &value)?;
         self.check_size(&value, HEADERS)?;
         let key = encoding::key(key);
-        self.with(bucket, async |store| {
+        self.with_bucket(bucket, async |store| {
             loop {
                 let (found, revision) = current(store, &key).await?;
                 if found.as_deref() != expected {
@@ -230,7 +229,7 @@ impl KeyValue for NatsServer {
     async fn get_many(&self, bucket: &str, keys: &[String]) -> Result<Vec<Option<Vec<u8>>>, KeyValueError> {
         check_keys(bucket, keys)?;
         let keys: Vec<String> = keys.iter().map(|key| encoding::key(key)).collect();
-        self.with(bucket, async |store| {
+        self.with_bucket(bucket, async |store| {
             let get = |key: String| async move { Ok(current(store, &key).await?.0) };
             stream::iter(keys).map(get).buffered(BATCH).try_collect().await
         })
@@ -243,10 +242,11 @@ impl KeyValue for NatsServer {
             check_value(bucket, key, value)?;
             self.check_size(value, 0)?;
         }
-        // They are written in any order, so only the last value of a key is.
+        // The writes run concurrently, in any order. For a key that is there twice, only the last value is
+        // written.
         let entries = entries.into_iter().map(|(key, value)| (encoding::key(&key), value));
         let entries: HashMap<String, Vec<u8>> = entries.collect();
-        self.with(bucket, async |store| {
+        self.with_bucket(bucket, async |store| {
             let set = |(key, value): (String, Vec<u8>)| async move {
                 Ok(store.put(key, value.into()).await.map(drop)?)
             };
@@ -258,7 +258,7 @@ impl KeyValue for NatsServer {
     async fn delete_many(&self, bucket: &str, keys: &[String]) -> Result<(), KeyValueError> {
         check_keys(bucket, keys)?;
         let keys: HashSet<String> = keys.iter().map(|key| encoding::key(key)).collect();
-        self.with(bucket, async |store| {
+        self.with_bucket(bucket, async |store| {
             let delete = |key: String| async move { Ok(store.delete(key).await?) };
             stream::iter(keys).map(delete).buffer_unordered(BATCH).try_collect().await
         })

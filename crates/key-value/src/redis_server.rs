@@ -1,4 +1,4 @@
-//! Entries in Redis or Valkey.
+//! The store on a Redis or Valkey server.
 
 mod connection;
 
@@ -6,13 +6,14 @@ use crate::key_value::{KeyPage, KeyValue, KeyValueError};
 use crate::limits::{PAGE, check_bucket, check_key, check_keys, check_value, foreign_cursor};
 use crate::number;
 use crate::open::OpenError;
-use connection::{Connection, Repeat, Request};
+use connection::{Connection, Request, Resend};
 use redis::{Cmd, ErrorKind, RedisResult, ServerErrorKind, cmd, pipe};
 use std::time::Duration;
 use url::Url;
 
-/// Puts the third argument under the key, to live for as many seconds as the fourth says, if the key has what the first
-/// says: nothing, or the second argument.
+/// The script for compare-and-swap. Arguments: 1. `nothing` or `value`, which says whether a value is
+/// expected; 2. the expected value; 3. the new value; 4. the retention in seconds. Returns 1 if the new value
+/// was written, otherwise 0.
 const COMPARE_AND_SWAP: &str = "
 local now = redis.call('GET', KEYS[1])
 if ARGV[1] == 'nothing' and now or ARGV[1] == 'value' and now ~= ARGV[2] then
@@ -40,7 +41,7 @@ impl RedisServer {
 }
 
 fn prefix(bucket: &str) -> String {
-    // No bucket's name has a colon.
+    // Unambiguous: a bucket's name has no colon.
     format!("credwell:{bucket}:")
 }
 
@@ -48,8 +49,8 @@ fn stored_key(bucket: &str, key: &str) -> String {
     prefix(bucket) + key
 }
 
-/// A command on one key.
-fn on(name: &str, bucket: &str, key: &str) -> Cmd {
+/// The command `name` with one key as its argument.
+fn key_command(name: &str, bucket: &str, key: &str) -> Cmd {
     let mut command = cmd(name);
     command.arg(stored_key(bucket, key));
     command
@@ -63,33 +64,34 @@ impl KeyValue for RedisServer {
 
     async fn get(&self, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, KeyValueError> {
         check_key(bucket, key)?;
-        self.connection.ask(Request::Command(on("GET", bucket, key))).await
+        self.connection.send_idempotent(Request::Command(key_command("GET", bucket, key))).await
     }
 
     async fn set(&self, bucket: &str, key: &str, value: Vec<u8>) -> Result<(), KeyValueError> {
         check_value(bucket, key, &value)?;
-        self.connection.ask(Request::Command(self.set_command(bucket, key, &value))).await
+        self.connection.send_idempotent(Request::Command(self.set_command(bucket, key, &value))).await
     }
 
     async fn delete(&self, bucket: &str, key: &str) -> Result<(), KeyValueError> {
         check_key(bucket, key)?;
-        self.connection.ask(Request::Command(on("DEL", bucket, key))).await
+        self.connection.send_idempotent(Request::Command(key_command("DEL", bucket, key))).await
     }
 
     async fn exists(&self, bucket: &str, key: &str) -> Result<bool, KeyValueError> {
         check_key(bucket, key)?;
-        self.connection.ask(Request::Command(on("EXISTS", bucket, key))).await
+        self.connection.send_idempotent(Request::Command(key_command("EXISTS", bucket, key))).await
     }
 
-    /// Reads through all keys of the database to find the bucket's, a thousand at a time.
+    /// Scans all keys of the database for those of the bucket, about [`PAGE`] keys at a time.
     async fn list_keys(&self, bucket: &str, cursor: Option<&str>) -> Result<KeyPage, KeyValueError> {
         check_bucket(bucket)?;
         let cursor: u64 = cursor.unwrap_or("0").parse().map_err(|_| foreign_cursor())?;
         let prefix = prefix(bucket);
         let mut scan = cmd("SCAN");
-        // Nothing in a bucket's name has a meaning in a pattern.
+        // A bucket's name has no characters with a meaning in a pattern.
         scan.arg(cursor).arg("MATCH").arg(format!("{prefix}*")).arg("COUNT").arg(PAGE);
-        let (next, keys): (u64, Vec<Vec<u8>>) = self.connection.ask(Request::Command(scan)).await?;
+        let (next, keys): (u64, Vec<Vec<u8>>) =
+            self.connection.send_idempotent(Request::Command(scan)).await?;
         let keys = keys.into_iter().filter_map(|key| String::from_utf8(key).ok());
         let keys = keys.filter_map(|key| key.strip_prefix(&prefix).map(str::to_owned)).collect();
         Ok(KeyPage { keys, cursor: (next != 0).then(|| next.to_string()) })
@@ -100,10 +102,10 @@ impl KeyValue for RedisServer {
         let key = stored_key(bucket, key);
         let mut both = pipe();
         both.atomic().cmd("INCRBY").arg(&key).arg(delta).cmd("EXPIRE").arg(&key).arg(self.retention).ignore();
-        let answer: RedisResult<(i64,)> = self.connection.send(Request::Pipeline(both), Repeat::No).await?;
-        answer.map(|(sum,)| sum).map_err(|error| match error.kind() {
-            // Nothing else about these two commands can be wrong.
-            ErrorKind::Server(ServerErrorKind::ResponseError) => number::no_sum(),
+        let reply: RedisResult<(i64,)> = self.connection.send(Request::Pipeline(both), Resend::Never).await?;
+        reply.map(|(sum,)| sum).map_err(|error| match error.kind() {
+            // These two commands have no other reason for this error.
+            ErrorKind::Server(ServerErrorKind::ResponseError) => number::sum_error(),
             _ => self.connection.explain(&error),
         })
     }
@@ -121,7 +123,7 @@ impl KeyValue for RedisServer {
         evaluate.arg(if expected.is_some() { "value" } else { "nothing" }).arg(expected.unwrap_or_default());
         evaluate.arg(value).arg(self.retention);
         self.connection
-            .send(Request::Command(evaluate), Repeat::No)
+            .send(Request::Command(evaluate), Resend::Never)
             .await?
             .map_err(|error| self.connection.explain(&error))
     }
@@ -135,7 +137,7 @@ impl KeyValue for RedisServer {
         for key in keys {
             get.arg(stored_key(bucket, key));
         }
-        self.connection.ask(Request::Command(get)).await
+        self.connection.send_idempotent(Request::Command(get)).await
     }
 
     async fn set_many(&self, bucket: &str, entries: Vec<(String, Vec<u8>)>) -> Result<(), KeyValueError> {
@@ -145,7 +147,11 @@ impl KeyValue for RedisServer {
             check_value(bucket, key, value)?;
             set.add_command(self.set_command(bucket, key, value)).ignore();
         }
-        if entries.is_empty() { Ok(()) } else { self.connection.ask(Request::Pipeline(set)).await }
+        if entries.is_empty() {
+            Ok(())
+        } else {
+            self.connection.send_idempotent(Request::Pipeline(set)).await
+        }
     }
 
     async fn delete_many(&self, bucket: &str, keys: &[String]) -> Result<(), KeyValueError> {
@@ -157,6 +163,6 @@ impl KeyValue for RedisServer {
         for key in keys {
             delete.arg(stored_key(bucket, key));
         }
-        self.connection.ask(Request::Command(delete)).await
+        self.connection.send_idempotent(Request::Command(delete)).await
     }
 }

@@ -1,4 +1,4 @@
-//! The URL that says where entries are kept.
+//! The store's URL: where entries are kept, and for how long.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,14 +6,14 @@ use std::str::FromStr;
 use std::time::Duration;
 use url::Url;
 
-/// How long an entry lives that isn't written again.
+/// The default lifetime of an entry after its last write.
 pub const DEFAULT_RETENTION: Duration = Duration::from_secs(86_400);
 
 /// The longest retention, in seconds: a year.
 const MAXIMUM_RETENTION: u64 = 31_536_000;
 
-/// Where entries are kept, and for how long. The crate's documentation has the forms. A user's name and password are
-/// percent-encoded in it, and left out when it is printed.
+/// A store's URL. The crate's documentation lists its forms. A user's name and password are percent-encoded
+/// in the URL, and `Display` and `Debug` leave them out.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoreUrl {
     pub(crate) location: StoreLocation,
@@ -28,23 +28,10 @@ pub(crate) enum StoreLocation {
     Nats(Url),
 }
 
-#[cfg(not(all(feature = "file", feature = "nats", feature = "redis")))]
-impl StoreLocation {
-    /// The feature of this crate that the kind of store needs.
-    pub(crate) fn feature(&self) -> &'static str {
-        match self {
-            Self::Memory => "default",
-            Self::File(_) => "file",
-            Self::Redis(_) => "redis",
-            Self::Nats(_) => "nats",
-        }
-    }
-}
-
-/// What is wrong with a store's URL. The text doesn't repeat it, since it can hold a password.
+/// Why a text is no store's URL. The error text doesn't repeat the URL, which can hold a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
-    /// It begins with none of the schemes.
+    /// The scheme is none of those that the text lists.
     #[error("the store's URL must begin with memory:, redb:, redis://, rediss://, nats:// or tls://")]
     Scheme,
     /// `redb:` has no path.
@@ -52,33 +39,35 @@ pub enum UrlError {
         "the store's URL needs the path of a file after redb:, for example redb:/var/lib/credwell/store.redb"
     )]
     NoPath,
-    /// `memory:` has something behind it.
-    #[error("the store's URL has nothing but parameters after memory:")]
+    /// There is something other than parameters after `memory:`.
+    #[error("the store's URL takes only parameters after memory:")]
     NothingAfterMemory,
-    /// It isn't a URL.
+    /// The text isn't a URL.
     #[error("the store's URL is malformed: {0}; user and password must be percent-encoded")]
     Malformed(#[from] url::ParseError),
-    /// It names no host.
+    /// The URL names no host.
     #[error("the store's URL needs a host, for example redis://127.0.0.1:6379")]
     NoHost,
-    /// There is something behind the host that has no meaning there.
-    #[error("the store's URL ends after the host and port, for Redis with /N for a database of that number")]
+    /// There is a path or a fragment after the host, other than the number of a Redis database.
+    #[error(
+        "the store's URL must end after the host and port; for Redis, /N may follow as the database's number"
+    )]
     Path,
-    /// A parameter is not the one that there is.
-    #[error("the store's URL has one parameter, retention_seconds, at most once")]
+    /// A parameter isn't `retention_seconds`, or is there twice.
+    #[error("the store's URL takes one parameter, retention_seconds, at most once")]
     Parameter,
-    /// The retention isn't a number, or not in its range.
-    #[error("retention_seconds in the store's URL goes from 1 to {MAXIMUM_RETENTION}")]
+    /// The retention isn't a number, or is out of range.
+    #[error("retention_seconds in the store's URL must be from 1 to {MAXIMUM_RETENTION}")]
     Retention,
 }
 
 impl StoreUrl {
-    /// Whether entries are kept where others could read them: not in the memory of this process.
+    /// Whether entries are kept outside of this process's memory, where others could read them.
     pub fn outlives_process(&self) -> bool {
         !matches!(self.location, StoreLocation::Memory)
     }
 
-    /// Whether it holds a user's name, a token or a password.
+    /// Whether the URL holds a user's name, a token or a password.
     pub fn has_user(&self) -> bool {
         match &self.location {
             StoreLocation::Memory | StoreLocation::File(_) => false,
@@ -95,7 +84,7 @@ impl FromStr for StoreUrl {
     fn from_str(text: &str) -> Result<Self, UrlError> {
         let (scheme, rest) = text.split_once(':').ok_or(UrlError::Scheme)?;
         if matches!(scheme, "memory" | "redb") {
-            // A path is taken as it is: nothing in it is percent-encoded.
+            // The path is used as written, without percent-decoding.
             let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
             let location = match (scheme, path) {
                 ("memory", "") => StoreLocation::Memory,
@@ -105,7 +94,7 @@ impl FromStr for StoreUrl {
             };
             return Ok(Self { location, retention: retention(query)? });
         }
-        let secure_or_not: fn(Url) -> StoreLocation = match scheme {
+        let to_location: fn(Url) -> StoreLocation = match scheme {
             "redis" | "rediss" => StoreLocation::Redis,
             "nats" | "tls" => StoreLocation::Nats,
             _ => return Err(UrlError::Scheme),
@@ -121,7 +110,7 @@ impl FromStr for StoreUrl {
         }
         let retention = retention(url.query().unwrap_or_default())?;
         url.set_query(None);
-        Ok(Self { location: secure_or_not(url), retention })
+        Ok(Self { location: to_location(url), retention })
     }
 }
 
@@ -140,7 +129,7 @@ fn retention(query: &str) -> Result<Duration, UrlError> {
     Ok(Duration::from_secs(seconds))
 }
 
-/// Without user and password.
+/// Leaves out user and password.
 impl fmt::Display for StoreUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.location {
@@ -148,7 +137,7 @@ impl fmt::Display for StoreUrl {
             StoreLocation::File(path) => write!(formatter, "redb:{}", path.display())?,
             StoreLocation::Redis(url) | StoreLocation::Nats(url) => {
                 let mut url = url.clone();
-                // Neither can fail for a URL with a host.
+                // Both succeed for a URL with a host.
                 _ = url.set_username("");
                 _ = url.set_password(None);
                 write!(formatter, "{url}")?;
@@ -158,7 +147,7 @@ impl fmt::Display for StoreUrl {
     }
 }
 
-/// Without user and password.
+/// Leaves out user and password.
 impl fmt::Debug for StoreUrl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "StoreUrl({self})")
@@ -192,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_says_whether_it_has_a_user_and_whether_it_keeps() {
+    fn a_url_says_whether_it_has_a_user_and_outlives_the_process() {
         for (text, outlives, has_user) in [
             ("memory:", false, false),
             ("redb:user@host", true, false),

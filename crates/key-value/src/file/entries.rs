@@ -1,4 +1,4 @@
-//! Entries as redb keeps them.
+//! The entries in redb's tables.
 
 use crate::clock::Lifetimes;
 use crate::key_value::KeyPage;
@@ -6,13 +6,13 @@ use crate::limits::PAGE;
 use redb::{Error, ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction};
 use std::ops::Bound;
 
-/// By bucket and key: the Unix second of expiry, and the value.
+/// Bucket and key → the Unix second of expiry, and the value.
 const ENTRIES: TableDefinition<'_, (&str, &str), (u64, &[u8])> = TableDefinition::new("entries");
 
-/// The same entries in the order of their expiry.
+/// The Unix second of expiry, bucket and key of each entry, in the order of expiry.
 const EXPIRIES: TableDefinition<'_, (u64, &str, &str), ()> = TableDefinition::new("expiries");
 
-/// Where an entry is.
+/// Where an entry is: bucket and key.
 pub(super) struct EntryKey {
     bucket: String,
     key: String,
@@ -23,7 +23,7 @@ impl EntryKey {
         Self { bucket: bucket.to_owned(), key: key.to_owned() }
     }
 
-    fn key(&self) -> (&str, &str) {
+    fn row_key(&self) -> (&str, &str) {
         (&self.bucket, &self.key)
     }
 }
@@ -37,7 +37,7 @@ pub(super) struct Entries<'transaction> {
 }
 
 impl<'transaction> Entries<'transaction> {
-    /// Makes the tables where there are none.
+    /// Opens the tables, and creates missing ones.
     pub(super) fn open(
         transaction: &'transaction WriteTransaction,
         lifetimes: &Lifetimes,
@@ -47,17 +47,18 @@ impl<'transaction> Entries<'transaction> {
         Ok(Self { entries, expiries, now, expiry: lifetimes.expiry(now) })
     }
 
-    pub(super) fn get(&self, place: &EntryKey) -> Result<Option<Vec<u8>>, Error> {
-        alive(&self.entries, place, self.now, <[u8]>::to_vec)
+    pub(super) fn get(&self, entry_key: &EntryKey) -> Result<Option<Vec<u8>>, Error> {
+        live_value(&self.entries, entry_key, self.now, <[u8]>::to_vec)
     }
 
-    pub(super) fn put(&mut self, place: &EntryKey, value: &[u8]) -> Result<(), Error> {
-        let before = self.entries.insert(place.key(), (self.expiry, value))?.map(|before| before.value().0);
-        // What is counted many times a second changes its place in the order of expiry but once.
+    pub(super) fn put(&mut self, entry_key: &EntryKey, value: &[u8]) -> Result<(), Error> {
+        let before =
+            self.entries.insert(entry_key.row_key(), (self.expiry, value))?.map(|before| before.value().0);
+        // A counter that changes many times a second is moved in the order of expiry once a second.
         if before == Some(self.expiry) {
             return Ok(());
         }
-        let (bucket, key) = place.key();
+        let (bucket, key) = entry_key.row_key();
         if let Some(before) = before {
             self.expiries.remove((before, bucket, key))?;
         }
@@ -65,8 +66,8 @@ impl<'transaction> Entries<'transaction> {
         Ok(())
     }
 
-    pub(super) fn remove(&mut self, place: &EntryKey) -> Result<(), Error> {
-        let (bucket, key) = place.key();
+    pub(super) fn remove(&mut self, entry_key: &EntryKey) -> Result<(), Error> {
+        let (bucket, key) = entry_key.row_key();
         let before = self.entries.remove((bucket, key))?.map(|before| before.value().0);
         if let Some(before) = before {
             self.expiries.remove((before, bucket, key))?;
@@ -74,10 +75,10 @@ impl<'transaction> Entries<'transaction> {
         Ok(())
     }
 
-    /// Removes what has expired, and at most `most` of it. Says how many there were.
-    pub(super) fn sweep(&mut self, most: usize) -> Result<usize, Error> {
+    /// Removes at most `limit` expired entries. Returns how many it has removed.
+    pub(super) fn sweep(&mut self, limit: usize) -> Result<usize, Error> {
         let mut expired = Vec::new();
-        for row in self.expiries.range(..(self.now + 1, "", ""))?.take(most) {
+        for row in self.expiries.range(..(self.now + 1, "", ""))?.take(limit) {
             let (row, ()) = {
                 let (row, _) = row?;
                 (row, ())
@@ -85,8 +86,8 @@ impl<'transaction> Entries<'transaction> {
             let (_, bucket, key) = row.value();
             expired.push(EntryKey::new(bucket, key));
         }
-        for place in &expired {
-            self.remove(place)?;
+        for entry_key in &expired {
+            self.remove(entry_key)?;
         }
         Ok(expired.len())
     }
@@ -94,16 +95,17 @@ impl<'transaction> Entries<'transaction> {
 
 pub(super) fn get(
     transaction: &ReadTransaction,
-    place: &EntryKey,
+    entry_key: &EntryKey,
     now: u64,
 ) -> Result<Option<Vec<u8>>, Error> {
-    alive(&transaction.open_table(ENTRIES)?, place, now, <[u8]>::to_vec)
+    live_value(&transaction.open_table(ENTRIES)?, entry_key, now, <[u8]>::to_vec)
 }
 
-pub(super) fn exists(transaction: &ReadTransaction, place: &EntryKey, now: u64) -> Result<bool, Error> {
-    Ok(alive(&transaction.open_table(ENTRIES)?, place, now, |_| ())?.is_some())
+pub(super) fn exists(transaction: &ReadTransaction, entry_key: &EntryKey, now: u64) -> Result<bool, Error> {
+    Ok(live_value(&transaction.open_table(ENTRIES)?, entry_key, now, |_| ())?.is_some())
 }
 
+/// One page of the bucket's keys, without expired ones. The cursor is the last key that was read.
 pub(super) fn page(
     transaction: &ReadTransaction,
     bucket: &str,
@@ -117,8 +119,8 @@ pub(super) fn page(
     let (mut keys, mut seen, mut last) = (Vec::new(), 0, None);
     let table = transaction.open_table(ENTRIES)?;
     for row in table.range::<(&str, &str)>((start, Bound::Unbounded))?.take(PAGE) {
-        let (place, entry) = row?;
-        let (other, key) = place.value();
+        let (entry_key, entry) = row?;
+        let (other, key) = entry_key.value();
         if other != bucket {
             break;
         }
@@ -131,13 +133,14 @@ pub(super) fn page(
     Ok(KeyPage { keys, cursor: last.filter(|_| seen == PAGE) })
 }
 
-fn alive<T>(
+/// The value under the key, unless it has expired, as `take` reads it.
+fn live_value<T>(
     table: &impl ReadableTable<(&'static str, &'static str), (u64, &'static [u8])>,
-    place: &EntryKey,
+    entry_key: &EntryKey,
     now: u64,
     take: impl FnOnce(&[u8]) -> T,
 ) -> Result<Option<T>, Error> {
-    let entry = table.get(place.key())?;
+    let entry = table.get(entry_key.row_key())?;
     Ok(entry
         .as_ref()
         .map(|entry| entry.value())

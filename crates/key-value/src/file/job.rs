@@ -1,47 +1,48 @@
-//! A write that waits for its transaction, while its caller waits for the answer.
+//! The job of the writer's thread: one write, and the channel on which its caller waits for the result.
 
-use super::Durable;
+use super::SyncMode;
 use super::entries::Entries;
 use crate::key_value::KeyValueError;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 pub(super) struct Job {
-    pub durable: Durable,
+    pub sync: SyncMode,
     work: Box<dyn Work>,
-    /// What it takes of the queue's room, until it is done.
-    _room: OwnedSemaphorePermit,
+    /// The job's share of the queue's capacity. Dropped with the job.
+    _capacity: OwnedSemaphorePermit,
 }
 
 impl Job {
     pub(super) fn new<T: Send + 'static>(
-        durable: Durable,
+        sync: SyncMode,
         work: impl FnOnce(&mut Entries<'_>) -> Result<Result<T, KeyValueError>, redb::Error> + Send + 'static,
-        answer: oneshot::Sender<Result<T, KeyValueError>>,
-        room: OwnedSemaphorePermit,
+        reply: oneshot::Sender<Result<T, KeyValueError>>,
+        capacity: OwnedSemaphorePermit,
     ) -> Self {
-        Self { durable, work: Box::new(Pending { work: Some(work), outcome: None, answer }), _room: room }
+        Self { sync, work: Box::new(Pending { work: Some(work), result: None, reply }), _capacity: capacity }
     }
 
-    /// Does its part of the transaction. An error is one of the whole transaction.
+    /// Runs the write within the transaction. An error fails the whole transaction.
     pub(super) fn apply(&mut self, entries: &mut Entries<'_>) -> Result<(), redb::Error> {
         self.work.apply(entries)
     }
 
-    /// Tells the caller how it went, once the transaction is committed or has failed.
-    pub(super) fn answer(self, committed: Result<(), KeyValueError>) {
-        self.work.answer(committed);
+    /// Sends the result to the caller, after the transaction is committed or has failed.
+    pub(super) fn reply(self, committed: Result<(), KeyValueError>) {
+        self.work.reply(committed);
     }
 }
 
+/// A [`Pending`] write, without the types of its work and result.
 trait Work: Send {
     fn apply(&mut self, entries: &mut Entries<'_>) -> Result<(), redb::Error>;
-    fn answer(self: Box<Self>, committed: Result<(), KeyValueError>);
+    fn reply(self: Box<Self>, committed: Result<(), KeyValueError>);
 }
 
 struct Pending<W, T> {
     work: Option<W>,
-    outcome: Option<Result<T, KeyValueError>>,
-    answer: oneshot::Sender<Result<T, KeyValueError>>,
+    result: Option<Result<T, KeyValueError>>,
+    reply: oneshot::Sender<Result<T, KeyValueError>>,
 }
 
 impl<W, T> Work for Pending<W, T>
@@ -51,19 +52,19 @@ where
 {
     fn apply(&mut self, entries: &mut Entries<'_>) -> Result<(), redb::Error> {
         if let Some(work) = self.work.take() {
-            self.outcome = Some(work(entries)?);
+            self.result = Some(work(entries)?);
         }
         Ok(())
     }
 
-    fn answer(self: Box<Self>, committed: Result<(), KeyValueError>) {
-        let outcome = match committed {
-            Ok(()) => self.outcome,
+    fn reply(self: Box<Self>, committed: Result<(), KeyValueError>) {
+        let result = match committed {
+            Ok(()) => self.result,
             Err(error) => Some(Err(error)),
         };
-        if let Some(outcome) = outcome {
-            // A caller that has given up doesn't mind.
-            _ = self.answer.send(outcome);
+        if let Some(result) = result {
+            // Sending fails if the caller has stopped waiting. That is no error.
+            _ = self.reply.send(result);
         }
     }
 }

@@ -1,8 +1,9 @@
-//! The one thread that writes. While it syncs a transaction, writes gather for the next one, which are synced together.
+//! The writer: the single thread that writes. Writes that arrive during a transaction share the next one, and
+//! its sync.
 
-use super::Durable;
-use super::database::Shared;
+use super::SyncMode;
 use super::entries::Entries;
+use super::file_database::FileDatabase;
 use super::job::Job;
 use crate::key_value::KeyValueError;
 use crate::open::OpenError;
@@ -12,84 +13,85 @@ use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, oneshot};
 
-/// What may wait to be written, in KiB. A caller beyond it waits until there is room.
-const ROOM: u32 = 64 * 1024;
+/// The capacity of the queue of writes, in KiB. A caller waits while the queue is full.
+const QUEUE_KIBIBYTES: u32 = 64 * 1024;
 
-/// The most writes in one transaction.
+/// The maximum number of writes in one transaction.
 const BATCH: usize = 256;
 
-/// The most expired entries that are removed in one transaction.
+/// The maximum number of expired entries that one transaction removes.
 const SWEEP: usize = 256;
 
-/// How often expired entries are looked for, unless they live for less.
+/// The period between two sweeps of expired entries. A shorter retention shortens it.
 const SWEEP_PERIOD: Duration = Duration::from_secs(60);
 
-/// How long counted numbers wait for a sync, and how long writes are refused after one has failed.
+/// How long a deferred write waits for its sync, and how long writes are refused after a failed one.
 const PAUSE: Duration = Duration::from_secs(1);
 
 pub(super) struct Writer {
-    /// None once it is being dropped.
+    /// `None` while the writer is being dropped.
     jobs: Option<Sender<Job>>,
     thread: Option<JoinHandle<()>>,
-    room: Arc<Semaphore>,
+    capacity: Arc<Semaphore>,
 }
 
 impl Writer {
-    /// Writes to the database for the first time, to see that it can be done, and starts the thread.
-    pub(super) fn start(shared: Arc<Shared>) -> Result<Self, OpenError> {
-        let (path, text) = (shared.path().to_owned(), |error: KeyValueError| error.to_string());
+    /// Writes once to the database, to prove that state works, and starts the thread.
+    pub(super) fn start(database: Arc<FileDatabase>) -> Result<Self, OpenError> {
+        let (path, text) = (database.path().to_owned(), |error: KeyValueError| error.to_string());
         let failed = |reason| OpenError::FileFailed { path, reason };
-        let first = shared.write(Durable::Now, |entries| entries.sweep(SWEEP).map(drop));
+        let first = database.write(SyncMode::Immediate, |entries| entries.sweep(SWEEP).map(drop));
         let (sender, jobs) = channel();
-        let writing = Writing { shared, jobs, unsynced: None, failed: None, swept: Instant::now() };
+        let state = WriterThread { database, jobs, unsynced: None, failed: None, swept: Instant::now() };
         let thread = first.map_err(text).and_then(|()| {
-            let thread = Builder::new().name("credwell-store".to_owned()).spawn(move || writing.run());
+            let thread = Builder::new().name("credwell-store".to_owned()).spawn(move || state.run());
             thread.map_err(|error| error.to_string())
         });
         let thread = Some(thread.map_err(failed)?);
-        Ok(Self { jobs: Some(sender), thread, room: Arc::new(Semaphore::new(ROOM as usize)) })
+        Ok(Self { jobs: Some(sender), thread, capacity: Arc::new(Semaphore::new(QUEUE_KIBIBYTES as usize)) })
     }
 
-    /// Writes, and waits until that is committed. `bytes` is about what `work` holds.
+    /// Queues a write, and waits until it is committed. `bytes` is the approximate size of `work`.
     pub(super) async fn write<T: Send + 'static>(
         &self,
-        durable: Durable,
+        sync: SyncMode,
         bytes: usize,
         work: impl FnOnce(&mut Entries<'_>) -> Result<Result<T, KeyValueError>, redb::Error> + Send + 'static,
     ) -> Result<T, KeyValueError> {
         let ended = || KeyValueError::Failed("the thread that writes has ended".to_owned());
-        let kibibytes = u32::try_from(1 + bytes / 1024).unwrap_or(ROOM).min(ROOM);
-        let room = self.room.clone().acquire_many_owned(kibibytes).await.map_err(|_| ended())?;
-        let (answer, answered) = oneshot::channel();
+        let kibibytes = u32::try_from(1 + bytes / 1024).unwrap_or(QUEUE_KIBIBYTES).min(QUEUE_KIBIBYTES);
+        let capacity = self.capacity.clone().acquire_many_owned(kibibytes).await.map_err(|_| ended())?;
+        let (reply, result) = oneshot::channel();
         let jobs = self.jobs.as_ref().ok_or_else(ended)?;
-        jobs.send(Job::new(durable, work, answer, room)).map_err(|_| ended())?;
-        answered.await.unwrap_or_else(|_| Err(ended()))
+        jobs.send(Job::new(sync, work, reply, capacity)).map_err(|_| ended())?;
+        result.await.unwrap_or_else(|_| Err(ended()))
     }
 }
 
-/// Waits until all is written. The database syncs what isn't when it is closed, behind this.
+/// Waits until all queued writes are committed. The database is closed after this, and then syncs deferred
+/// writes.
 impl Drop for Writer {
     fn drop(&mut self) {
         self.jobs = None;
         if let Some(thread) = self.thread.take() {
-            // Its panic is on the standard error already.
+            // A panic of the thread has already been printed to the standard error.
             _ = thread.join();
         }
     }
 }
 
-struct Writing {
-    shared: Arc<Shared>,
+struct WriterThread {
+    database: Arc<FileDatabase>,
     jobs: Receiver<Job>,
-    /// Since when something waits for a sync.
+    /// When the first of the writes that wait for a sync was committed.
     unsynced: Option<Instant>,
-    /// When writing failed last, and why, if it hasn't succeeded since.
+    /// When and why the last transaction failed. `None` after a success.
     failed: Option<(Instant, KeyValueError)>,
-    /// When there was nothing expired, last.
+    /// When the last sweep found no more expired entries.
     swept: Instant,
 }
 
-impl Writing {
+impl WriterThread {
     fn run(mut self) {
         loop {
             match self.jobs.recv_timeout(PAUSE) {
@@ -97,11 +99,11 @@ impl Writing {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
-            self.tend();
+            self.maintain();
         }
     }
 
-    /// Commits this write and those that have gathered behind it.
+    /// Commits `first` and the writes that are queued behind it in one transaction.
     fn commit(&mut self, first: Job) {
         let mut batch = vec![first];
         batch.extend(self.jobs.try_iter().take(BATCH - 1));
@@ -109,58 +111,58 @@ impl Writing {
         let committed = match refused {
             Some((_, error)) => Err(error.clone()),
             None => {
-                let now = batch.iter().any(|job| job.durable == Durable::Now);
-                let durable = if now { Durable::Now } else { Durable::Soon };
-                self.transact(durable, |entries| batch.iter_mut().try_for_each(|job| job.apply(entries)))
+                let immediate = batch.iter().any(|job| job.sync == SyncMode::Immediate);
+                let sync = if immediate { SyncMode::Immediate } else { SyncMode::Deferred };
+                self.transact(sync, |entries| batch.iter_mut().try_for_each(|job| job.apply(entries)))
             }
         };
         for job in batch {
-            job.answer(committed.clone());
+            job.reply(committed.clone());
         }
     }
 
-    /// Does what is due: recovers from a failure, syncs, sweeps.
-    fn tend(&mut self) {
-        let due = |since: Instant| since.elapsed() >= PAUSE;
-        let recover = self.failed.as_ref().is_some_and(|(since, _)| due(*since));
-        if self.shared.is_suspect() || recover {
-            self.shared.reopen();
+    /// Runs the periodic tasks: recovery from an error, sync, sweep.
+    fn maintain(&mut self) {
+        let pause_is_over = |since: Instant| since.elapsed() >= PAUSE;
+        let recover = self.failed.as_ref().is_some_and(|(since, _)| pause_is_over(*since));
+        if self.database.has_failed_read() || recover {
+            self.database.reopen();
             self.sync();
-        } else if self.unsynced.is_some_and(due) {
+        } else if self.unsynced.is_some_and(pause_is_over) {
             self.sync();
         }
-        let period = SWEEP_PERIOD.min(self.shared.retention());
+        let period = SWEEP_PERIOD.min(self.database.retention());
         if self.failed.is_none() && self.swept.elapsed() >= period {
             let mut removed = 0;
-            let swept = self.transact(Durable::Soon, |entries| {
+            let swept = self.transact(SyncMode::Deferred, |entries| {
                 removed = entries.sweep(SWEEP)?;
                 Ok(())
             });
-            // Where there was more than that, it goes on behind the writes that wait.
+            // More entries have expired than one transaction removes: the next one follows the queued writes.
             if swept.is_ok() && removed < SWEEP {
                 self.swept = Instant::now();
             }
         }
     }
 
-    /// Syncs what was committed before. An error is told to the next writers.
+    /// Syncs the transactions that were committed before. The next writers get an error of this sync.
     fn sync(&mut self) {
-        _ = self.transact(Durable::Now, |_| Ok(()));
+        _ = self.transact(SyncMode::Immediate, |_| Ok(()));
     }
 
     fn transact(
         &mut self,
-        durable: Durable,
+        sync: SyncMode,
         work: impl FnOnce(&mut Entries<'_>) -> Result<(), redb::Error>,
     ) -> Result<(), KeyValueError> {
-        let written = self.shared.write(durable, work);
+        let written = self.database.write(sync, work);
         self.failed = written.as_ref().err().map(|error| (Instant::now(), error.clone()));
-        match (&written, durable) {
-            (Ok(()), Durable::Soon) => self.unsynced = self.unsynced.or_else(|| Some(Instant::now())),
-            (Ok(()), Durable::Now) => self.unsynced = None,
+        match (&written, sync) {
+            (Ok(()), SyncMode::Deferred) => self.unsynced = self.unsynced.or_else(|| Some(Instant::now())),
+            (Ok(()), SyncMode::Immediate) => self.unsynced = None,
             (Err(_), _) => {
                 self.unsynced = None;
-                self.shared.reopen();
+                self.database.reopen();
             }
         }
         written

@@ -1,4 +1,4 @@
-//! The key-value buckets, each made when it is first used
+//! The key-value buckets of a NATS server, each created at its first use
 //! (<https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-8.md>).
 
 use super::encoding;
@@ -13,28 +13,29 @@ use std::time::Duration;
 pub(super) struct Buckets {
     context: jetstream::Context,
     retention: Duration,
-    known: Mutex<HashMap<String, Arc<Store>>>,
+    /// The buckets that this process has opened, by the name that callers use.
+    opened: Mutex<HashMap<String, Arc<Store>>>,
 }
 
 pub(super) type Error = Box<dyn std::error::Error + Send + Sync>;
 
 impl Buckets {
     pub(super) fn new(context: jetstream::Context, retention: Duration) -> Self {
-        Self { context, retention, known: Mutex::default() }
+        Self { context, retention, opened: Mutex::default() }
     }
 
     pub(super) async fn get(&self, name: &str) -> Result<Arc<Store>, Error> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
-        if let Some(known) = known {
-            return Ok(known);
+        let opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        if let Some(opened) = opened {
+            return Ok(opened);
         }
-        let store = Arc::new(self.find_or_make(name).await?);
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(name.to_owned(), store.clone());
+        let store = Arc::new(self.find_or_create(name).await?);
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.insert(name.to_owned(), store.clone());
         Ok(store)
     }
 
-    /// Whether the server keeps anything at all.
+    /// Checks that the server offers JetStream to this user.
     pub(super) async fn probe(&self) -> Result<(), GetStreamError> {
         match self.context.get_stream(stream_name(&encoding::bucket(""))).await {
             Err(error) if !is_missing(&error) => Err(error),
@@ -42,15 +43,15 @@ impl Buckets {
         }
     }
 
-    /// Looks for the bucket anew at its next use: it may have been removed on the server, or lost.
+    /// Forgets an open bucket. The next use looks it up again, since the server may have lost or removed it.
     pub(super) fn forget(&self, name: &str) {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
     }
 
-    async fn find_or_make(&self, name: &str) -> Result<Store, Error> {
+    async fn find_or_create(&self, name: &str) -> Result<Store, Error> {
         let bucket = encoding::bucket(name);
         match self.context.get_stream(stream_name(&bucket)).await {
-            // What else it is set up for, such as replicas, is left to those who have made it.
+            // Only the retention is updated. The operator may have set other values, such as replicas.
             Ok(stream) if stream.cached_info().config.max_age != self.retention => {
                 let mut config = stream.cached_info().config.clone();
                 config.max_age = self.retention;
@@ -66,8 +67,8 @@ impl Buckets {
         Ok(self.context.get_key_value(bucket).await?)
     }
 
-    /// The stream that a key-value bucket is. The client's own way to make one asks for the account's limits before, in a
-    /// form that servers before 2.9.11 don't know.
+    /// The configuration of the stream that holds a key-value bucket. The client's own function for this
+    /// first requests the account's limits, in a form that servers before 2.9.11 don't understand.
     fn config(&self, bucket: &str) -> Config {
         Config {
             name: stream_name(bucket),
@@ -88,7 +89,7 @@ fn stream_name(bucket: &str) -> String {
     format!("KV_{bucket}")
 }
 
-/// The server keeps streams, but not this one.
+/// Whether the error says that JetStream is there, and the stream isn't.
 fn is_missing(error: &GetStreamError) -> bool {
     match error.kind() {
         GetStreamErrorKind::JetStream(error) => error.error_code() == ErrorCode::STREAM_NOT_FOUND,

@@ -1,4 +1,4 @@
-//! The connection to NATS. The client makes it anew by itself when it breaks, and finds a cluster's other servers.
+//! The connection to a NATS server. The client reconnects by itself, and discovers a cluster's other servers.
 
 use crate::limits::CALL_LIMIT;
 use crate::open::{OpenError, prepare_tls};
@@ -7,17 +7,16 @@ use percent_encoding::percent_decode_str;
 use std::time::Duration;
 use url::Url;
 
-/// How often the server is asked whether it is there, while nothing else is. Two times without an answer, and the
-/// connection is made anew.
+/// The period of pings on an idle connection. The client reconnects after two pings without an answer.
 const PING: Duration = Duration::from_secs(2);
 
 /// The longest time between two attempts to connect.
 const RECONNECT: Duration = Duration::from_millis(500);
 
-/// How many requests wait to be sent. Others wait for them.
+/// The capacity of the queue of unsent requests. A call waits while the queue is full.
 const QUEUE: usize = 256;
 
-/// Host and port.
+/// The host and port of a URL. The default port is 4222.
 pub(super) fn address(url: &Url) -> String {
     format!("{}:{}", url.host_str().unwrap_or_default(), url.port().unwrap_or(4222))
 }
@@ -25,7 +24,7 @@ pub(super) fn address(url: &Url) -> String {
 pub(super) async fn open(url: &Url, address: &str) -> Result<Client, OpenError> {
     prepare_tls();
     let unreachable = |reason: String| OpenError::Unreachable { address: address.to_owned(), reason };
-    // The client's own log has the URL.
+    // The client logs the server's URL, so that URL must not hold the user and password.
     let mut server = url.clone();
     _ = server.set_username("");
     _ = server.set_password(None);
@@ -39,7 +38,7 @@ pub(super) async fn open(url: &Url, address: &str) -> Result<Client, OpenError> 
             }
             _ => Err(unreachable(error.to_string())),
         },
-        Err(_) => Err(unreachable("it doesn't answer".to_owned())),
+        Err(_) => Err(unreachable("the server doesn't answer".to_owned())),
     }
 }
 

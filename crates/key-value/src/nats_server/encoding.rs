@@ -1,16 +1,17 @@
-//! Names of buckets and keys in the letters that NATS takes.
+//! The encoding of bucket names and keys in the characters that NATS allows.
 //!
-//! A key-value bucket's name has letters, digits, `-` and `_`. A key has also `/`, `=` and `.`, but a `.` can't be
-//! everywhere (<https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-8.md>).
+//! A key-value bucket's name has letters, digits, `-` and `_`. A key may also have `/`, `=` and `.`, but not
+//! a `.` at its beginning or end
+//! (<https://github.com/nats-io/nats-architecture-and-design/blob/main/adr/ADR-8.md>).
 
-/// The name of the key-value bucket.
+/// The name of the key-value bucket in NATS.
 pub(super) fn bucket(name: &str) -> String {
     ["credwell_", &name.replace('_', "__").replace('.', "_d")].concat()
 }
 
-/// A key that decodes to this one.
+/// The encoded key. [`decode_key`] is the inverse.
 pub(super) fn key(key: &str) -> String {
-    // NATS has no empty key, and no other one is written like this.
+    // NATS has no empty key. No other key is encoded as "=".
     if key.is_empty() {
         return "=".to_owned();
     }
@@ -25,7 +26,7 @@ pub(super) fn key(key: &str) -> String {
     encoded
 }
 
-/// The key that was encoded, unless somebody else has written this one.
+/// The decoded key. `None` for a key that [`key`] doesn't produce: another program has written it.
 pub(super) fn decode_key(encoded: &str) -> Option<String> {
     let mut parts = encoded.split('=');
     let mut decoded = parts.next()?.as_bytes().to_vec();
@@ -37,7 +38,7 @@ pub(super) fn decode_key(encoded: &str) -> Option<String> {
         decoded.push(u8::from_str_radix(byte, 16).ok()?);
         decoded.extend_from_slice(rest.as_bytes());
     }
-    // What is written in another way is not ours.
+    // Rejects other encodings of the same key, such as lower-case digits.
     String::from_utf8(decoded).ok().filter(|decoded| key(decoded) == encoded)
 }
 

@@ -1,7 +1,7 @@
-//! The connection to Redis, over which all calls go at once. It is made anew when it breaks.
+//! The connection to a Redis or Valkey server. All concurrent calls share it. It is replaced when it breaks.
 
 use crate::key_value::KeyValueError;
-use crate::limits::{CALL_LIMIT, within};
+use crate::limits::{CALL_LIMIT, within_call_limit};
 use crate::open::{OpenError, prepare_tls};
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
@@ -14,36 +14,36 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use url::Url;
 
-/// How many calls have no answer yet. Others wait for them.
+/// The maximum number of calls that wait for a reply. Further calls wait until one of them has its reply.
 const CONCURRENCY: usize = 256;
 
-/// After how many calls in a row without an answer another connection is tried. The present one may lead to a server that
-/// hangs, or that is none any more, without having been closed.
-const PATIENCE: u32 = 3;
+/// The number of consecutive calls without a reply after which the connection is replaced. The server may
+/// hang, or may have gone without closing the connection.
+const MAXIMUM_UNANSWERED: u32 = 3;
 
-/// How long the connection stays without an answer before the system gives it up.
-const SILENCE: Duration = Duration::from_secs(10);
+/// How long the server's machine may stay silent before the operating system closes the connection.
+const PEER_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) struct Connection {
     client: Client,
     address: String,
     manager: Mutex<ConnectionManager>,
-    /// Calls in a row without an answer.
-    failures: AtomicU32,
+    /// The number of consecutive calls without a reply.
+    unanswered: AtomicU32,
 }
 
-/// What is sent.
+/// What a call sends.
 pub(super) enum Request {
     Command(Cmd),
     Pipeline(Pipeline),
 }
 
-/// Whether a request may be sent again over a new connection, when the old one is found broken.
+/// Whether a request may be sent a second time over a new connection, after the old one broke.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Repeat {
-    /// Doing it twice is the same as doing it once.
-    Yes,
-    No,
+pub(super) enum Resend {
+    /// The request is idempotent.
+    Once,
+    Never,
 }
 
 impl Connection {
@@ -57,49 +57,53 @@ impl Connection {
             Ok(Ok(manager)) => manager,
             Ok(Err(error)) if is_refusal(&error) => return Err(OpenError::Refused(address)),
             Ok(Err(error)) => return Err(unreachable(describe(&error))),
-            Err(_) => return Err(unreachable("it doesn't answer".to_owned())),
+            Err(_) => return Err(unreachable("the server doesn't answer".to_owned())),
         };
-        Ok(Self { client, address, manager: Mutex::new(manager), failures: AtomicU32::new(0) })
+        Ok(Self { client, address, manager: Mutex::new(manager), unanswered: AtomicU32::new(0) })
     }
 
-    /// Sends a request that can be repeated.
-    pub(super) async fn ask<T: FromRedisValue>(&self, request: Request) -> Result<T, KeyValueError> {
-        self.send(request, Repeat::Yes).await?.map_err(|error| self.explain(&error))
+    /// Sends an idempotent request.
+    pub(super) async fn send_idempotent<T: FromRedisValue>(
+        &self,
+        request: Request,
+    ) -> Result<T, KeyValueError> {
+        self.send(request, Resend::Once).await?.map_err(|error| self.explain(&error))
     }
 
-    /// Sends a request. The inner error is what came in place of the answer, if anything did in time.
+    /// Sends a request. The outer error is the call's time limit. The inner error is the server's or the
+    /// connection's.
     pub(super) async fn send<T: FromRedisValue>(
         &self,
         request: Request,
-        repeat: Repeat,
+        resend: Resend,
     ) -> Result<RedisResult<T>, KeyValueError> {
-        let answer = within(&self.address, async {
-            let answer = request.send(self.manager()).await;
-            match answer {
-                Err(error) if error.is_connection_dropped() && repeat == Repeat::Yes => {
+        let reply = within_call_limit(&self.address, async {
+            let reply = request.send(self.manager()).await;
+            match reply {
+                Err(error) if error.is_connection_dropped() && resend == Resend::Once => {
                     Ok(request.send(self.manager()).await)
                 }
-                answer => Ok(answer),
+                reply => Ok(reply),
             }
         })
         .await;
-        match &answer {
-            Ok(Ok(_)) => self.failures.store(0, Ordering::Relaxed),
-            // A server that was the first one before a failover, and is still there.
+        match &reply {
+            Ok(Ok(_)) => self.unanswered.store(0, Ordering::Relaxed),
+            // The server was the primary before a failover, and is a replica now.
             Ok(Err(error)) if error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly) => self.renew(),
             Ok(Err(error)) if matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension) => {
-                self.failures.store(0, Ordering::Relaxed);
+                self.unanswered.store(0, Ordering::Relaxed);
             }
             Ok(Err(_)) | Err(_) => {
-                if self.failures.fetch_add(1, Ordering::Relaxed) + 1 >= PATIENCE {
+                if self.unanswered.fetch_add(1, Ordering::Relaxed) + 1 >= MAXIMUM_UNANSWERED {
                     self.renew();
                 }
             }
         }
-        answer
+        reply
     }
 
-    /// What an error means to the caller.
+    /// The error for the caller.
     pub(super) fn explain(&self, error: &RedisError) -> KeyValueError {
         if is_refusal(error) {
             KeyValueError::AccessDenied
@@ -112,14 +116,14 @@ impl Connection {
         self.manager.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Leaves the connection to the calls that still wait for it, and makes another one for the next.
+    /// Replaces the connection for later calls. Calls that wait for a reply keep the old one.
     fn renew(&self) {
-        self.failures.store(0, Ordering::Relaxed);
+        self.unanswered.store(0, Ordering::Relaxed);
         let Ok(mut manager) = ConnectionManager::new_lazy_with_config(self.client.clone(), config()) else {
             return;
         };
         *self.manager.lock().unwrap_or_else(PoisonError::into_inner) = manager.clone();
-        // It would connect at the next call only, which could come long after the server is back.
+        // Connects now. Otherwise the connection would be opened by the next call only.
         tokio::spawn(async move { cmd("PING").query_async::<String>(&mut manager).await });
     }
 }
@@ -135,18 +139,19 @@ impl Request {
 
 fn client(url: &Url) -> RedisResult<Client> {
     let info = url.clone().into_connection_info()?;
-    // In the third protocol the server's end of the connection is noticed without a call.
+    // In RESP3 the client notices without a call that the server has closed the connection.
     let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
-    let keepalive = TcpKeepalive::new().with_time(SILENCE / 2).with_interval(SILENCE / 2);
-    // What a connection that is given up hasn't sent yet must not arrive after what the next one has written.
+    let keepalive = TcpKeepalive::new().with_time(PEER_TIMEOUT / 2).with_interval(PEER_TIMEOUT / 2);
+    // Closing discards unsent data. Otherwise an old connection's write could arrive after one of the next
+    // connection.
     let linger = Duration::ZERO;
     let tcp = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive).set_linger_time(linger);
     #[cfg(target_os = "linux")]
-    let tcp = tcp.set_user_timeout(SILENCE);
+    let tcp = tcp.set_user_timeout(PEER_TIMEOUT);
     Client::open(info.set_redis_settings(settings).set_tcp_settings(tcp))
 }
 
-/// A call is told soon that the server is away: the connection is tried twice, about a tenth of a second apart.
+/// The client tries to connect twice, about 100 ms apart, so that calls fail soon while the server is down.
 fn config() -> ConnectionManagerConfig {
     ConnectionManagerConfig::new()
         .set_connection_timeout(Some(CALL_LIMIT / 2))
@@ -156,13 +161,14 @@ fn config() -> ConnectionManagerConfig {
         .set_concurrency_limit(CONCURRENCY)
 }
 
-/// The server doesn't know the user and password, or doesn't allow the user what was asked for.
+/// Whether the server rejects the user and password, or denies the user this command.
 fn is_refusal(error: &RedisError) -> bool {
     let code = matches!(error.code(), Some("NOAUTH" | "NOPERM" | "WRONGPASS"));
     code || error.kind() == ErrorKind::AuthenticationFailed
 }
 
-/// The server's own words are left out, but for the code that they begin with: they can repeat what was sent.
+/// The error's text, with no more of the server's own text than the code at its beginning: the rest can
+/// repeat what was sent.
 fn describe(error: &RedisError) -> String {
     match (error.code(), error.kind()) {
         (Some(code), _) => format!("Redis answers {code}"),

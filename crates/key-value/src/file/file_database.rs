@@ -1,6 +1,6 @@
-//! The redb database in the file: how it is opened, and opened anew after a failure.
+//! The redb database in the file: its opening, and its reopening after an error.
 
-use super::Durable;
+use super::SyncMode;
 use super::entries::Entries;
 use crate::clock::Lifetimes;
 use crate::key_value::KeyValueError;
@@ -15,32 +15,39 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
-/// How much of the file is kept in memory, in bytes.
+/// The size of redb's cache in memory, in bytes.
 const CACHE: usize = 64 * 1024 * 1024;
 
-/// Nobody but the owner may do anything.
+/// The mode of a new file: read and write for the owner only.
 const MODE: u32 = 0o600;
 
-/// What others may do. The group is left out: Kubernetes gives files in a volume with an `fsGroup` to that group.
+/// The mode bits that must be off: those of all other users. Bits of the group are allowed, because
+/// Kubernetes gives files in a volume with an `fsGroup` to that group.
 const OTHERS: u32 = 0o007;
 
-/// How many bytes a redb file begins with that say what it is.
+/// The length of redb's magic number at the beginning of a file, in bytes.
 const MAGIC: usize = 9;
 
-pub(super) struct Shared {
+pub(super) struct FileDatabase {
     path: PathBuf,
     lifetimes: Lifetimes,
-    /// None while it can't be opened. After one failure redb refuses everything until then.
+    /// `None` if reopening has failed. After an I/O error redb refuses every call until the database is
+    /// reopened.
     database: RwLock<Option<Database>>,
-    /// Whether a read has failed, so that the database has to be opened anew.
-    suspect: AtomicBool,
+    /// Whether a read has failed, and the database must be reopened.
+    read_failed: AtomicBool,
 }
 
-impl Shared {
+impl FileDatabase {
     pub(super) fn open(path: PathBuf, lifetimes: Lifetimes) -> Result<Self, OpenError> {
-        // A damaged file is found now, at the cost of reading all of it: later on redb would panic.
+        // The check reads the whole file. Without it, redb would panic later at a damaged part.
         let database = open(&path, true)?;
-        Ok(Self { path, lifetimes, database: RwLock::new(Some(database)), suspect: AtomicBool::new(false) })
+        Ok(Self {
+            path,
+            lifetimes,
+            database: RwLock::new(Some(database)),
+            read_failed: AtomicBool::new(false),
+        })
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -51,8 +58,8 @@ impl Shared {
         self.lifetimes.retention()
     }
 
-    pub(super) fn is_suspect(&self) -> bool {
-        self.suspect.load(Ordering::Relaxed)
+    pub(super) fn has_failed_read(&self) -> bool {
+        self.read_failed.load(Ordering::Relaxed)
     }
 
     pub(super) fn read<T>(
@@ -61,28 +68,28 @@ impl Shared {
     ) -> Result<T, KeyValueError> {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         let Some(database) = database.as_ref() else {
-            return Err(self.failed("it could not be opened again after a failure"));
+            return Err(self.failed("the file could not be reopened after an error"));
         };
         let transaction = database.begin_read().map_err(Error::from);
         transaction.and_then(|transaction| work(&transaction, self.lifetimes.now())).map_err(|error| {
-            self.suspect.store(true, Ordering::Relaxed);
+            self.read_failed.store(true, Ordering::Relaxed);
             self.failed(error)
         })
     }
 
-    /// Runs one transaction. After a failure it has had no effect, and the database has to be opened anew.
+    /// Runs one write transaction. After an error it has had no effect, and the database must be reopened.
     pub(super) fn write(
         &self,
-        durable: Durable,
+        sync: SyncMode,
         work: impl FnOnce(&mut Entries<'_>) -> Result<(), Error>,
     ) -> Result<(), KeyValueError> {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         let Some(database) = database.as_ref() else {
-            return Err(self.failed("it could not be opened again after a failure"));
+            return Err(self.failed("the file could not be reopened after an error"));
         };
         let run = || {
             let mut transaction = database.begin_write()?;
-            if durable == Durable::Soon {
+            if sync == SyncMode::Deferred {
                 transaction.set_durability(Durability::None)?;
             }
             work(&mut Entries::open(&transaction, &self.lifetimes)?)?;
@@ -91,13 +98,13 @@ impl Shared {
         run().map_err(|error: Error| self.failed(error))
     }
 
-    /// Closes the database and opens it again. What wasn't synced is lost.
+    /// Closes the database and opens it again. Unsynced transactions are lost.
     pub(super) fn reopen(&self) {
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
-        // The first one holds the lock on the file.
+        // The old database holds the lock on the file.
         *database = None;
         *database = open(&self.path, false).ok();
-        self.suspect.store(false, Ordering::Relaxed);
+        self.read_failed.store(false, Ordering::Relaxed);
     }
 
     fn failed(&self, reason: impl std::fmt::Display) -> KeyValueError {
@@ -106,12 +113,12 @@ impl Shared {
 }
 
 fn open(path: &Path, check: bool) -> Result<Database, OpenError> {
-    let file = open_file(path).map_err(|error| explain(path, error))?;
-    let mode = file.metadata().map_err(|error| explain(path, error))?.permissions().mode();
+    let file = open_file(path).map_err(|error| open_error(path, error))?;
+    let mode = file.metadata().map_err(|error| open_error(path, error))?.permissions().mode();
     if mode & OTHERS != 0 {
         return Err(OpenError::OpenToOthers(path.to_owned()));
     }
-    discard_unfinished(&file).map_err(|error| explain(path, error))?;
+    discard_unfinished(&file).map_err(|error| open_error(path, error))?;
     let create = || {
         Database::builder()
             .set_cache_size(CACHE)
@@ -125,7 +132,7 @@ fn open(path: &Path, check: bool) -> Result<Database, OpenError> {
         DatabaseError::UpgradeRequired(_) | DatabaseError::Storage(StorageError::Corrupted(_)) => {
             OpenError::NotAStore(path.to_owned())
         }
-        DatabaseError::Storage(StorageError::Io(error)) => explain(path, error),
+        DatabaseError::Storage(StorageError::Io(error)) => open_error(path, error),
         error => OpenError::FileFailed { path: path.to_owned(), reason: error.to_string() },
     })
 }
@@ -133,26 +140,27 @@ fn open(path: &Path, check: bool) -> Result<Database, OpenError> {
 fn open_file(path: &Path) -> io::Result<fs::File> {
     let file =
         fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(MODE).open(path)?;
-    // A file that is new is there after a loss of power only if its folder is synced too.
+    // A new file survives a loss of power only if its folder is synced too.
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
     Ok(file)
 }
 
-/// Empties a file in which a store was not even begun, for want of room or because the process ended: redb writes these
-/// bytes last, and refuses what lacks them.
+/// Empties a file whose creation was interrupted by a full disk or by the end of the process. redb writes the
+/// magic number last, and refuses a file without it.
 fn discard_unfinished(file: &fs::File) -> io::Result<()> {
-    let mut begin = [1; MAGIC];
-    let zero = file.read_exact_at(&mut begin, 0).is_ok() && begin == [0; MAGIC];
-    // Another process that is just making it holds the lock.
-    if zero && file.try_lock().is_ok() {
+    let mut magic = [1; MAGIC];
+    let is_unfinished = file.read_exact_at(&mut magic, 0).is_ok() && magic == [0; MAGIC];
+    // A process that is creating the file holds the lock.
+    if is_unfinished && file.try_lock().is_ok() {
         file.set_len(0)?;
         file.unlock()?;
     }
     Ok(())
 }
 
-fn explain(path: &Path, error: io::Error) -> OpenError {
+/// The error for the caller. redb reports other contents than its own as `InvalidData`.
+fn open_error(path: &Path, error: io::Error) -> OpenError {
     let path = path.to_owned();
     let reason = error.to_string();
     match error.kind() {
@@ -160,7 +168,6 @@ fn explain(path: &Path, error: io::Error) -> OpenError {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             OpenError::NotWritable { path, reason }
         }
-        // What redb says of a file that has something else in it.
         io::ErrorKind::InvalidData => OpenError::NotAStore(path),
         _ => OpenError::FileFailed { path, reason },
     }
