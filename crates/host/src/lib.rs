@@ -1,7 +1,6 @@
-//! A wasmtime host for the credentials component and the HTTP broker: what an embedder adds to a Rust
-//! program.
+//! A wasmtime host for the credentials component and the HTTP broker, as a library for Rust programs.
 //!
-//! The component gets nothing but five capabilities from its host:
+//! The component gets five capabilities from its host, and no others:
 //!
 //! | Interface | The embedder's part | This crate's part |
 //! |---|---|---|
@@ -15,9 +14,9 @@
 //!
 //! # Embed the component
 //!
-//! Each code block on this page is a complete program, and a test of this crate runs it. The programs ask a
-//! server with sample accounts on the loopback. For Pipedream's API, leave out `credwell_base_url` and allow
-//! `api.pipedream.com`.
+//! Each code block on this page is a complete program, and a test of this crate runs it. The programs send
+//! their requests to a server with sample accounts on the loopback. For Pipedream's API, leave out
+//! `credwell_base_url` and allow `api.pipedream.com`.
 //!
 //! ```
 //! use credwell_host::{Capabilities, CredentialsClient, FixedConfiguration, Flavour, Network};
@@ -42,7 +41,7 @@
 //!     let second = client.get("apn_EOhwvQr").await?;
 //!     assert_eq!((first.source, second.source), (Source::Upstream, Source::Cache));
 //!
-//!     // An app has answered 401 to the access token.
+//!     // An app has rejected the access token with 401.
 //!     let refreshed = client.refresh("apn_EOhwvQr", second.access_token.as_deref()).await?;
 //!     assert_ne!(refreshed.access_token, second.access_token);
 //!     Ok(())
@@ -85,7 +84,7 @@
 //!     let (shutdown, stopped) = tokio::sync::oneshot::channel::<()>();
 //!     let server = tokio::spawn(listener.serve(async { _ = stopped.await }));
 //!
-//!     // A program asks the broker with its own API key.
+//!     // A program sends its own API key to the broker.
 //!     let mut program = tokio::net::TcpStream::connect(address).await?;
 //!     let path = "/v1/accounts/apn_EOhwvQr/credentials";
 //!     let headers = format!("host: {address}\r\nauthorization: Bearer {}", SampleUpstream::API_KEY);
@@ -104,12 +103,14 @@
 //! [`Listener`] limits connections, requests and their size. A program with an HTTP server of its own calls
 //! [`Broker::handle`] instead.
 //!
-//! # Link the interfaces to a component of your own
+//! # Run a workload of your own
 //!
 //! [`Workload`] runs a component of any world that imports the interfaces in the table above, for example
-//! your component composed with the credentials component. If your component imports other interfaces too,
-//! link this crate's interfaces one by one with the functions of [`link`], and your own beside them. The data
-//! in the wasmtime store is a type of yours. It implements a view for each group of interfaces.
+//! your component composed with the credentials component. The documentation of [`Workload`] has an example.
+//!
+//! If your component imports other interfaces too, link this crate's interfaces one by one with the functions
+//! of [`link`], and your own beside them. The data in the wasmtime store is a type of yours. It implements a
+//! view for each group of interfaces.
 //!
 //! ```
 //! use credwell_host::{FUEL_PER_CALL, Flavour, KeyValue, KeyValueContext, KeyValueView, engine, link};

@@ -8,6 +8,38 @@ use wasmtime::component::{Instance, InstancePre};
 
 /// A compiled component of any world with its imports linked. It may import the interfaces that the
 /// credentials component imports (see [`crate::link::all`]). Clones share the compiled code.
+///
+/// ```
+/// use credwell_host::{Capabilities, FixedConfiguration, Flavour, Network, Workload};
+/// use std::sync::Arc;
+///
+/// // It exports `run`.
+/// # const COMPONENT: &str = r#"(component
+/// #     (core module $module (func (export "run") (result i32) (i32.const 7)))
+/// #     (core instance $code (instantiate $module))
+/// #     (func (export "run") (result u32) (canon lift (core func $code "run"))))"#;
+/// # fn component() -> anyhow::Result<Vec<u8>> {
+/// #     Ok(wat::parse_str(COMPONENT)?)
+/// # }
+/// #
+/// #[tokio::main]
+/// async fn main() -> anyhow::Result<()> {
+///     let network = Network::to(["api.pipedream.com", "api.example.com"]);
+///     let key_value = credwell_key_value::open(&"memory:".parse()?).await?;
+///     let configuration = FixedConfiguration::default();
+///     let capabilities = Capabilities::new(Arc::new(network), key_value, Arc::new(configuration));
+///
+///     // Once per process: this compiles the component.
+///     let workload = Workload::from_bytes(Flavour::Wasmtime, &component()?)?;
+///     let mut running = workload.instantiate(&capabilities).await?;
+///     let run = running.instance.get_typed_func::<(), (u32,)>(&mut running.store, "run")?;
+///     assert_eq!(run.call_async(&mut running.store, ()).await?, (7,));
+///     Ok(())
+/// }
+/// ```
+///
+/// [`FUEL_PER_CALL`](crate::FUEL_PER_CALL) limits the instructions of an instance. For more calls,
+/// `store.set_fuel` renews the fuel.
 #[derive(Clone)]
 pub struct Workload {
     pre: InstancePre<State>,

@@ -1,4 +1,16 @@
-//! The upstream's API on this machine: a real server over HTTP/1.1, for runs with the real client.
+//! The sample upstream: an HTTP/1.1 server on the loopback with Pipedream's credentials API and a few sample
+//! accounts. Tests and examples run the real network client against it.
+//!
+//! ```
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! use credwell_sample_upstream::SampleUpstream;
+//!
+//! let upstream = SampleUpstream::start().await?;
+//! assert!(upstream.base_url().starts_with("http://127.0.0.1:"));
+//! assert_eq!(upstream.count(), 0);
+//! # std::io::Result::Ok(()) })?;
+//! # std::io::Result::Ok(())
+//! ```
 
 mod sample;
 
@@ -17,14 +29,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
 
-/// A running server with a few sample accounts. It stops when it is dropped.
+/// A running server with the sample accounts. The server stops when this value is dropped.
 ///
-/// It answers, with each fetch giving a new token:
+/// | Request | Accepted authorization |
+/// |---|---|
+/// | `GET /v1/accounts/{id}/credentials` | [`SampleUpstream::API_KEY`] |
+/// | `GET /v1/accounts/{id}?include_credentials=1` | the API key or an OAuth token |
+/// | `GET /v1/connect/{project}/accounts/{id}?include_credentials=true` | an OAuth token |
+/// | `POST /v1/oauth/token` | [`SampleUpstream::CLIENT_ID`] and [`SampleUpstream::CLIENT_SECRET`] |
 ///
-/// - `GET /v1/accounts/{id}/credentials` to [`SampleUpstream::API_KEY`]
-/// - `GET /v1/accounts/{id}?include_credentials=1` to the API key or an OAuth token
-/// - `GET /v1/connect/{project}/accounts/{id}?include_credentials=true` to an OAuth token
-/// - `POST /v1/oauth/token` to [`SampleUpstream::CLIENT_ID`] and [`SampleUpstream::CLIENT_SECRET`]
+/// Each response with credentials has a new access token or API key.
 pub struct SampleUpstream {
     address: SocketAddr,
     service: Arc<Mutex<Service>>,
@@ -35,24 +49,24 @@ impl SampleUpstream {
     /// The API key that the server accepts.
     pub const API_KEY: &str = "pd_local_api_key_b7e2094d5a61";
 
-    /// The OAuth client that the server accepts.
+    /// The id of the OAuth client that the server accepts.
     pub const CLIENT_ID: &str = "local_client";
 
-    /// The OAuth client's secret.
+    /// The secret of the OAuth client.
     pub const CLIENT_SECRET: &str = "local_client_secret_41c8f6";
 
-    /// The project that the accounts belong to.
+    /// The project of the sample accounts.
     pub const PROJECT_ID: &str = "proj_Lcl4xAd";
 
-    /// The sample accounts: an OAuth one that expires in an hour, one with keys that don't expire, and an
-    /// OAuth one that expires in two minutes.
+    /// The ids of the sample accounts. The first has an OAuth token that expires in an hour, the second an
+    /// API key that doesn't expire, and the third an OAuth token that expires in two minutes.
     pub const ACCOUNT_IDS: [&str; 3] = ["apn_EOhwvQr", "apn_K3ysTn8", "apn_Sh0rtLv"];
 
-    /// Starts the server on a free port of 127.0.0.1.
+    /// Starts the server on a free port of 127.0.0.1, in a task of the current tokio runtime.
     ///
     /// # Errors
     ///
-    /// The port can't be bound.
+    /// No port is free.
     pub async fn start() -> std::io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
@@ -61,17 +75,17 @@ impl SampleUpstream {
         Ok(Self { address, service, server })
     }
 
-    /// The URL that the component is configured with.
+    /// The base URL for the component's configuration.
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The authority that the component must be allowed to reach.
+    /// The host and port of the server, for the host's list of allowed authorities.
     pub fn authority(&self) -> String {
         self.address.to_string()
     }
 
-    /// How many requests have arrived, refused ones included.
+    /// The number of requests that have arrived. Refused requests are included.
     pub fn count(&self) -> usize {
         lock(&self.service).requests
     }
@@ -83,32 +97,33 @@ impl Drop for SampleUpstream {
     }
 }
 
-/// Locks even after another thread panicked while it held the lock: each critical section leaves the data whole.
+/// Locks a mutex, even after a panic in another thread that held the lock. Each critical section leaves the
+/// data consistent.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn serve(listener: TcpListener, service: Arc<Mutex<Service>>) {
-    // Dropped with this future, and the open connections with it.
+    // Dropping this future drops the set, which closes the open connections.
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
         let service = Arc::clone(&service);
         connections.spawn(async move {
-            let answer = service_fn(move |request| answer(Arc::clone(&service), request));
-            // A client that hangs up early is no failure of the server.
-            _ = http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
+            let service = service_fn(move |request| respond(Arc::clone(&service), request));
+            // A client that closes the connection early is not an error of the server.
+            _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
         while connections.try_join_next().is_some() {}
     }
 }
 
-async fn answer(
+async fn respond(
     service: Arc<Mutex<Service>>,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
-    let (status, value) = lock(&service).answer(&head, &body);
+    let (status, value) = lock(&service).respond(&head, &body);
     let mut response = Response::new(Full::new(Bytes::from(value.to_string())));
     *response.status_mut() = status;
     let json = header::HeaderValue::from_static("application/json");
@@ -116,34 +131,35 @@ async fn answer(
     Ok(response)
 }
 
+/// The status and the JSON body of a response.
 type Reply = (StatusCode, Value);
 
 #[derive(Default)]
 struct Service {
     requests: usize,
-    /// How many tokens were issued, so that no two are the same.
+    /// The number of issued tokens and keys. It makes each of them unique.
     issued: usize,
     oauth_tokens: Vec<String>,
 }
 
 impl Service {
-    fn answer(&mut self, head: &http::request::Parts, body: &[u8]) -> Reply {
+    fn respond(&mut self, head: &http::request::Parts, body: &[u8]) -> Reply {
         self.requests += 1;
         let path: Vec<&str> = head.uri.path().split('/').skip(1).collect();
         let bearer = head.headers.get(header::AUTHORIZATION);
         let bearer = bearer.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
         let has_key = bearer == Some(SampleUpstream::API_KEY);
-        let has_token = bearer.is_some_and(|token| self.oauth_tokens.iter().any(|it| it == token));
+        let has_token = bearer.is_some_and(|token| self.oauth_tokens.iter().any(|issued| issued == token));
 
         match (&head.method, path.as_slice()) {
             (&Method::POST, ["v1", "oauth", "token"]) => self.token(body),
             (&Method::GET, ["v1", "accounts", id, "credentials"]) => {
-                self.account(has_key, id).map_or_else(|refusal| refusal, wrapped)
+                self.account(has_key, id).map_or_else(|refusal| refusal, in_data)
             }
             (&Method::GET, ["v1", "accounts", id]) => {
                 let account = self.account(has_key || has_token, id);
-                let account = account.map(|account| with_asked_fields(account, head));
-                account.map_or_else(|refusal| refusal, wrapped)
+                let account = account.map(|account| with_requested_fields(account, head));
+                account.map_or_else(|refusal| refusal, in_data)
             }
             (&Method::GET, ["v1", "connect", project, "accounts", id]) => {
                 let environment = head.headers.get("x-pd-environment").map(|value| value.as_bytes());
@@ -154,7 +170,7 @@ impl Service {
                     return refusal(StatusCode::NOT_FOUND, "record not found");
                 }
                 let account = self.account(has_token, id);
-                let account = account.map(|account| with_asked_fields(account, head));
+                let account = account.map(|account| with_requested_fields(account, head));
                 account.map_or_else(|refusal| refusal, |account| (StatusCode::OK, account))
             }
             _ => refusal(StatusCode::NOT_FOUND, "no such path"),
@@ -162,10 +178,10 @@ impl Service {
     }
 
     fn token(&mut self, body: &[u8]) -> Reply {
-        let asked: Value = serde_json::from_slice(body).unwrap_or_default();
-        if asked["grant_type"] != "client_credentials"
-            || asked["client_id"] != SampleUpstream::CLIENT_ID
-            || asked["client_secret"] != SampleUpstream::CLIENT_SECRET
+        let request: Value = serde_json::from_slice(body).unwrap_or_default();
+        if request["grant_type"] != "client_credentials"
+            || request["client_id"] != SampleUpstream::CLIENT_ID
+            || request["client_secret"] != SampleUpstream::CLIENT_SECRET
         {
             return refusal(StatusCode::UNAUTHORIZED, "invalid_client");
         }
@@ -173,13 +189,13 @@ impl Service {
         let token = format!("local_oauth_{:032x}", self.issued);
         self.oauth_tokens.push(token.clone());
         let created_at = Utc::now().timestamp();
-        let answer = json!({
+        let reply = json!({
             "access_token": token,
             "token_type": "Bearer",
             "expires_in": 3_600,
             "created_at": created_at,
         });
-        (StatusCode::OK, answer)
+        (StatusCode::OK, reply)
     }
 
     fn account(&mut self, authorized: bool, id: &str) -> Result<Value, Reply> {
@@ -192,16 +208,17 @@ impl Service {
     }
 }
 
-fn wrapped(account: Value) -> Reply {
+/// A response with the account in the member `data`.
+fn in_data(account: Value) -> Reply {
     (StatusCode::OK, json!({"data": account}))
 }
 
-/// The upstream leaves the credentials out unless the query asks for them.
-fn with_asked_fields(mut account: Value, head: &http::request::Parts) -> Value {
+/// Removes the credentials from an account, unless the query requests them.
+fn with_requested_fields(mut account: Value, head: &http::request::Parts) -> Value {
     let query = head.uri.query().unwrap_or_default();
-    let asked =
+    let is_requested =
         query.split('&').any(|pair| matches!(pair, "include_credentials=1" | "include_credentials=true"));
-    if !asked && let Some(fields) = account.as_object_mut() {
+    if !is_requested && let Some(fields) = account.as_object_mut() {
         fields.remove("credentials");
     }
     account
@@ -215,7 +232,7 @@ fn refusal(status: StatusCode, text: &str) -> Reply {
 mod tests {
     use super::*;
 
-    fn ask(service: &mut Service, method: Method, uri: &str, bearer: &str, body: &str) -> Reply {
+    fn send(service: &mut Service, method: Method, uri: &str, bearer: &str, body: &str) -> Reply {
         let request = Request::builder()
             .method(method)
             .uri(uri)
@@ -223,7 +240,7 @@ mod tests {
             .header("x-pd-environment", "production")
             .body(())
             .expect("the parts of the request are valid");
-        service.answer(&request.into_parts().0, body.as_bytes())
+        service.respond(&request.into_parts().0, body.as_bytes())
     }
 
     #[test]
@@ -234,7 +251,7 @@ mod tests {
             "client_id": SampleUpstream::CLIENT_ID,
             "client_secret": SampleUpstream::CLIENT_SECRET,
         });
-        let (_, token) = ask(service, Method::POST, "/v1/oauth/token", "", &client.to_string());
+        let (_, token) = send(service, Method::POST, "/v1/oauth/token", "", &client.to_string());
         let token = token["access_token"].as_str().expect("a token was issued");
         let id = SampleUpstream::ACCOUNT_IDS[0];
         let forms = [
@@ -248,7 +265,7 @@ mod tests {
         ];
         for (uri, key_is_accepted, token_is_accepted) in &forms {
             let accepts = |service: &mut Service, bearer: &str| {
-                ask(service, Method::GET, uri, bearer, "").0 == StatusCode::OK
+                send(service, Method::GET, uri, bearer, "").0 == StatusCode::OK
             };
             assert_eq!(accepts(service, SampleUpstream::API_KEY), *key_is_accepted, "{uri}");
             assert_eq!(accepts(service, token), *token_is_accepted, "{uri}");
@@ -261,8 +278,8 @@ mod tests {
         let service = &mut Service::default();
         let uri = format!("/v1/accounts/{}/credentials", SampleUpstream::ACCOUNT_IDS[0]);
         let mut fetch = || {
-            let (_, answer) = ask(service, Method::GET, &uri, SampleUpstream::API_KEY, "");
-            answer["data"]["credentials"]["oauth_access_token"].clone()
+            let (_, reply) = send(service, Method::GET, &uri, SampleUpstream::API_KEY, "");
+            reply["data"]["credentials"]["oauth_access_token"].clone()
         };
         let (first, second) = (fetch(), fetch());
         assert!(first.is_string());
@@ -273,8 +290,8 @@ mod tests {
     fn credentials_come_only_when_the_query_asks() {
         let service = &mut Service::default();
         let uri = format!("/v1/accounts/{}", SampleUpstream::ACCOUNT_IDS[0]);
-        let (status, answer) = ask(service, Method::GET, &uri, SampleUpstream::API_KEY, "");
+        let (status, reply) = send(service, Method::GET, &uri, SampleUpstream::API_KEY, "");
         assert_eq!(status, StatusCode::OK);
-        assert_eq!(answer["data"].get("credentials"), None);
+        assert_eq!(reply["data"].get("credentials"), None);
     }
 }
