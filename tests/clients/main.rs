@@ -1,7 +1,7 @@
 //! The clients that Pipedream's own page shows, with the broker in place of Pipedream: nothing of them is changed but the
 //! URL's host. They are in `snippets`, as they stand in the page's tabs.
 //!
-//! Where a program that they need is missing, the tests say `skipped` and pass, except in continuous integration.
+//! Where a program that they need is missing, the tests are skipped, except in continuous integration, where they fail.
 
 mod snippet;
 

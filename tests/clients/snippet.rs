@@ -88,12 +88,22 @@ print(json.dumps(handler(pd)))
 /// The snippets that this machine can run.
 pub(crate) fn snippets() -> impl Iterator<Item = (&'static Snippet, &'static PathBuf)> {
     SNIPPETS.iter().filter_map(|snippet| {
-        let program = credwell_test_programs::installed(snippet.name, snippet.language.program())?;
+        let (needs, remedy) = snippet.language.needs();
+        let program = credwell_test_programs::available(needs, snippet.language.program(), remedy)?;
         Some((snippet, program))
     })
 }
 
 impl Language {
+    /// What a snippet needs, and how to get it on Debian.
+    fn needs(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Shell => ("curl", "apt-get install curl"),
+            Self::Node => ("Node.js", "apt-get install nodejs"),
+            Self::Python => ("Python with venv", "apt-get install python3 python3-venv"),
+        }
+    }
+
     fn program(self) -> &'static anyhow::Result<PathBuf> {
         static SHELL: LazyLock<anyhow::Result<PathBuf>> = LazyLock::new(|| {
             credwell_test_programs::succeed(Command::new("curl").arg("--version"))?;

@@ -1,7 +1,9 @@
 //! The room for instances: a request that finds none waits, and none fails for want of room.
 
 use credwell_host::{Broker, Capabilities, Flavour, INSTANCE_LIMIT};
-use host_test::{Clock, Configuration, MemoryKeyValue, MockUpstream, Reply, START_UNIX_MS, TEST_ENCRYPTION_KEYS};
+use host_test::{
+    Clock, Configuration, MemoryKeyValue, MockUpstream, Reply, START_UNIX_MS, TEST_ENCRYPTION_KEYS,
+};
 use http::Request;
 use http_body_util::Empty;
 use std::sync::Arc;
@@ -26,7 +28,10 @@ async fn more_requests_than_instances_are_all_answered() {
         let request = Request::get(format!("http://localhost/v1/accounts/apn_{number}/credentials"))
             .header("authorization", "Bearer pd_callers_key")
             .body(Empty::new());
-        broker.handle(&capabilities, request.expect("a valid request")).await.map(|response| response.status())
+        broker
+            .handle(&capabilities, request.expect("a valid request"))
+            .await
+            .map(|response| response.status())
     });
     let responses = futures_util::future::join_all(requests).await;
     for response in responses {

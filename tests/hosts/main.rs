@@ -3,7 +3,7 @@
 //! `wasmtime serve` runs. Spin and wasmCloud don't: their manifests are read, and the broker runs with the settings that
 //! they give it, on the host of the other tests.
 //!
-//! Where wasmtime's program is missing, the tests that need it say `skipped` and pass, except in continuous integration.
+//! Where wasmtime's program is missing, the tests that need it are skipped, except in continuous integration, where they fail.
 
 mod deployment;
 mod spin;

@@ -1,6 +1,7 @@
 //! One run of an example.
 
 use crate::install;
+use credwell_test_programs::available;
 use host_test::{SampleUpstream, TEST_ENCRYPTION_KEYS};
 use serde_json::Value;
 use std::ffi::OsString;
@@ -24,15 +25,16 @@ pub(crate) struct Outcome {
     pub stderr: String,
 }
 
-/// The examples that this machine can run. Each test asks, and they are installed for the first.
+/// The examples that this machine can run. The first test that asks for them installs their packages.
 pub(crate) fn examples() -> Vec<&'static Example> {
     static NODE: LazyLock<anyhow::Result<Example>> = LazyLock::new(install::node);
     static PYTHON: LazyLock<anyhow::Result<Example>> = LazyLock::new(install::python);
-    let examples = [("node", &NODE), ("python", &PYTHON)];
-    let installed = examples.into_iter().filter_map(|(name, example)| {
-        credwell_test_programs::installed(&format!("examples/{name}"), &**example)
-    });
-    installed.collect()
+    let examples: [(_, &anyhow::Result<Example>, _); 2] = [
+        ("Node.js with npm", &NODE, "apt-get install nodejs npm"),
+        ("Python with venv", &PYTHON, "apt-get install python3 python3-venv"),
+    ];
+    let found = examples.into_iter().filter_map(|(needs, example, remedy)| available(needs, example, remedy));
+    found.collect()
 }
 
 impl Example {

@@ -2,7 +2,7 @@
 //! this machine.
 //!
 //! What they depend on is installed into `target/languages`, once. Where that isn't possible, for want of the language
-//! or of a network, the tests say `skipped` and pass, except in continuous integration.
+//! or of a network, the tests are skipped, except in continuous integration, where they fail.
 
 mod example;
 mod install;

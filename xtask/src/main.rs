@@ -6,6 +6,7 @@ mod lint;
 mod machine;
 mod probe;
 mod process;
+mod testing;
 mod toolchain;
 
 use std::env;
@@ -22,7 +23,8 @@ Usage: cargo xtask <command> [arguments]
 Commands:
   build            Build the components into target/components and list what they import and export
   run [ARGS...]    Build the components, then run the program `credwell` with these arguments, without any its demo
-  test [ARGS...]   Build the components, then run `cargo test --workspace` with these arguments
+  test [ARGS...]   Build the components, install the programs that tests need, then run `cargo test --workspace` with
+                   these arguments; with --no-install the tests without their program are skipped
   bench [ARGS...]  Build the components and the host program at full speed, then run the load test with these
                    arguments; `--help` lists them
   lint             Check the formatting, then run clippy on the host crates and on every component
@@ -95,7 +97,11 @@ fn perform(request: Request) -> Result<ExitCode> {
             eprint!("{}", build(&root)?);
             return process::hand_over(&mut host_program(&root, &arguments));
         }
-        Request::Test(arguments) => return test(&workspace_root()?, &arguments),
+        Request::Test(arguments) => {
+            let root = workspace_root()?;
+            eprint!("{}", build(&root)?);
+            return testing::run(&root, &arguments);
+        }
         Request::Bench(arguments) => return bench(&workspace_root()?, &arguments),
         Request::Lint => lint::run(&workspace_root()?)?,
         Request::Help => print!("{HELP}"),
@@ -120,14 +126,6 @@ fn build(root: &Path) -> Result<String> {
         description.push_str(&interface::describe(&component, shown)?);
     }
     Ok(description)
-}
-
-/// Builds the components and becomes `cargo test`, so that its output and exit status are cargo's own.
-fn test(root: &Path, arguments: &[OsString]) -> Result<ExitCode> {
-    eprint!("{}", build(root)?);
-    let mut command = Command::new(process::cargo());
-    command.args(["test", "--workspace"]).args(arguments).current_dir(root);
-    process::hand_over(&mut command)
 }
 
 /// Builds the components and the servers, and becomes the load test.

@@ -1,7 +1,7 @@
 //! A file on a disk that is full, and on one that can't be written.
 
-use crate::support::skip;
 use credwell_key_value::{KeyValue, KeyValueError, OpenError, open};
+use credwell_test_programs::skip;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -24,7 +24,7 @@ impl Disk {
         match mount(&["-t", "tmpfs", "-o", &options, "tmpfs"], folder.path()) {
             Ok(()) => Some(Self(folder)),
             Err(reason) => {
-                skip("a disk that is full", reason);
+                skip("the right to mount a small disk", &reason, "run the tests as root");
                 None
             }
         }

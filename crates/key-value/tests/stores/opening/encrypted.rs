@@ -5,7 +5,7 @@ use crate::support::child;
 use crate::support::servers::{Kind, Server};
 use crate::support::stand::JETSTREAM;
 use credwell_key_value::OpenError;
-use credwell_test_programs::{installed, succeed};
+use credwell_test_programs::{available, succeed};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -37,7 +37,7 @@ async fn another_process_trusts_the_certificate() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_is_trusted_only_with_a_certificate_that_somebody_vouches_for() {
     let folder = tempfile::tempdir().expect("a folder");
-    if installed("openssl", &make_certificate(folder.path())).is_none() {
+    if available("openssl", &make_certificate(folder.path()), "apt-get install openssl").is_none() {
         return;
     }
     let path = folder.path().display();

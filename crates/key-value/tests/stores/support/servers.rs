@@ -1,12 +1,11 @@
 //! Real servers, on ports and in folders of their own. They end with the test.
 
 use anyhow::{Context, bail};
-use credwell_test_programs::{folder, installed, lock, succeed};
+use credwell_test_programs::{available, search_path, succeed};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 use tempfile::TempDir;
 
 /// The servers that a store can be kept in.
@@ -32,7 +31,9 @@ const ATTEMPTS: usize = 5;
 impl Server {
     /// None where there is no such server on this machine, which is said.
     pub(crate) fn start(kind: Kind, settings: &str) -> Option<Self> {
-        installed(&format!("{kind:?}"), programs())?;
+        let program = kind.program();
+        let found = succeed(Command::new(program).arg("--version").env("PATH", search_path()));
+        available(program, &found, &format!("apt-get install {program}"))?;
         let folder = tempfile::tempdir().expect("a folder");
         let started = (0..ATTEMPTS).find_map(|_| {
             let port = free_port();
@@ -82,21 +83,21 @@ impl Drop for Server {
 /// Starts the server and waits until it says that it is ready.
 fn run(kind: Kind, port: u16, folder: &Path, settings: &str) -> anyhow::Result<Child> {
     let folder = folder.display();
-    let (program, argument, ready, config) = match kind {
+    let (argument, ready, config) = match kind {
         Kind::Redis => {
             let config = format!("bind 127.0.0.1\nport {port}\ndir {folder}\nsave \"\"\n{settings}\n");
             let config = config.replace("PORT", &port.to_string());
-            ("redis-server", "-", "Ready to accept connections", config)
+            ("-", "Ready to accept connections", config)
         }
         Kind::Nats => {
             let config =
                 format!("listen: 127.0.0.1:{port}\n{settings}\n").replace("FOLDER", &folder.to_string());
-            ("nats-server", "--config=/dev/stdin", "Server is ready", config)
+            ("--config=/dev/stdin", "Server is ready", config)
         }
     };
+    let program = kind.program();
     let mut command = Command::new(program);
-    // Debian has it in a folder that not every user's search path has.
-    command.env("PATH", format!("{}:/usr/sbin", std::env::var("PATH").unwrap_or_default()));
+    command.env("PATH", search_path());
     command.arg(argument).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().with_context(|| format!("{program} can't be run"))?;
     // A password in it is in no list of processes.
@@ -127,28 +128,12 @@ fn free_port() -> u16 {
     listener.local_addr().expect("an address").port()
 }
 
-/// In continuous integration, installs from Debian's packages what is missing.
-fn programs() -> &'static anyhow::Result<()> {
-    static PROGRAMS: OnceLock<anyhow::Result<()>> = OnceLock::new();
-    PROGRAMS.get_or_init(|| {
-        let _lock = lock(&folder("key-value-servers")?)?;
-        let there = || {
-            succeed(Command::new("redis-server").arg("--version"))?;
-            let path = format!("{}:/usr/sbin", std::env::var("PATH").unwrap_or_default());
-            succeed(Command::new("nats-server").env("PATH", path).arg("--version"))
-        };
-        let missing = match there() {
-            Ok(()) => return Ok(()),
-            Err(missing) => missing,
-        };
-        if std::env::var_os("CI").is_none() {
-            return Err(missing.context("apt-get install redis-server nats-server"));
+impl Kind {
+    /// The server's program, which is also the name of Debian's package.
+    fn program(self) -> &'static str {
+        match self {
+            Self::Redis => "redis-server",
+            Self::Nats => "nats-server",
         }
-        succeed(Command::new("apt-get").args(["update", "--quiet"]))?;
-        let install = ["install", "--yes", "--quiet", "--no-install-recommends"];
-        let mut command = Command::new("apt-get");
-        command.env("DEBIAN_FRONTEND", "noninteractive").args(install).args(["redis-server", "nats-server"]);
-        succeed(&mut command)?;
-        there()
-    })
+    }
 }
