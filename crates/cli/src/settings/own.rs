@@ -177,6 +177,17 @@ mod tests {
     }
 
     #[test]
+    fn the_page_on_the_program_has_each_name() {
+        let page = include_str!("../../../../docs/program.md");
+        for setting in ALL {
+            let names = setting.names_in_file().into_iter().chain(setting.option());
+            for name in names.chain([setting.variable.to_owned()]) {
+                assert!(page.contains(&format!("`{name}`")) || page.contains(&format!("`{name} ")), "{name}");
+            }
+        }
+    }
+
+    #[test]
     fn the_options_are_those_of_the_table() {
         let command = Arguments::command();
         for setting in ALL {

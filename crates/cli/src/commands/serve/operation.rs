@@ -53,8 +53,7 @@ impl Operation {
         let telemetry = TelemetryOptions {
             level: level(settings.own_or_default(arguments.log_level.as_deref(), &LOG_LEVEL))?,
             format: format(settings.own_or_default(arguments.log_format.as_deref(), &LOG_FORMAT))?,
-            #[cfg(feature = "opentelemetry")]
-            otlp_endpoint: std::env::var(OTLP_ENDPOINT).ok().filter(|url| !url.is_empty()),
+            ..export_options()?
         };
         let key = settings.fingerprint_key.as_ref();
         let audit = match settings.own_path(arguments.audit_log.as_deref(), &AUDIT_LOG) {
@@ -78,10 +77,6 @@ impl Operation {
     /// # Errors
     /// The process can't listen on the address of the metrics, or it can't export spans.
     pub(super) async fn apply(self, mut listener: Listener) -> Result<(Listener, Running), CliError> {
-        #[cfg(not(feature = "opentelemetry"))]
-        if std::env::var_os(OTLP_ENDPOINT).is_some() {
-            return Err(SettingsError::NoOpenTelemetry.into());
-        }
         let telemetry = telemetry::start(self.telemetry)?;
         let metrics = match self.metrics_address {
             Some(address) => {
@@ -128,6 +123,18 @@ impl Running {
 /// The value of a setting that takes an address to listen on.
 pub(super) fn address(setting: &'static OwnSetting, text: String) -> Result<SocketAddr, SettingsError> {
     text.parse().map_err(|_| SettingsError::OwnValue { setting, value: text })
+}
+
+/// The options with the collector for spans, and defaults for the rest.
+fn export_options() -> Result<TelemetryOptions, SettingsError> {
+    let endpoint = std::env::var(OTLP_ENDPOINT).ok().filter(|url| !url.is_empty());
+    #[cfg(feature = "opentelemetry")]
+    return Ok(TelemetryOptions { otlp_endpoint: endpoint, ..TelemetryOptions::default() });
+    #[cfg(not(feature = "opentelemetry"))]
+    match endpoint {
+        Some(_) => Err(SettingsError::NoOpenTelemetry),
+        None => Ok(TelemetryOptions::default()),
+    }
 }
 
 fn level(text: String) -> Result<LevelFilter, SettingsError> {
