@@ -1,9 +1,9 @@
-//! The workflow of `examples/workflow`, composed with each flavour of the built component, on a host that
-//! the tests control.
+//! Tests of the workflow in `examples/workflow`, composed with each flavour of the built component, on the
+//! test host.
 
 use anyhow::Context;
 use composed::Composed;
-use composed::exports::credwell::workflow::app::{AppAnswer, WorkflowError};
+use composed::exports::credwell::workflow::app::{AppResponse, WorkflowError};
 use host_test::{
     Capabilities, Clock, Configuration, Entropy, Error, Fault, Flavour, Harness, MemoryKeyValue,
     MockUpstream, RecordedRequest, Reply, START_UNIX_MS, TEST_API_KEY, TEST_ENCRYPTION_KEYS, Workload,
@@ -16,7 +16,7 @@ use std::time::Duration;
 use wac_graph::types::Package;
 use wac_graph::{CompositionGraph, EncodeOptions};
 
-/// What the composed component exports.
+/// The bindings of the composed component's export.
 mod composed {
     wasmtime::component::bindgen!({
         path: ["wit", "examples/workflow/wit"],
@@ -38,17 +38,17 @@ const APP: &str = "app.example";
 const URL: &str = "https://app.example/v1/me?page=2";
 const UPSTREAM: &str = "api.pipedream.com";
 
-/// What every token of these tests begins with.
+/// The prefix of each access token of these tests.
 const TOKEN: &str = "s3cr3t-token-";
 
-/// The composed component, compiled once for all tests: each of them needs it in both flavours.
+/// The composed component, compiled once for all tests, because each test needs both flavours.
 fn component(flavour: Flavour) -> &'static Workload {
     static COMPONENTS: LazyLock<HashMap<Flavour, anyhow::Result<Workload>>> =
         LazyLock::new(|| Flavour::ALL.map(|flavour| (flavour, compose(flavour))).into());
     COMPONENTS[&flavour].as_ref().unwrap_or_else(|error| panic!("no component to test: {error:#}"))
 }
 
-/// Makes one component of the workflow and the provider, as `wac plug` does.
+/// Composes the workflow with the provider, as `wac plug` does.
 fn compose(flavour: Flavour) -> anyhow::Result<Workload> {
     let mut graph = CompositionGraph::new();
     let provider = flavour.path();
@@ -64,7 +64,7 @@ fn compose(flavour: Flavour) -> anyhow::Result<Workload> {
     Ok(Workload::from_bytes(flavour, &composed)?)
 }
 
-/// A host whose network is a script that plays both the credentials' upstream and the app.
+/// A host with a scripted network, which plays both the upstream of the credentials and the app.
 struct Host {
     component: &'static Workload,
     capabilities: Capabilities,
@@ -72,17 +72,17 @@ struct Host {
 }
 
 impl Host {
-    /// `upstream` answers the requests for credentials, of which it is given the number, and `app` the
-    /// workflow's own.
+    /// A host on which `upstream` answers the requests for credentials, and `app` answers the requests of the
+    /// workflow. The argument of `upstream` is the number of the request, from 1.
     fn new(
         flavour: Flavour,
         upstream: impl Fn(usize) -> Reply + Send + Sync + 'static,
         app: impl Fn(&RecordedRequest) -> Reply + Send + Sync + 'static,
     ) -> Self {
         let network = MockUpstream::new();
-        let asked = AtomicUsize::new(0);
+        let count = AtomicUsize::new(0);
         network.respond_with(move |request| match request.uri.host() {
-            Some(UPSTREAM) => upstream(asked.fetch_add(1, Ordering::Relaxed) + 1),
+            Some(UPSTREAM) => upstream(count.fetch_add(1, Ordering::Relaxed) + 1),
             Some(APP) => app(request),
             _ => Reply::failure(Fault::NothingScripted),
         });
@@ -97,32 +97,32 @@ impl Host {
         Self { component: component(flavour), capabilities, network }
     }
 
-    /// Calls `call-app` in a new instance, as most hosts do. What it answers holds no token.
-    async fn call(&self, url: &str) -> Result<AppAnswer, WorkflowError> {
+    /// Calls `call-app` in a new instance, as most hosts do. Checks that an error holds no token.
+    async fn call(&self, url: &str) -> Result<AppResponse, WorkflowError> {
         let mut running = self.component.instantiate(&self.capabilities).await.expect("an instance");
         let exports = Composed::new(&mut running.store, &running.instance).expect("the workflow's export");
         let workflow = exports.credwell_workflow_app();
-        let answer = workflow.call_call_app(&mut running.store, ACCOUNT, url).await.expect("no trap");
-        if let Err(error) = &answer {
+        let result = workflow.call_call_app(&mut running.store, ACCOUNT, url).await.expect("no trap");
+        if let Err(error) = &result {
             assert!(!format!("{error:?}").contains(TOKEN), "{error:?}");
         }
-        answer
+        result
     }
 
-    /// The requests that were sent to a host, in order.
+    /// The requests to a host, in order.
     fn requests(&self, host: &str) -> Vec<RecordedRequest> {
         let requests = self.network.requests();
         requests.into_iter().filter(|request| request.uri.host() == Some(host)).collect()
     }
 
-    /// What the requests to the app were authorized with, in order.
+    /// The `authorization` headers of the requests to the app, in order.
     fn authorizations(&self) -> Vec<String> {
         let header = |request: &RecordedRequest| request.header("authorization").map(str::to_owned);
         self.requests(APP).iter().filter_map(header).collect()
     }
 }
 
-/// The upstream's answer with the token of this number. It is valid until a day after the tests' time.
+/// The upstream's response with the access token of this number, which expires one day after the tests' time.
 fn token(number: usize) -> Reply {
     Reply::status(200).json(&json!({
         "data": {
@@ -133,11 +133,12 @@ fn token(number: usize) -> Reply {
     }))
 }
 
-/// An answer of the app, and what the workflow should make of it.
-const ANSWER: &str = r#"{"name":"Ada"}"#;
+/// The body of the app's response.
+const BODY: &str = r#"{"name":"Ada"}"#;
 
-fn answer() -> Result<AppAnswer, WorkflowError> {
-    Ok(AppAnswer { status: 200, body: ANSWER.into() })
+/// The expected result of a call to which the app answers 200 with [`BODY`].
+fn success() -> Result<AppResponse, WorkflowError> {
+    Ok(AppResponse { status: 200, body: BODY.into() })
 }
 
 fn bearer(number: usize) -> String {
@@ -147,8 +148,8 @@ fn bearer(number: usize) -> String {
 #[tokio::test]
 async fn the_app_is_sent_the_access_token_and_nothing_else_of_the_credentials() {
     for flavour in Flavour::ALL {
-        let host = Host::new(flavour, token, |_| Reply::status(200).body(ANSWER));
-        assert_eq!(host.call(URL).await, answer());
+        let host = Host::new(flavour, token, |_| Reply::status(200).body(BODY));
+        assert_eq!(host.call(URL).await, success());
 
         let [request] = &host.requests(APP)[..] else { panic!("{:?}", host.network.requests()) };
         assert_eq!((request.method.as_str(), request.uri.to_string().as_str()), ("GET", URL));
@@ -162,7 +163,7 @@ async fn an_answer_of_the_app_is_passed_on_whatever_its_status() {
     for flavour in Flavour::ALL {
         for status in [204, 302, 403, 500] {
             let host = Host::new(flavour, token, move |_| Reply::status(status));
-            assert_eq!(host.call(URL).await, Ok(AppAnswer { status, body: Vec::new() }));
+            assert_eq!(host.call(URL).await, Ok(AppResponse { status, body: Vec::new() }));
             assert_eq!(host.authorizations(), [bearer(1)]);
         }
     }
@@ -171,24 +172,24 @@ async fn an_answer_of_the_app_is_passed_on_whatever_its_status() {
 #[tokio::test]
 async fn two_calls_make_one_request_for_credentials() {
     for flavour in Flavour::ALL {
-        let host = Host::new(flavour, token, |_| Reply::status(200).body(ANSWER));
-        assert_eq!(host.call(URL).await, answer());
-        assert_eq!(host.call(URL).await, answer());
+        let host = Host::new(flavour, token, |_| Reply::status(200).body(BODY));
+        assert_eq!(host.call(URL).await, success());
+        assert_eq!(host.call(URL).await, success());
         assert_eq!(host.requests(UPSTREAM).len(), 1);
         assert_eq!(host.authorizations(), [bearer(1), bearer(1)]);
     }
 }
 
-/// A composed component takes more of the engine's pool than the credentials component alone.
+/// A composed component uses more of the engine's pool than the credentials component alone.
 #[tokio::test(start_paused = true)]
 async fn more_calls_than_instances_are_all_answered() {
     for flavour in Flavour::ALL {
         let slow =
-            |_: &RecordedRequest| Reply::status(200).body(ANSWER).head_after(Duration::from_millis(500));
+            |_: &RecordedRequest| Reply::status(200).body(BODY).head_after(Duration::from_millis(500));
         let host = Host::new(flavour, token, slow);
         let calls = (0..credwell_host::INSTANCE_LIMIT as usize + 50).map(|_| host.call(URL));
         for call in futures_util::future::join_all(calls).await {
-            assert_eq!(call, answer());
+            assert_eq!(call, success());
         }
     }
 }
@@ -198,13 +199,13 @@ async fn a_refused_token_is_refreshed_and_the_next_call_uses_the_new_one() {
     for flavour in Flavour::ALL {
         let host = Host::new(flavour, token, |request| {
             let refused = request.header("authorization") == Some(&bearer(1));
-            if refused { Reply::status(401) } else { Reply::status(200).body(ANSWER) }
+            if refused { Reply::status(401) } else { Reply::status(200).body(BODY) }
         });
-        assert_eq!(host.call(URL).await, answer());
+        assert_eq!(host.call(URL).await, success());
         assert_eq!(host.requests(UPSTREAM).len(), 2);
         assert_eq!(host.authorizations(), [bearer(1), bearer(2)]);
 
-        assert_eq!(host.call(URL).await, answer());
+        assert_eq!(host.call(URL).await, success());
         assert_eq!(host.requests(UPSTREAM).len(), 2);
         assert_eq!(host.authorizations(), [bearer(1), bearer(2), bearer(2)]);
     }
@@ -246,7 +247,7 @@ async fn an_error_of_credwell_arrives_with_its_message() {
 }
 
 #[tokio::test]
-async fn a_failed_refresh_is_the_answer() {
+async fn a_failed_refresh_is_the_result() {
     for flavour in Flavour::ALL {
         let upstream = |number| if number == 1 { token(number) } else { Reply::status(404) };
         let host = Host::new(flavour, upstream, |_| Reply::status(401));

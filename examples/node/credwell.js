@@ -1,24 +1,25 @@
-// The credwell component in Node.js: what it is given, and how a caller uses it.
+// The credwell component in Node.js: the capabilities that it gets, and its use by a caller.
 
 import { clocks, http, io, random } from "@bytecodealliance/preview2-shim";
 import { readFile } from "node:fs/promises";
 import { instantiate } from "./transpiled/credwell.js";
 
 /**
- * Starts the component. All that it remembers is in `buckets`, so an instance can be thrown away at any time; give the
- * next one the same buckets.
+ * Starts the component. The component keeps its whole state in `buckets`. So you can discard an instance at
+ * any time; give the next instance the same buckets.
  *
- * preview2-shim waits for the first byte of an answer only as long as for a connection. So the setting
- * `credwell_connect_timeout_ms` must be as long as an answer may take.
+ * preview2-shim applies the timeout for the connection to the first byte of a response, too. So set
+ * `credwell_connect_timeout_ms` to the time that a response may take.
  *
- * Its functions are synchronous: they block this thread while a request to the upstream is under way. A server calls
- * them in a worker thread, so that it can answer others in the meantime.
+ * The functions are synchronous: they block this thread during a request to the upstream. A server calls them
+ * in a worker thread, so that its main thread stays free for other requests.
  *
- * @param {Record<string, string>} settings - by name, for example `credwell_api_key`
- * @param {Map<string, Map<string, Uint8Array>>} buckets - the key-value store: each bucket's entries
+ * @param {Record<string, string>} settings - the settings by name, for example `credwell_api_key`
+ * @param {Map<string, Map<string, Uint8Array>>} buckets - the key-value store: the entries of each bucket
  */
 export async function startCredwell(settings, buckets = new Map()) {
-  // jco looks imports up without their versions. Nothing but these can be reached from inside: no files, no sockets.
+  // jco looks up imports by their names without versions. The component can use these interfaces and no
+  // others: it has no files and no sockets.
   const imports = {
     "wasi:clocks/monotonic-clock": clocks.monotonicClock,
     "wasi:clocks/wall-clock": clocks.wallClock,
@@ -40,9 +41,9 @@ async function loadCoreModule(name) {
 }
 
 /**
- * Why a response's body broke off. preview2-shim 0.26.1 gives an error of Node.js there, which is no WIT value: jco
- * would throw a TypeError in the middle of the call. Without a code the component tells a timeout from a break by the
- * clock.
+ * The WIT error code of a response body that broke off, or undefined. preview2-shim 0.26.1 returns an error
+ * of Node.js here, which is no WIT value: jco would throw a TypeError during the call. Without a code, the
+ * component uses the elapsed time to tell a timeout from a broken connection.
  */
 function httpErrorCode(error) {
   const code = http.types.httpErrorCode(error);
@@ -50,11 +51,11 @@ function httpErrorCode(error) {
 }
 
 /**
- * `wasi:keyvalue/store` in memory, which lasts as long as the process. The values are encrypted by the component. To
- * share them between processes, replace the maps with a store whose client is synchronous, such as SQLite.
+ * `wasi:keyvalue/store` in the memory of this process. The component encrypts the values. To share them
+ * between processes, replace the maps with a store that has a synchronous client, such as SQLite.
  */
 function keyValueStore(buckets) {
-  // jco hands the component only instances of a class that has the WIT resource's name.
+  // jco needs a class with the name of the WIT resource.
   class Bucket {
     #entries;
 
@@ -67,7 +68,7 @@ function keyValueStore(buckets) {
     }
 
     set(key, value) {
-      // A copy, because nothing promises that the array isn't the component's own memory.
+      // A copy, because the array may be a view of the component's memory.
       this.#entries.set(key, Uint8Array.from(value));
     }
 
@@ -86,10 +87,11 @@ function keyValueStore(buckets) {
 }
 
 /**
- * Sends a request with the account's access token. If the answer is 401, the token was revoked before it expired: then
- * sends once more with a fresh one, if there is one.
+ * Sends a request with the access token of the account. If the response is 401, the token was revoked before
+ * its expiry: then this function refreshes the credentials and sends the request again, if the access token
+ * changed.
  *
- * @param credwell - what {@link startCredwell} gave
+ * @param credwell - the component, from {@link startCredwell}
  * @param {string} accountId - for example `apn_EOhwvQr`
  * @param {(accessToken: string | undefined) => Promise<Response>} send - sends the caller's request
  */
@@ -99,7 +101,7 @@ export async function withAccessToken(credwell, accountId, send) {
   if (response.status !== 401) {
     return response;
   }
-  // Saying which token was rejected lets many callers that meet the same dead token share one fetch.
+  // The rejected token is named, so that concurrent callers with the same revoked token share one fetch.
   const refreshed = credwell.refreshCredentials(accountId, accessToken);
   return refreshed.accessToken === accessToken ? response : send(refreshed.accessToken);
 }

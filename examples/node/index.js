@@ -1,11 +1,12 @@
-// Asks twice for the credentials of an account: the first answer comes from the upstream, the second from the cache.
-// Each is printed as a line of JSON, without the secrets in it. With a URL, a GET request is then sent there with the
-// access token, and the status of the answer is printed.
+// Gets the credentials of an account twice: first from the upstream, then from the cache. Prints each result
+// as a line of JSON, without the secrets. If a URL is given, sends a GET request with the access token to
+// that URL and prints the status of the response.
 //
 //     npm ci && npm run transpile
 //     CREDWELL_API_KEY=… CREDWELL_ENCRYPTION_KEYS=k1:<64 hexadecimal digits> npm start -- apn_EOhwvQr [URL]
 //
-// Each environment variable that begins with CREDWELL_ is a setting of the component, for example CREDWELL_BASE_URL.
+// Each environment variable that begins with CREDWELL_ is a setting of the component, for example
+// CREDWELL_BASE_URL.
 
 import { startCredwell, withAccessToken } from "./credwell.js";
 
@@ -26,17 +27,17 @@ try {
     console.log(JSON.stringify({ status }));
   }
 } catch (error) {
-  // An error of the component is a case of the WIT variant `error`; any other is a bug and stops the program.
+  // An error of the component has a payload, a case of the WIT variant `error`. Any other error is a bug.
   if (error.payload === undefined) {
     throw error;
   }
   const { tag, val } = error.payload;
   console.error(`${tag}: ${val.message ?? val}`);
-  // Unlike `process.exit`, it lets what was written reach a pipe.
+  // Unlike `process.exit`, this lets Node.js write all of the output to a pipe first.
   process.exitCode = 1;
 }
 
-/** The settings in the environment: CREDWELL_API_KEY is the setting credwell_api_key. */
+/** The settings from the environment: the variable CREDWELL_API_KEY is the setting credwell_api_key. */
 function settingsOf(environment) {
   const ours = Object.entries(environment).filter(([name]) => name.startsWith("CREDWELL_"));
   return Object.fromEntries(ours.map(([name, value]) => [name.toLowerCase(), value]));
@@ -47,7 +48,7 @@ function print(credentials) {
     "account-id": credentials.accountId,
     "app-slug": credentials.appSlug ?? null,
     source: credentials.source,
-    // Milliseconds since 1970, which JSON has no 64-bit integer for. A number is exact for 285,000 years.
+    // Milliseconds since 1970 as a BigInt, which JSON can't hold. A Number is exact for 285,000 years.
     "expires-at": credentials.expiresAt === undefined ? null : Number(credentials.expiresAt),
     "access-token": redacted(credentials.accessToken),
   };
@@ -57,11 +58,11 @@ function print(credentials) {
   }
 }
 
-/** Enough of a token to tell two apart: its beginning, which names its kind, and its length. */
+/** The first characters of a token, which name its kind, and its length: enough to tell two tokens apart. */
 function redacted(token) {
   if (token === undefined) {
     return null;
   }
-  // Of a short one, the beginning would be too much.
+  // The first characters of a short token would reveal too much of it.
   return `${token.length < 16 ? "" : token.slice(0, 4)}... (${token.length} characters)`;
 }

@@ -1,5 +1,6 @@
-// Node.js runs core WebAssembly but no components: this makes a JavaScript module and core modules of one, in
-// `transpiled`. It is a step of the build; what runs later needs only `transpiled` and `preview2-shim`.
+// Transpiles a component to a JavaScript module and core modules in `transpiled`, because Node.js runs core
+// WebAssembly but no components. This is a build step: the program itself needs only `transpiled` and
+// `preview2-shim`.
 //
 //     node transpile.js ../../target/components/credwell.wasm
 
@@ -15,9 +16,10 @@ if (componentPath === undefined) {
 const { files } = await transpile(componentPath, {
   name: "credwell",
   outDir: fileURLToPath(new URL("transpiled", import.meta.url)),
-  // The module exports `instantiate`, which takes the imports: the key-value store and the configuration are ours.
+  // The module exports `instantiate`, which takes the imports, among them our key-value store and settings.
   instantiation: "async",
-  // An error of the component is thrown as an `Error` whose `payload` is the WIT value, instead of as the bare value.
+  // An error of the component is thrown as an `Error` whose `payload` is the WIT value, not as the bare
+  // value.
   noComponentErrorWrapping: false,
 });
 await writeFiles(files);

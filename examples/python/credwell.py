@@ -1,4 +1,4 @@
-"""The credwell component in Python: what it is given, and how a caller uses it."""
+"""The credwell component in Python: the capabilities that it gets, and its use by a caller."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ from wasmtime import Engine, Store, WasiConfig
 from wasmtime.component import Component, Linker, LinkerInstance, ResourceHost, ResourceType, Variant
 
 BUCKET = 1
-"""Tells our one resource type from others that the same process may define."""
+"""The number of the resource type `bucket`. It must differ from other resource types of this process."""
 
 
 class CredwellError(Exception):
@@ -18,17 +18,19 @@ class CredwellError(Exception):
 
 
 class Credwell:
-    """The component with what it is given. All that it remembers is in `buckets`, the key-value store.
+    """An instance of the component with its settings and its key-value store.
 
-    An instance serves one thread at a time, and can be thrown away; give the next one the same buckets. The values are
-    encrypted by the component. To share them between processes, replace the dictionaries with Redis or the like.
+    The component keeps its whole state in `buckets`, encrypted. So you can discard an instance at any time;
+    give the next instance the same buckets. An instance serves one thread at a time. To share the values
+    between processes, replace the dictionaries with a store such as Redis.
     """
 
     def __init__(self, component_path: str, settings: dict[str, str], buckets: dict[str, dict[str, bytes]]):
         engine = Engine()
         component = Component.from_file(engine, component_path)
         linker = Linker(engine)
-        # wasi:io, clocks, random and http. There is more in it, which a component without the imports can't reach.
+        # wasi:io, clocks, random and http. The component can't reach the other interfaces, because it doesn't
+        # import them.
         linker.add_wasip2()
         linker.add_wasi_http()
         with linker.root() as root:
@@ -45,11 +47,11 @@ class Credwell:
         self._interface = self._instance.get_export_index(self._store, interface)
 
     def get(self, account_id: str) -> dict:
-        """The account's credentials, as a dictionary with the WIT names."""
+        """Returns the account's credentials as a dictionary with the names of the WIT record."""
         return self._call("get-credentials", account_id)
 
     def refresh(self, account_id: str, rejected: str | None) -> dict:
-        """The same, after a request was refused although it had the token `rejected`."""
+        """Returns the credentials after a refresh, because an app rejected the access token `rejected`."""
         return self._call("refresh-credentials", account_id, rejected)
 
     def _call(self, name: str, *arguments) -> dict:
@@ -58,14 +60,14 @@ class Credwell:
         result = function(self._store, *arguments)
         if isinstance(result, Variant):
             raise CredwellError(result)
-        # The names have hyphens, so they are no attributes that could be written in Python.
+        # The names of the attributes have hyphens, so Python code can't write them after a dot.
         return vars(result)
 
 
 def add_key_value_store(instance: LinkerInstance, buckets: dict[str, dict[str, bytes]]) -> None:
-    """`wasi:keyvalue/store` in memory, which lasts as long as the process."""
-    # To wasmtime a resource is a number: here it is the bucket's place in this list. A bucket is opened by name and
-    # keeps its place, so the list grows with the names and not with the calls.
+    """Defines `wasi:keyvalue/store` with the entries in the memory of this process."""
+    # wasmtime represents a resource as a number: here the index of the bucket's name in this list. The list
+    # grows by one for each new name, and not for each call.
     names: list[str] = []
 
     def entries(store, bucket) -> dict[str, bytes]:
@@ -86,7 +88,7 @@ def add_key_value_store(instance: LinkerInstance, buckets: dict[str, dict[str, b
     def delete_value(store, bucket, key: str) -> None:
         entries(store, bucket).pop(key, None)
 
-    instance.add_resource("bucket", ResourceType.host(BUCKET), lambda _store, _place: None)
+    instance.add_resource("bucket", ResourceType.host(BUCKET), lambda _store, _bucket: None)
     instance.add_func("open", open_bucket)
     instance.add_func("[method]bucket.get", get_value)
     instance.add_func("[method]bucket.set", set_value)
@@ -94,14 +96,15 @@ def add_key_value_store(instance: LinkerInstance, buckets: dict[str, dict[str, b
 
 
 def with_access_token(credwell: Credwell, account_id: str, send: Callable[[str | None], int]) -> int:
-    """Sends a request with the account's access token; `send` does so and returns the status of the answer.
+    """Sends a request with the account's access token by `send`, which returns the status of the response.
 
-    If that is 401, the token was revoked before it expired: then sends once more with a fresh one, if there is one.
+    If the status is 401, the token was revoked before its expiry: then this function refreshes the
+    credentials and sends the request again, if the access token changed.
     """
     token = credwell.get(account_id)["access-token"]
     status = send(token)
     if status != 401:
         return status
-    # Saying which token was rejected lets many callers that meet the same dead token share one fetch.
+    # The rejected token is named, so that concurrent callers with the same revoked token share one fetch.
     refreshed = credwell.refresh(account_id, token)["access-token"]
     return status if refreshed == token else send(refreshed)

@@ -1,14 +1,15 @@
 """Uses the credwell component from Python 3.10 or newer.
 
-Asks twice for the credentials of an account: the first answer comes from the upstream, the second from the cache. Each
-is printed as a line of JSON, without the secrets in it. With a URL, a GET request is then sent there with the access
-token, and the status of the answer is printed.
+Gets the credentials of an account twice: first from the upstream, then from the cache. Prints each result as
+a line of JSON, without the secrets. If a URL is given, sends a GET request with the access token to that URL
+and prints the status of the response.
 
     python -m venv .venv && .venv/bin/pip install --requirement requirements.txt
     CREDWELL_API_KEY=… CREDWELL_ENCRYPTION_KEYS=k1:<64 hexadecimal digits> \\
         .venv/bin/python main.py ../../target/components/credwell.wasm apn_EOhwvQr [URL]
 
-Each environment variable that begins with CREDWELL_ is a setting of the component, for example CREDWELL_BASE_URL.
+Each environment variable that begins with CREDWELL_ is a setting of the component, for example
+CREDWELL_BASE_URL.
 """
 
 import json
@@ -21,9 +22,10 @@ from credwell import Credwell, CredwellError, with_access_token
 
 
 def send_get(url: str, token: str | None) -> int:
-    """Sends a GET request with the token and returns the status of the answer."""
+    """Sends a GET request with the token and returns the status of the response."""
     request = Request(url)
-    # Unlike an ordinary header, it isn't repeated to whatever host a redirect names.
+    # Unlike an ordinary header, this header isn't sent to the target of a redirect, which can be another
+    # host.
     request.add_unredirected_header("authorization", f"Bearer {token}")
     try:
         with urlopen(request) as response:
@@ -33,7 +35,7 @@ def send_get(url: str, token: str | None) -> int:
 
 
 def print_credentials(credentials: dict) -> None:
-    """Prints a line of JSON, without the secrets."""
+    """Prints the credentials as a line of JSON, without the secrets."""
     names = ["account-id", "app-slug", "source", "expires-at"]
     line = {name: credentials[name] for name in names}
     print(json.dumps(line | {"access-token": redacted(credentials["access-token"])}))
@@ -42,10 +44,10 @@ def print_credentials(credentials: dict) -> None:
 
 
 def redacted(token: str | None) -> str | None:
-    """Enough of a token to tell two apart: its beginning, which names its kind, and its length."""
+    """Returns the first characters of a token, which name its kind, and its length."""
     if token is None:
         return None
-    # Of a short one, the beginning would be too much.
+    # The first characters of a short token would reveal too much of it.
     return f"{'' if len(token) < 16 else token[:4]}... ({len(token)} characters)"
 
 
@@ -59,9 +61,10 @@ def main() -> None:
         for _ in range(2):
             print_credentials(credwell.get(account_id))
         for url in urls:
-            print(json.dumps({"status": with_access_token(credwell, account_id, lambda token: send_get(url, token))}))
+            status = with_access_token(credwell, account_id, lambda token: send_get(url, token))
+            print(json.dumps({"status": status}))
     except CredwellError as error:
-        # With a text, the status is 1 and the text goes to stderr.
+        # sys.exit prints the text on stderr and exits with status 1.
         sys.exit(str(error))
 
 

@@ -1,18 +1,18 @@
-//! A workflow that calls a third-party app in the name of a connected account.
+//! A workflow that calls a third-party app on behalf of a connected account.
 //!
-//! It asks credwell for the account's access token before each request. Where the app refuses the token
-//! all the same, it asks for another one, names the refused one, and sends the request once more. It never
-//! keeps a token: credwell's cache is there for that.
+//! The workflow gets the account's access token from Credwell before each request. If the app rejects the
+//! token, the workflow refreshes the credentials, naming the rejected token, and sends the request once more.
+//! The workflow never keeps a token, because Credwell caches the credentials.
 //!
-//! The component imports `credwell:credentials/credentials`. It runs once it is composed with the provider
-//! for its host: `wac plug workflow.wasm --plug credwell.wasm -o composed.wasm`.
+//! The component imports `credwell:credentials/credentials`. Compose it with the component that provides this
+//! interface on your host: `wac plug workflow.wasm --plug credwell.wasm -o composed.wasm`.
 
 #![warn(missing_docs)]
 
 /// The types and functions of the world in `wit/workflow.wit`.
 mod bindings {
     wit_bindgen::generate!({
-        // The interface of credwell, and this component's own world.
+        // The interface of Credwell, and the world of this component.
         path: ["../../wit", "wit"],
         world: "credwell:workflow/workflow",
         generate_all,
@@ -23,11 +23,11 @@ use bindings::credwell::credentials::credentials::{
     AccountState, Credentials, Error, RateLimit, UpstreamStatus, Warning, get_credentials,
     refresh_credentials,
 };
-use bindings::exports::credwell::workflow::app::{AppAnswer, Guest, WorkflowError};
+use bindings::exports::credwell::workflow::app::{AppResponse, Guest, WorkflowError};
 use std::time::Duration;
 use waki::header::AUTHORIZATION;
 
-/// The status of an app that refuses the access token.
+/// The status of an app that rejects the access token.
 const UNAUTHORIZED: u16 = 401;
 
 /// How long the connection to the app may take.
@@ -39,40 +39,40 @@ struct Workflow;
 bindings::export!(Workflow with_types_in bindings);
 
 impl Guest for Workflow {
-    fn call_app(account_id: String, url: String) -> Result<AppAnswer, WorkflowError> {
-        // Everyone on the way could read the token otherwise.
+    fn call_app(account_id: String, url: String) -> Result<AppResponse, WorkflowError> {
+        // Over http:// the network could read the token.
         if !url.starts_with("https://") {
             return Err(WorkflowError::InsecureUrl);
         }
 
         let credentials = get_credentials(&account_id).map_err(no_credentials)?;
         let rejected = access_token(&credentials)?;
-        let answer = get(&url, rejected)?;
-        if answer.status != UNAUTHORIZED {
-            return Ok(answer);
+        let response = get(&url, rejected)?;
+        if response.status != UNAUTHORIZED {
+            return Ok(response);
         }
 
-        // With the rejected token named, credwell fetches once for all the calls that were refused with it.
+        // The rejected token is named, so that concurrent calls with the same rejected token share one fetch.
         let credentials = refresh_credentials(&account_id, Some(rejected)).map_err(no_credentials)?;
-        let answer = get(&url, access_token(&credentials)?)?;
-        if answer.status != UNAUTHORIZED {
-            return Ok(answer);
+        let response = get(&url, access_token(&credentials)?)?;
+        if response.status != UNAUTHORIZED {
+            return Ok(response);
         }
         Err(WorkflowError::StillUnauthorized(token_unchanged(credentials.warnings)))
     }
 }
 
-/// The access token. An account that is based on keys has `fields` in its place, and where those go in a
-/// request differs from app to app.
+/// The access token of an OAuth account. An account that is based on keys has `fields` instead, which each
+/// app expects in another part of the request.
 fn access_token(credentials: &Credentials) -> Result<&str, WorkflowError> {
     credentials.access_token.as_deref().ok_or(WorkflowError::NoAccessToken)
 }
 
-/// Sends the request.
+/// Sends a GET request with the access token.
 ///
-/// waki keeps this short. It limits neither the size of a body nor the time that it takes, and it panics
-/// where a host breaks the contract of `wasi:http`, so credwell itself does without it.
-fn get(url: &str, access_token: &str) -> Result<AppAnswer, WorkflowError> {
+/// The crate waki keeps this example short. Credwell itself doesn't use waki: waki limits neither the size of
+/// a body nor the time of its transfer, and panics if the host breaks the contract of `wasi:http`.
+fn get(url: &str, access_token: &str) -> Result<AppResponse, WorkflowError> {
     let response = waki::Client::new()
         .get(url)
         .header(AUTHORIZATION, format!("Bearer {access_token}"))
@@ -81,16 +81,16 @@ fn get(url: &str, access_token: &str) -> Result<AppAnswer, WorkflowError> {
         .map_err(unreachable)?;
     let status = response.status_code();
     let body = response.body().map_err(unreachable)?;
-    Ok(AppAnswer { status, body })
+    Ok(AppResponse { status, body })
 }
 
-/// The error of a request without an answer.
+/// The error of a request that got no complete response.
 fn unreachable(error: impl std::fmt::Display) -> WorkflowError {
     WorkflowError::AppUnreachable(format!("{error:#}"))
 }
 
-/// The error of an account without credentials. Each of credwell's errors has a message; a workflow that
-/// reacts to some of them, for example by waiting when it is rate limited, branches on the error here.
+/// The error of a call that got no credentials. Each error of Credwell has a message. A workflow that reacts
+/// to some of the errors, for example waits after `rate-limited`, matches them here.
 fn no_credentials(error: Error) -> WorkflowError {
     WorkflowError::NoCredentials(match error {
         Error::InvalidAccountId(message)
@@ -110,7 +110,7 @@ fn no_credentials(error: Error) -> WorkflowError {
     })
 }
 
-/// Credwell's message, if the refresh brought the token that the app had refused.
+/// The message of Credwell's warning that the refresh returned the rejected token again.
 fn token_unchanged(warnings: Vec<Warning>) -> Option<String> {
     warnings.into_iter().find_map(|warning| match warning {
         Warning::TokenUnchanged(message) => Some(message),
