@@ -18,6 +18,12 @@ pub struct Authority {
     pub pem: String,
 }
 
+impl Default for Authority {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Authority {
     /// Creates an authority with a new key.
     ///

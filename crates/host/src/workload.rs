@@ -18,12 +18,12 @@ use wasmtime::component::{Instance, InstancePre};
 /// #     (core module $module (func (export "run") (result i32) (i32.const 7)))
 /// #     (core instance $code (instantiate $module))
 /// #     (func (export "run") (result u32) (canon lift (core func $code "run"))))"#;
-/// # fn component() -> anyhow::Result<Vec<u8>> {
+/// # fn component() -> wasmtime::Result<Vec<u8>> {
 /// #     Ok(wat::parse_str(COMPONENT)?)
 /// # }
 /// #
 /// #[tokio::main]
-/// async fn main() -> anyhow::Result<()> {
+/// async fn main() -> wasmtime::Result<()> {
 ///     let network = Network::to(["api.pipedream.com", "api.example.com"]);
 ///     let key_value = credwell_key_value::open(&"memory:".parse()?).await?;
 ///     let configuration = FixedConfiguration::default();

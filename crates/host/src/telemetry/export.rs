@@ -71,8 +71,8 @@ pub(super) fn continue_trace(span: &Span, headers: &HeaderMap) {
     _ = span.set_parent(context);
 }
 
-/// The headers of a request without `tracestate`. That header can contain any text, and the export would
-/// contain it.
+/// The header `traceparent` of a request. The extractor passes no other header: `tracestate` can contain any
+/// text, and the export would contain it.
 struct Traceparent<'a>(&'a HeaderMap);
 
 impl Extractor for Traceparent<'_> {
