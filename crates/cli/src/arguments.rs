@@ -153,5 +153,11 @@ mod tests {
         for name in settings::ALL.iter().filter(|name| name.is_secret) {
             assert!(page.contains(&format!("`{}`", name.short_name())), "{}", name.setting.name);
         }
+        for setting in own::ALL {
+            assert!(page.contains(&format!("`{}`", setting.variable)), "{}", setting.variable);
+            for name in setting.names_in_file() {
+                assert!(page.contains(&format!("`{name}`")), "{name}");
+            }
+        }
     }
 }
