@@ -1,10 +1,10 @@
-//! Whether memory grows while a server is under load.
+//! The memory samples of a server under load, and their growth.
 
-/// Memory that grows by no more than this, in percent, counts as flat. The same server's memory differs by as much from
-/// one second to the next.
+/// The largest growth that counts as flat, in percent. The memory of one server varies this much from one
+/// second to the next.
 pub const FLAT_PERCENT: f64 = 2.0;
 
-/// A server's memory over one or more rounds, in bytes, one sample a second.
+/// The memory of a server over one or more rounds, in bytes, one sample a second.
 #[derive(Clone, Debug, Default)]
 pub struct Samples(Vec<u64>);
 
@@ -14,7 +14,7 @@ impl Samples {
         self.0.push(bytes);
     }
 
-    /// Adds those of the next round.
+    /// Appends the samples of the next round.
     pub fn extend(&mut self, next: &Self) {
         self.0.extend_from_slice(&next.0);
     }
@@ -34,7 +34,8 @@ impl Samples {
         self.0.iter().copied().max().unwrap_or_default()
     }
 
-    /// By how many percent the mean of the last third is above that of the first. None for less than three samples.
+    /// The growth from the mean of the first third of the samples to the mean of the last third, in percent.
+    /// `None` for fewer than three samples.
     pub fn growth_percent(&self) -> Option<f64> {
         let third = self.0.len() / 3;
         let mean = |samples: &[u64]| samples.iter().sum::<u64>() as f64 / samples.len() as f64;

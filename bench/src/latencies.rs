@@ -1,9 +1,9 @@
-//! How long requests took, exactly: how many took how many microseconds.
+//! The latencies of requests: the number of requests for each latency in microseconds.
 
 use anyhow::{Context, ensure};
 use std::collections::BTreeMap;
 
-/// The numbers of requests, by the microseconds that they took.
+/// Latency in microseconds → number of requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Latencies(BTreeMap<u64, u64>);
 
@@ -14,22 +14,22 @@ impl FromIterator<(u64, u64)> for Latencies {
 }
 
 impl Latencies {
-    /// How many requests there were.
+    /// The number of requests.
     pub fn count(&self) -> u64 {
         self.0.values().sum()
     }
 
-    /// Adds those of another round.
+    /// Adds the latencies of another round.
     pub fn add(&mut self, other: &Self) {
         for (latency, count) in &other.0 {
             *self.0.entry(*latency).or_default() += count;
         }
     }
 
-    /// The time in microseconds within which this part of the requests, from 0 to 1, was answered. 0 if there were
-    /// none.
-    pub fn percentile(&self, part: f64) -> u64 {
-        let rank = (self.count() as f64 * part).ceil() as u64;
+    /// The latency in microseconds that `share` of the requests did not exceed. `share` is from 0 to 1. 0 if
+    /// there were no requests.
+    pub fn percentile(&self, share: f64) -> u64 {
+        let rank = (self.count() as f64 * share).ceil() as u64;
         let mut seen = 0;
         let reached = self.0.iter().find(|(_, count)| {
             seen += **count;
@@ -38,23 +38,24 @@ impl Latencies {
         reached.map_or(0, |(latency, _)| *latency)
     }
 
-    /// Takes out what wrk has added. For each request that took longer than `expected` microseconds, the mean, wrk
-    /// counts those that a client with a fixed schedule would have sent meanwhile: one that took `expected` less, one
-    /// that took twice that less, and so on. That suits a server that stalls. Here the slow requests are the
-    /// upstream's, and the additions would hide the fast ones.
+    /// Removes the latencies that wrk has added. `expected` is the mean time between requests in
+    /// microseconds. For each latency above `expected`, wrk adds the latencies of the requests that a client
+    /// with a fixed schedule would have sent in the meantime: latency − `expected`, latency − 2 × `expected`,
+    /// and so on. That suits a server that stalls. Here the slow requests are those that wait for the
+    /// upstream, and the additions would hide the fast requests.
     ///
     /// # Errors
     ///
-    /// These are no numbers that wrk has corrected with this mean.
+    /// wrk has not corrected these latencies with this mean.
     pub fn without_correction(mut self, expected: u64) -> anyhow::Result<Self> {
         ensure!(expected > 0, "the mean time between requests is zero");
         let mut below = u64::MAX;
-        // From the top: there nothing was added.
+        // From the largest latency down, because nothing was added to the largest.
         while let Some((&latency, &count)) = self.0.range(2 * expected..below).next_back() {
-            let steps = (1..).map(|step| latency - step * expected).take_while(|added| *added > expected);
-            for added in steps {
+            let additions = (1..).map(|n| latency - n * expected).take_while(|added| *added > expected);
+            for added in additions {
                 let corrected = self.0.get(&added).and_then(|there| there.checked_sub(count));
-                self.0.insert(added, corrected.context("the latencies aren't what wrk makes of them")?);
+                self.0.insert(added, corrected.context("the latencies don't follow wrk's correction")?);
             }
             below = latency;
         }
@@ -67,7 +68,7 @@ impl Latencies {
 mod tests {
     use super::*;
 
-    /// What wrk 4.1 does to its numbers.
+    /// The correction of wrk 4.1.
     fn corrected(latencies: &Latencies, expected: u64) -> Latencies {
         let mut counts = latencies.0.clone();
         for (latency, count) in latencies.0.range(2 * expected..) {
@@ -95,7 +96,7 @@ mod tests {
         let seen = corrected(&latencies, 100);
         assert!(seen.count() > latencies.count());
         assert_eq!(seen.clone().without_correction(100).expect("they were corrected"), latencies);
-        // With another mean it doesn't work out.
+        // Another mean does not match the additions.
         assert!(seen.without_correction(97).is_err());
     }
 

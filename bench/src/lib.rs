@@ -1,10 +1,11 @@
 //! The load test of the HTTP broker: `cargo xtask bench`.
 //!
-//! It loads the broker behind the embedded host, and in the same run two baselines: a component that does nothing, in
-//! the same host, which is the ceiling; and a native proxy of the same behaviour, which is what one would write in
-//! place of the broker. All of it stays on the loopback.
+//! One run loads the broker in the embedded host and two baselines:
 //!
-//! [`run::run`] has the course of the test, [`report`] what comes out of it.
+//! - a component without logic in the same host, which shows the highest rate that the host allows;
+//! - a native proxy with the broker's behaviour, which is the usual alternative to the broker.
+//!
+//! All traffic stays on the loopback. [`run::run`] runs the test, [`report`] prints the results.
 
 #![warn(missing_docs)]
 

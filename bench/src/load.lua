@@ -1,5 +1,6 @@
--- What wrk asks for. Arguments: the round's name, the percentage of misses, and the number of accounts that everyone
--- asks for. A miss is an account that nobody has asked for before: its id has the round, the thread and a number.
+-- The requests of wrk. Arguments: the round's name, the percentage of misses, and the number of warm
+-- accounts. A miss is a request for an account that was never requested before: its id has the round, the
+-- thread and a number.
 
 local threads = 0
 
@@ -32,7 +33,7 @@ function request()
   return warm[math.random(#warm)]
 end
 
--- Lines for the load test, in place of the percentiles that wrk prints: those are rounded, and of one round only.
+-- Prints exact figures for the load test: wrk's own percentiles are rounded, and are those of one round only.
 function done(summary, latency)
   local errors = summary.errors
   print(string.format("credwell-summary %d %d %d %d", summary.requests, summary.duration, errors.status,

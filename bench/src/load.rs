@@ -1,4 +1,4 @@
-//! The load: Debian's `wrk` with a script of ours.
+//! The load generator: the program `wrk` with the script `load.lua`.
 
 use crate::latencies::Latencies;
 use anyhow::{Context, bail, ensure};
@@ -6,13 +6,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::process::Command;
 
-/// How many connections ask at the same time. Each sends its next request when it has the answer to the last.
+/// The number of concurrent connections. Each sends its next request after the response to the last.
 pub const CONNECTIONS: u64 = 64;
 
-/// How many threads of wrk serve the connections.
+/// The number of wrk's threads.
 pub const THREADS: u64 = 2;
 
-/// How many accounts are asked for again and again.
+/// The number of accounts that are requested repeatedly, and so are in the cache.
 pub const WARM_ACCOUNTS: u64 = 100;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/load.lua");
@@ -21,28 +21,30 @@ const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/load.lua");
 pub struct Load<'a> {
     /// The server's address.
     pub server: SocketAddr,
-    /// The callers' token.
+    /// The broker token of the requests.
     pub token: &'a str,
-    /// A name of letters and digits. No account is missed in two rounds, unless their names are the same.
+    /// The round's name, of letters and digits. Rounds with different names have different accounts for their
+    /// misses.
     pub round: &'a str,
-    /// How many in a hundred requests ask for an account that nobody has asked for before.
+    /// The share of requests for an account that was never requested before, in percent.
     pub miss_percent: u64,
-    /// For how long, in whole seconds.
+    /// The duration in whole seconds.
     pub seconds: u64,
 }
 
-/// What came of one or more rounds.
+/// The outcome of one or more rounds.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcome {
-    /// How many answers there were, whatever their status.
+    /// The number of responses, of any status.
     pub requests: u64,
-    /// How long it took.
+    /// The duration of the rounds.
     pub elapsed: Duration,
-    /// How many answers had a status of 400 or more.
+    /// The number of responses with a status of 400 or more.
     pub refused: u64,
-    /// How many connections, reads or writes failed, and how many answers took longer than two seconds.
+    /// The number of failed connections, reads and writes, and of responses that took longer than two
+    /// seconds.
     pub failed: u64,
-    /// How long the answers took.
+    /// The latencies of the responses.
     pub latencies: Latencies,
 }
 
@@ -51,7 +53,7 @@ impl Load<'_> {
     ///
     /// # Errors
     ///
-    /// wrk isn't there, fails, or prints something unexpected.
+    /// wrk is missing, fails, or prints something unexpected.
     pub async fn run(&self) -> anyhow::Result<Outcome> {
         let mut command = Command::new("wrk");
         command
@@ -79,17 +81,17 @@ impl Outcome {
         self.latencies.add(&other.latencies);
     }
 
-    /// Answers in a second.
+    /// The number of responses per second.
     pub fn rate(&self) -> f64 {
         self.requests as f64 / self.elapsed.as_secs_f64()
     }
 
-    /// Whatever wasn't a good answer.
+    /// The number of refused and failed requests.
     pub fn errors(&self) -> u64 {
         self.refused + self.failed
     }
 
-    /// Reads what the script prints.
+    /// Reads the lines that the script prints.
     fn parse(text: &str) -> anyhow::Result<Self> {
         let summary = text.lines().find_map(|line| line.strip_prefix("credwell-summary "));
         let summary = numbers::<4>(summary.context("the script gave no summary")?)?;
@@ -97,7 +99,7 @@ impl Outcome {
         let lines = text.lines().filter_map(|line| line.strip_prefix("credwell-latency "));
         let latencies = lines.map(|line| numbers::<2>(line).map(|[latency, count]| (latency, count)));
         let latencies = latencies.collect::<anyhow::Result<Latencies>>()?;
-        // wrk leaves its numbers alone where there was less than one answer for each connection.
+        // wrk corrects nothing if there was less than one response per connection.
         let latencies = match requests / CONNECTIONS {
             0 => latencies,
             rounds => latencies.without_correction(microseconds / rounds)?,
@@ -147,11 +149,11 @@ mod tests {
 
     #[test]
     fn the_lines_of_the_script_are_read_among_those_of_wrk() {
-        // 640 answers, ten on each connection in a second, so 100 ms is the mean; wrk has added 220 and 120 ms for the
-        // one that took 320 ms.
-        let text = "Running 1s test @ http://127.0.0.1:1\n  Thread Stats   Avg\ncredwell-summary 640 1000000 2 3\n\
-            credwell-latency 90000 639\ncredwell-latency 120000 1\ncredwell-latency 220000 1\n\
-            credwell-latency 320000 1\n";
+        // 640 responses in a second are ten per connection, so the mean is 100 ms. For the latency of 320 ms
+        // wrk has added 220 and 120 ms.
+        let text = "Running 1s test @ http://127.0.0.1:1\n  Thread Stats   Avg\n\
+            credwell-summary 640 1000000 2 3\ncredwell-latency 90000 639\ncredwell-latency 120000 1\n\
+            credwell-latency 220000 1\ncredwell-latency 320000 1\n";
         let outcome = Outcome::parse(text).expect("it is what the script prints");
         let expected = Outcome {
             requests: 640,

@@ -1,8 +1,9 @@
-//! The native baseline: the proxy that one would write in place of the broker, out of axum, moka and reqwest.
+//! The native baseline: a proxy of axum, moka and reqwest, which is the usual alternative to the broker.
 //!
-//! It does what the broker does in managed mode for a `GET` of credentials: callers are known by their tokens, an
-//! account is cached until shortly before it expires, callers that miss it at the same time wait for one request, and
-//! a line of the log tells of each answer. What it doesn't do: it keeps the credentials unencrypted and wipes none.
+//! The proxy behaves as the broker in managed mode does for a `GET` of credentials: it authenticates callers
+//! by their tokens, caches an account until shortly before its expiry, sends one request for concurrent
+//! misses of an account, and logs one line for each response. Unlike the broker it neither encrypts nor wipes
+//! credentials.
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
@@ -16,44 +17,44 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use subtle::{Choice, ConstantTimeEq};
 
-/// How many accounts are kept: more than a run asks for.
+/// The cache's capacity in accounts: more than a run requests.
 const CAPACITY: u64 = 10_000_000;
 
-/// How long before its expiry an account is fetched anew.
+/// How long before its expiry an account leaves the cache.
 const REFRESH_WINDOW: TimeDelta = TimeDelta::seconds(60);
 
-/// How long a request to the upstream may take.
+/// The timeout of a request to the upstream.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What the proxy is configured with.
-pub struct Settings {
+/// The proxy's settings.
+pub struct ProxySettings {
     /// The upstream's URL, without a slash at its end.
     pub base_url: String,
     /// The upstream's API key.
     pub api_key: String,
-    /// The callers' tokens.
+    /// The tokens of the callers.
     pub tokens: Vec<String>,
 }
 
 struct Proxy {
-    settings: Settings,
+    settings: ProxySettings,
     client: reqwest::Client,
     accounts: Cache<String, Account>,
 }
 
 #[derive(Clone)]
 struct Account {
-    answer: Bytes,
+    document: Bytes,
     fetched_at: DateTime<Utc>,
     expires_at: Option<DateTime<Utc>>,
 }
 
-/// The proxy as a service.
+/// The proxy as a router of axum.
 ///
 /// # Errors
 ///
-/// The client can't be made.
-pub fn router(settings: Settings) -> reqwest::Result<Router> {
+/// The HTTP client can't be built.
+pub fn router(settings: ProxySettings) -> reqwest::Result<Router> {
     let client = reqwest::Client::builder().timeout(TIMEOUT).build()?;
     let accounts = Cache::builder().max_capacity(CAPACITY).expire_after(UntilExpiry).build();
     let proxy = Arc::new(Proxy { settings, client, accounts });
@@ -66,26 +67,26 @@ async fn credentials(
     headers: HeaderMap,
 ) -> Result<Response, StatusCode> {
     let begun = Instant::now();
-    let answer = proxy.answer(&id, &headers).await;
-    let (status, outcome) = match &answer {
+    let result = proxy.account(&id, &headers).await;
+    let (status, outcome) = match &result {
         Ok((_, is_fresh)) => (StatusCode::OK, if *is_fresh { "miss" } else { "hit" }),
         Err(status) => (*status, "failed"),
     };
     let (time, status, took) = (Utc::now().timestamp_millis(), status.as_u16(), begun.elapsed().as_millis());
-    // In one write, as the broker does. A log that is not taken is no reason to fail.
+    // One write per line, as in the broker. An error of the log doesn't fail the request.
     let line =
         format!("{{\"time\":{time},\"status\":{status},\"outcome\":\"{outcome}\",\"duration\":{took}}}\n");
     _ = std::io::stderr().write_all(line.as_bytes());
-    answer.map(|(account, is_fresh)| account.into_response(is_fresh))
+    result.map(|(account, is_fresh)| account.into_response(is_fresh))
 }
 
 impl Proxy {
     /// The account, and whether it was fetched for this request.
-    async fn answer(&self, id: &str, headers: &HeaderMap) -> Result<(Account, bool), StatusCode> {
-        if !self.knows_caller(headers) {
+    async fn account(&self, id: &str, headers: &HeaderMap) -> Result<(Account, bool), StatusCode> {
+        if !self.authenticates(headers) {
             return Err(StatusCode::UNAUTHORIZED);
         }
-        // It becomes a part of a URL.
+        // The id becomes part of the upstream's URL.
         if !id.strip_prefix("apn_").is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_alphanumeric()))
         {
             return Err(StatusCode::BAD_REQUEST);
@@ -96,7 +97,7 @@ impl Proxy {
         Ok((entry.into_value(), is_fresh))
     }
 
-    fn knows_caller(&self, headers: &HeaderMap) -> bool {
+    fn authenticates(&self, headers: &HeaderMap) -> bool {
         let bearer =
             headers.get(header::AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
         bearer.is_some_and(|bearer| {
@@ -123,11 +124,11 @@ impl Proxy {
             StatusCode::NOT_FOUND => return Err(StatusCode::NOT_FOUND),
             _ => return Err(StatusCode::BAD_GATEWAY),
         }
-        let answer = response.bytes().await.map_err(|_| StatusCode::BAD_GATEWAY)?;
-        let document: Document = serde_json::from_slice(&answer).map_err(|_| StatusCode::BAD_GATEWAY)?;
-        // A copy: the client's bytes are a part of its connection's buffer, which is kept with them.
-        let answer = Bytes::copy_from_slice(&answer);
-        Ok(Account { answer, fetched_at: Utc::now(), expires_at: document.data.expires_at })
+        let body = response.bytes().await.map_err(|_| StatusCode::BAD_GATEWAY)?;
+        let parsed: Document = serde_json::from_slice(&body).map_err(|_| StatusCode::BAD_GATEWAY)?;
+        // A copy, because the client's bytes would keep the connection's whole buffer alive.
+        let document = Bytes::copy_from_slice(&body);
+        Ok(Account { document, fetched_at: Utc::now(), expires_at: parsed.data.expires_at })
     }
 }
 
@@ -145,10 +146,11 @@ impl Account {
             (header::AGE, (now - self.fetched_at).num_seconds().to_string()),
             (HeaderName::from_static("cache-status"), status),
         ];
-        (headers, self.answer).into_response()
+        (headers, self.document).into_response()
     }
 }
 
+/// The cache's rule: an account leaves [`REFRESH_WINDOW`] before its expiry.
 struct UntilExpiry;
 
 impl moka::Expiry<String, Account> for UntilExpiry {

@@ -1,37 +1,38 @@
-//! What comes out of a run, in Markdown.
+//! The report of a run, in Markdown.
 
 use crate::growth::FLAT_PERCENT;
 use crate::load::{CONNECTIONS, THREADS, WARM_ACCOUNTS};
 use crate::run::{Findings, MISS_PERCENT, Measurement, Plan, ROUNDS, WORKER_THREADS};
 use crate::subject::Role;
-use crate::upstream::{ANSWER_BYTES, LATENCY};
+use crate::upstream::{BODY_BYTES, LATENCY};
 use std::fmt::{self, Display, Formatter};
 
 const BYTES_PER_MEBIBYTE: f64 = (1 << 20) as f64;
 
-/// The report of a run.
+/// The report of a run. `Display` prints it.
 pub struct Report<'a> {
-    /// What was asked for.
+    /// The plan of the run.
     pub plan: Plan,
-    /// What was found, server by server.
+    /// The findings, one for each server.
     pub findings: &'a [Findings],
-    /// How many cores the machine has.
+    /// The number of the machine's cores.
     pub cores: usize,
 }
 
 impl Report<'_> {
-    /// How many requests had no good answer, over all servers and rounds.
+    /// The number of failed requests, over all servers and rounds.
     pub fn errors(&self) -> u64 {
-        self.findings.iter().map(|it| it.with_misses.outcome.errors() + it.hits_only.outcome.errors()).sum()
+        let both = |found: &Findings| found.with_misses.outcome.errors() + found.hits_only.outcome.errors();
+        self.findings.iter().map(both).sum()
     }
 
-    /// The rate of the server with this role. Not a number where there is none.
-    fn rate_of(&self, role: Role, kind: Kind) -> f64 {
+    /// The rate of the server with this role. NaN if there is none.
+    fn rate_of(&self, role: Role, kind: MeasurementKind) -> f64 {
         let found = self.findings.iter().find(|findings| findings.subject.role == role);
         found.map_or(f64::NAN, |findings| kind(findings).outcome.rate())
     }
 
-    fn speed(&self, formatter: &mut Formatter<'_>, kind: Kind) -> fmt::Result {
+    fn write_speed(&self, formatter: &mut Formatter<'_>, kind: MeasurementKind) -> fmt::Result {
         writeln!(
             formatter,
             "| Server | Requests/s | × hello | × native | p50 ms | p99 ms | Errors | Misses | Processor µs/request |"
@@ -39,7 +40,7 @@ impl Report<'_> {
         writeln!(formatter, "|---|--:|--:|--:|--:|--:|--:|--:|--:|")?;
         for findings in self.findings {
             let Measurement { outcome, upstream_requests, processor_time, .. } = kind(findings);
-            let milliseconds = |part| outcome.latencies.percentile(part) as f64 / 1_000.0;
+            let milliseconds = |share| outcome.latencies.percentile(share) as f64 / 1_000.0;
             let misses = match findings.subject.role.is_proxy() {
                 true => format!("{:.1} %", *upstream_requests as f64 / outcome.requests as f64 * 100.0),
                 false => "–".to_owned(),
@@ -60,7 +61,7 @@ impl Report<'_> {
         Ok(())
     }
 
-    fn memory(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
+    fn write_memory(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         writeln!(
             formatter,
             "| Server | Start MiB | End MiB | Largest MiB | Growth | New entries | Bytes/entry | Growth, hits only | Flat |"
@@ -91,8 +92,8 @@ impl Report<'_> {
     }
 }
 
-/// Which of a server's measurements is meant.
-type Kind = fn(&Findings) -> &Measurement;
+/// Selects one of a server's measurements.
+type MeasurementKind = fn(&Findings) -> &Measurement;
 
 impl Display for Report<'_> {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
@@ -100,28 +101,30 @@ impl Display for Report<'_> {
         writeln!(
             formatter,
             "# Load test of the HTTP broker\n\n\
-             {cores} cores for the server, the load and the upstream together, on the loopback. Each server has \
-             {WORKER_THREADS} worker threads. wrk asks with {THREADS} threads on {CONNECTIONS} connections, for \
-             {ROUNDS} rounds of {round_seconds} s, in which the servers take turns, after a warm-up. {MISS_PERCENT} % \
-             of the requests are for an account that nobody has asked for before, the others for one of \
-             {WARM_ACCOUNTS}. The upstream answers after {latency} ms, with {ANSWER_BYTES} bytes. What wrk adds to its \
-             latencies for stalls is taken out. The logs are thrown away.\n\n\
-             The hello component does nothing, in the same host: the ceiling. The native proxy is axum, moka and \
-             reqwest; it neither encrypts nor wipes what it caches.\n\n\
+             The server, the load and the upstream share {cores} cores and the loopback. Each server has \
+             {WORKER_THREADS} worker threads. wrk loads one server after the other with {THREADS} threads \
+             and {CONNECTIONS} connections, in {ROUNDS} rounds of {round_seconds} s after a warm-up. \
+             {MISS_PERCENT} % of the requests are for an account that was never requested before, the \
+             others for one of {WARM_ACCOUNTS} accounts. The upstream responds after {latency} ms with \
+             {BODY_BYTES} bytes. The latencies are without wrk's correction for stalls. The logs are \
+             discarded.\n\n\
+             The hello component has no logic and runs in the same host: its rate is the ceiling. The \
+             native proxy consists of axum, moka and reqwest; it neither encrypts nor wipes its cache.\n\n\
              ## With {MISS_PERCENT} % misses\n",
             cores = self.cores,
             latency = LATENCY.as_millis(),
         )?;
-        self.speed(formatter, |findings| &findings.with_misses)?;
+        self.write_speed(formatter, |findings| &findings.with_misses)?;
         writeln!(formatter, "\n## Hits only, one round of {round_seconds} s\n")?;
-        self.speed(formatter, |findings| &findings.hits_only)?;
+        self.write_speed(formatter, |findings| &findings.hits_only)?;
         writeln!(
             formatter,
-            "\n## Memory\n\nThe resident set of the server's process, with misses; each miss leaves an entry in the \
-             cache. Growth is from the mean of the first third of the samples to that of the last. Flat is up to \
-             {FLAT_PERCENT} % while there are hits only, so that the cache's content stays the same.\n"
+            "\n## Memory\n\nThe resident set of the server's process in the rounds with misses. Each miss \
+             adds an entry to the cache. Growth is from the mean of the first third of the samples to the \
+             mean of the last third. Flat means a growth of at most {FLAT_PERCENT} % in the round with hits \
+             only, in which the cache's content doesn't change.\n"
         )?;
-        self.memory(formatter)?;
+        self.write_memory(formatter)?;
         match self.errors() {
             0 => writeln!(formatter, "\nErrors: none."),
             errors => writeln!(
@@ -176,7 +179,7 @@ mod tests {
             "| credwell serve, memory: | 10.0 | 12.0 | 12.0 | +20.0 % | 100 | 20972 | +8.3 % | no |",
             "Errors: 4. That is a failure; `--show-logs` shows the servers' reasons.",
         ] {
-            assert!(text.lines().any(|it| it == line), "no {line} in {text}");
+            assert!(text.lines().any(|found| found == line), "no {line} in {text}");
         }
         assert_eq!(report.errors(), 4);
     }

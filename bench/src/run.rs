@@ -1,4 +1,4 @@
-//! The course of the load test.
+//! The run of the load test: it starts the servers, loads them round by round, and measures them.
 
 use crate::growth::Samples;
 use crate::load::{Load, Outcome};
@@ -12,51 +12,51 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::{MissedTickBehavior, interval};
 
-/// In how many rounds each server is loaded. The servers take turns, so that what else the machine does meets all
-/// alike.
+/// The number of rounds per server. The servers are loaded in turn within a round, so that other activity on
+/// the machine affects all servers alike.
 pub const ROUNDS: u64 = 3;
 
-/// How many in a hundred requests ask for an account that nobody has asked for before.
+/// The share of requests for an account that was never requested before, in percent.
 pub const MISS_PERCENT: u64 = 10;
 
-/// How many threads each server has for its requests.
+/// The number of each server's worker threads.
 pub const WORKER_THREADS: &str = "2";
 
-/// For how many seconds each server is loaded before anything is measured, at most.
+/// The longest warm-up of each server, in seconds. The warm-up is not measured.
 const WARM_UP_SECONDS: u64 = 3;
 
 const API_KEY: &str = "pd_bench_api_key_0f4c1d9a7e2b";
 const TOKEN: &str = "bench-0123456789abcdef0123456789abcdef";
 
-/// What is asked of a run.
+/// The plan of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// For how long each server is loaded with misses, all rounds together, in seconds.
+    /// How long each server is loaded with misses, in seconds, over all rounds.
     pub seconds: u64,
-    /// Whether the servers' logs are shown. They have a line for each request.
+    /// Whether the servers' logs are shown. A log has a line for each request.
     pub shows_logs: bool,
 }
 
-/// What was measured of one server.
+/// The measurements of one server.
 pub struct Findings {
     /// The server.
     pub subject: Subject,
-    /// The rounds with misses.
+    /// All rounds with misses.
     pub with_misses: Measurement,
-    /// One more round, in which every request is for an account that is cached.
+    /// One more round, in which every requested account is in the cache.
     pub hits_only: Measurement,
 }
 
-/// What was measured in rounds of one kind.
+/// The measurement of a server over rounds of one kind.
 #[derive(Default)]
 pub struct Measurement {
-    /// What the load has seen.
+    /// The outcome for the load generator.
     pub outcome: Outcome,
-    /// How many requests the upstream got.
+    /// The number of requests to the upstream.
     pub upstream_requests: u64,
     /// The processor time that the server used.
     pub processor_time: Duration,
-    /// The server's memory.
+    /// The server's memory samples.
     pub memory: Samples,
 }
 
@@ -66,11 +66,13 @@ struct Running {
     with_misses: Measurement,
 }
 
-/// Starts everything, and loads one server after another. `programs` is the folder of the servers' programs.
+/// Starts the upstream and all servers, and loads one server after another. `programs` is the folder of the
+/// servers' programs.
 ///
 /// # Errors
 ///
-/// Something can't be started, or the load can't be measured. Bad answers are no error here: they are counted.
+/// A program can't be started, or the load can't be measured. Failed requests are no error here: they are
+/// counted.
 pub async fn run(plan: Plan, programs: &Path) -> anyhow::Result<Vec<Findings>> {
     let upstream = Upstream::start().await?;
     let folder = tempfile::tempdir()?;
@@ -102,7 +104,7 @@ pub async fn run(plan: Plan, programs: &Path) -> anyhow::Result<Vec<Findings>> {
     Ok(findings)
 }
 
-/// The command that starts a server. All are configured alike, and have a folder for their files.
+/// The command that starts a server. All servers get the same settings. `folder` is for their files.
 fn command(subject: &Subject, programs: &Path, upstream: &Upstream, folder: &Path, plan: Plan) -> Command {
     let mut command = Command::new(programs.join(subject.program));
     command
@@ -120,7 +122,7 @@ fn command(subject: &Subject, programs: &Path, upstream: &Upstream, folder: &Pat
     command
 }
 
-/// Loads a server for one round, and watches it meanwhile.
+/// Loads a server for one round, and samples its memory meanwhile.
 async fn measure(
     server: &Server,
     upstream: &Upstream,
@@ -133,7 +135,7 @@ async fn measure(
     let mut memory = Samples::default();
     let outcome = tokio::select! {
         outcome = load.run() => outcome?,
-        error = watch(server, &mut memory) => return Err(error),
+        error = sample_memory(server, &mut memory) => return Err(error),
     };
     Ok(Measurement {
         outcome,
@@ -143,8 +145,8 @@ async fn measure(
     })
 }
 
-/// Takes samples until it fails, or is dropped.
-async fn watch(server: &Server, samples: &mut Samples) -> anyhow::Error {
+/// Takes a memory sample every second. Returns only if that fails.
+async fn sample_memory(server: &Server, samples: &mut Samples) -> anyhow::Error {
     let mut seconds = interval(Duration::from_secs(1));
     seconds.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {

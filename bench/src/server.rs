@@ -1,4 +1,4 @@
-//! A server under load: a process of its own, watched from outside.
+//! A server under load: a process of its own, measured through `/proc`.
 
 use anyhow::Context;
 use std::net::SocketAddr;
@@ -8,10 +8,10 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-/// How long a server may take until it listens: it compiles its component first.
+/// How long a server may take until it listens. It compiles its component first.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The unit of the processor times in `/proc/<pid>/stat`: Linux shows programs hundredths of a second (`man 7 time`).
+/// The unit of the processor times in `/proc/<pid>/stat`: a hundredth of a second (`man 7 time`).
 const TICK: Duration = Duration::from_millis(10);
 
 /// A running server. It is killed when it is dropped.
@@ -21,41 +21,41 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a program that says `listening on http://ADDRESS` in its first line.
+    /// Starts a program whose first line on the standard output is `listening on http://ADDRESS`.
     ///
     /// # Errors
     ///
-    /// It can't be started, or doesn't say so within a minute.
+    /// The program can't be started, ends, or doesn't print that line within a minute.
     pub async fn start(mut command: Command) -> anyhow::Result<Self> {
         let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true).spawn();
         let mut child = child.with_context(|| format!("can't start {:?}", command.as_std().get_program()))?;
         let mut output = BufReader::new(child.stdout.take().context("the output is piped")?);
         let mut line = String::new();
-        timeout(START_TIMEOUT, output.read_line(&mut line)).await.context("it doesn't listen")??;
+        timeout(START_TIMEOUT, output.read_line(&mut line)).await.context("the server doesn't listen")??;
         let address = line.trim().strip_prefix("listening on http://");
-        let address = address.context("it ended: see its log with --show-logs")?.parse()?;
+        let address = address.context("the server has ended: --show-logs shows its log")?.parse()?;
         Ok(Self { child, address })
     }
 
-    /// Where it listens.
+    /// The address on which the server listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Its resident memory, in bytes.
+    /// The resident memory of the server's process, in bytes.
     ///
     /// # Errors
     ///
-    /// It has ended, or this is no Linux.
+    /// The process has ended, or the system is not Linux.
     pub fn memory(&self) -> anyhow::Result<u64> {
         parse_memory(&self.read("status")?)
     }
 
-    /// The processor time that it has used so far, all threads together, to a hundredth of a second.
+    /// The processor time of all threads of the server's process, to a hundredth of a second.
     ///
     /// # Errors
     ///
-    /// It has ended, or this is no Linux.
+    /// The process has ended, or the system is not Linux.
     pub fn processor_time(&self) -> anyhow::Result<Duration> {
         parse_processor_time(&self.read("stat")?)
     }
@@ -70,14 +70,14 @@ impl Server {
 fn parse_memory(status: &str) -> anyhow::Result<u64> {
     let value = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kibibytes = value.and_then(|value| value.trim().strip_suffix(" kB"));
-    let kibibytes: u64 = kibibytes.context("no VmRSS in the process's status")?.parse()?;
+    let kibibytes: u64 = kibibytes.context("the process's status has no VmRSS")?.parse()?;
     Ok(kibibytes << 10)
 }
 
 fn parse_processor_time(stat: &str) -> anyhow::Result<Duration> {
-    // The second field is the program's name, in parentheses and with whatever characters; utime and stime are the
-    // fields 14 and 15 (`man 5 proc_pid_stat`).
-    let (_, fields) = stat.rsplit_once(')').context("no process's stat")?;
+    // The second field is the program's name in parentheses, which can hold any characters. utime and stime
+    // are the fields 14 and 15 (`man 5 proc_pid_stat`).
+    let (_, fields) = stat.rsplit_once(')').context("the process's stat has no program name")?;
     let times = fields.split_whitespace().skip(11).take(2).map(str::parse::<u32>);
     let ticks: u32 = times.sum::<Result<_, _>>()?;
     Ok(TICK * ticks)

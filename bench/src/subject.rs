@@ -1,26 +1,26 @@
-//! What is put under load.
+//! The subjects of the load test: the servers that are put under load.
 
 /// A server to load.
 #[derive(Clone, Copy, Debug)]
 pub struct Subject {
-    /// What the report calls it.
+    /// The server's name in the report.
     pub name: &'static str,
-    /// What it stands for.
+    /// The server's role in the comparison.
     pub role: Role,
-    /// The program, which lies beside the load test's own.
+    /// The server's program, in the folder of the load test's own program.
     pub program: &'static str,
-    /// Its arguments.
+    /// The program's arguments.
     pub arguments: &'static [&'static str],
 }
 
-/// What a server stands for.
+/// A server's role in the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// It is what is tested.
+    /// The broker under test.
     Broker,
-    /// It is the most that the host can do.
+    /// The component without logic: its rate is the highest that the host allows.
     Ceiling,
-    /// It is what one would write in place of the broker.
+    /// The native proxy: the usual alternative to the broker.
     Native,
 }
 
@@ -43,7 +43,7 @@ pub const SUBJECTS: &[Subject] = &[
 ];
 
 impl Role {
-    /// Whether it asks the upstream for what it hasn't cached.
+    /// Whether the server sends requests to the upstream.
     pub fn is_proxy(self) -> bool {
         self != Self::Ceiling
     }

@@ -1,4 +1,4 @@
-//! The upstream: it has every account that it is asked for.
+//! The upstream of the load test: a server that has an account for every id.
 
 use axum::Router;
 use axum::extract::{Path, State};
@@ -15,13 +15,13 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-/// How long the upstream takes for each answer, whoever asks. The timer's granularity adds up to a millisecond.
+/// The upstream's delay before each response. The timer's granularity adds up to a millisecond.
 pub const LATENCY: Duration = Duration::from_millis(20);
 
-/// The length of each answer, in bytes: an account with an access token of the longer kind.
-pub const ANSWER_BYTES: usize = 1024;
+/// The length of each response's body, in bytes: an account with a long access token.
+pub const BODY_BYTES: usize = 1024;
 
-/// How long the credentials are valid: longer than a run takes.
+/// The validity of the credentials: longer than a run.
 const VALIDITY: TimeDelta = TimeDelta::hours(6);
 
 /// A running upstream on a free port of 127.0.0.1. It stops when it is dropped.
@@ -32,7 +32,7 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// Starts it.
+    /// Starts the upstream.
     ///
     /// # Errors
     ///
@@ -48,12 +48,12 @@ impl Upstream {
         Ok(Self { address, requests, server })
     }
 
-    /// The URL that a proxy is configured with.
+    /// The upstream's URL, without a slash at its end.
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// How many requests have arrived.
+    /// The number of requests so far.
     pub fn count(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
     }
@@ -68,11 +68,11 @@ impl Drop for Upstream {
 async fn account(State(requests): State<Arc<AtomicU64>>, Path(id): Path<String>) -> Response {
     let number = requests.fetch_add(1, Ordering::Relaxed);
     tokio::time::sleep(LATENCY).await;
-    ([(CONTENT_TYPE, "application/json")], answer(&id, number)).into_response()
+    ([(CONTENT_TYPE, "application/json")], document(&id, number)).into_response()
 }
 
-/// The answer for an account, of [`ANSWER_BYTES`]: the token's length makes up for that of the rest.
-fn answer(id: &str, number: u64) -> String {
+/// The account's document. The access token is padded so that the document has [`BODY_BYTES`] bytes.
+fn document(id: &str, number: u64) -> String {
     let now = Utc::now();
     let time = |after: TimeDelta| (now + after).to_rfc3339_opts(SecondsFormat::Millis, true);
     let text = |token: &str| {
@@ -103,7 +103,7 @@ fn answer(id: &str, number: u64) -> String {
         }})
         .to_string()
     };
-    let width = ANSWER_BYTES.saturating_sub(text("").len());
+    let width = BODY_BYTES.saturating_sub(text("").len());
     text(&format!("{number:0>width$x}"))
 }
 
@@ -113,8 +113,8 @@ mod tests {
 
     #[test]
     fn every_answer_has_the_same_length_and_a_token_of_its_own() {
-        let (one, other) = (answer("apn_w1", 1), answer("apn_m1x2x345678", 4_000_000));
-        assert_eq!((one.len(), other.len()), (ANSWER_BYTES, ANSWER_BYTES));
+        let (one, other) = (document("apn_w1", 1), document("apn_m1x2x345678", 4_000_000));
+        assert_eq!((one.len(), other.len()), (BODY_BYTES, BODY_BYTES));
         let token = |text: &str| {
             let value: serde_json::Value = serde_json::from_str(text).expect("it is JSON");
             value["data"]["credentials"]["oauth_access_token"].as_str().expect("a text").to_owned()

@@ -1,9 +1,9 @@
-//! The script, run by wrk, and the component that does nothing.
+//! Tests of the load generator with wrk, and of the hello component.
 
 use credwell_bench::hello;
 use credwell_bench::load::{self, Load};
-use credwell_bench::native_proxy::{Settings, router};
-use credwell_bench::upstream::{ANSWER_BYTES, Upstream};
+use credwell_bench::native_proxy::{ProxySettings, router};
+use credwell_bench::upstream::{BODY_BYTES, Upstream};
 use tokio::net::TcpListener;
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
@@ -23,8 +23,11 @@ async fn one_request_in_ten_is_a_miss_and_all_have_the_token() {
         return;
     }
     let upstream = Upstream::start().await.expect("a port is free");
-    let settings =
-        Settings { base_url: upstream.base_url(), api_key: "key".to_owned(), tokens: vec![TOKEN.to_owned()] };
+    let settings = ProxySettings {
+        base_url: upstream.base_url(),
+        api_key: "key".to_owned(),
+        tokens: vec![TOKEN.to_owned()],
+    };
     let router = router(settings).expect("a client can be made");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let server = listener.local_addr().expect("it is bound");
@@ -34,7 +37,7 @@ async fn one_request_in_ten_is_a_miss_and_all_have_the_token() {
     let outcome = load.run().await.expect("wrk runs");
     assert_eq!((outcome.refused, outcome.failed), (0, 0));
     assert!(outcome.latencies.count() > 0);
-    // What is under way at the end was asked for, and not answered.
+    // The requests without a response at the end have reached the upstream, and are not among `requests`.
     let misses = upstream.count().saturating_sub(load::WARM_ACCOUNTS) as f64 / outcome.requests as f64;
     assert!((0.05..0.15).contains(&misses), "{misses}: {} of {}", upstream.count(), outcome.requests);
 
@@ -50,5 +53,5 @@ async fn the_ceiling_answers_as_much_as_the_upstream() {
     tokio::spawn(listener.serve(std::future::pending()));
     let response = reqwest::get(&url).await.expect("it answers");
     assert_eq!(response.status(), 200);
-    assert_eq!(response.bytes().await.expect("a body").len(), ANSWER_BYTES);
+    assert_eq!(response.bytes().await.expect("a body").len(), BODY_BYTES);
 }

@@ -1,7 +1,7 @@
-//! The native baseline does what the broker does, so that the two can be compared.
+//! Tests of the native baseline: it behaves as the broker does, so that the two are comparable.
 
-use credwell_bench::native_proxy::{Settings, router};
-use credwell_bench::upstream::{ANSWER_BYTES, Upstream};
+use credwell_bench::native_proxy::{ProxySettings, router};
+use credwell_bench::upstream::{BODY_BYTES, Upstream};
 use reqwest::{Response, StatusCode};
 use tokio::net::TcpListener;
 
@@ -17,7 +17,7 @@ struct Proxy {
 async fn start() -> Proxy {
     let upstream = Upstream::start().await.expect("a port is free");
     let tokens = vec![OTHER_TOKEN.to_owned(), TOKEN.to_owned()];
-    let settings = Settings { base_url: upstream.base_url(), api_key: "key".to_owned(), tokens };
+    let settings = ProxySettings { base_url: upstream.base_url(), api_key: "key".to_owned(), tokens };
     let router = router(settings).expect("a client can be made");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let address = listener.local_addr().expect("it is bound").to_string();
@@ -47,7 +47,7 @@ async fn the_second_request_is_answered_from_the_cache() {
     assert!(header(&second, "cache-status").starts_with("native-proxy; hit; ttl="), "{second:?}");
     assert_eq!(header(&second, "age"), "0");
     let (first, second) = (first.bytes().await.expect("a body"), second.bytes().await.expect("a body"));
-    assert_eq!((first.len(), first), (ANSWER_BYTES, second));
+    assert_eq!((first.len(), first), (BODY_BYTES, second));
     assert_eq!(proxy.upstream.count(), 1);
 }
 
@@ -63,7 +63,7 @@ async fn callers_that_miss_at_the_same_time_wait_for_one_request() {
 }
 
 #[tokio::test]
-async fn nobody_else_gets_anything() {
+async fn callers_without_a_valid_token_or_id_are_refused() {
     let proxy = start().await;
     for (id, token, expected) in [
         ("apn_abc", "key", StatusCode::UNAUTHORIZED),
@@ -78,7 +78,7 @@ async fn nobody_else_gets_anything() {
 }
 
 #[tokio::test]
-async fn an_upstream_that_is_gone_is_told_and_not_cached() {
+async fn an_unreachable_upstream_gives_502_and_is_not_cached() {
     let proxy = start().await;
     let Proxy { upstream, address, client } = proxy;
     drop(upstream);

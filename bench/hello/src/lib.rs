@@ -1,12 +1,13 @@
-//! The ceiling of the load test: what a host's requests cost when the component behind it does nothing. It answers
-//! each with 200 and a body that is as long as an account's credentials.
+//! The hello component, a component without logic: the ceiling of the load test. It shows the cost of a
+//! request in the host alone. It answers every request with 200 and a body as long as an account's
+//! credentials.
 
 #![warn(missing_docs)]
 
 use wasi::exports::http::incoming_handler::Guest;
 use wasi::http::types::{Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam};
 
-/// As many bytes as the load test's upstream answers with.
+/// The response's body, as long as that of the load test's upstream.
 const BODY: [u8; 1024] = [b'.'; 1024];
 
 struct Hello;
@@ -21,10 +22,10 @@ impl Guest for Hello {
             headers.append(name, &value).expect("the header is valid");
         }
         let response = OutgoingResponse::new(headers);
-        let body = response.body().expect("the body is asked for once");
+        let body = response.body().expect("the body is taken once");
         ResponseOutparam::set(outparam, Ok(response));
-        let stream = body.write().expect("the stream is asked for once");
-        // A caller that has gone is not an error.
+        let stream = body.write().expect("the stream is taken once");
+        // A caller that has disconnected is no error.
         let _ = stream.blocking_write_and_flush(&BODY);
         drop(stream);
         let _ = OutgoingBody::finish(body, None);

@@ -1,4 +1,4 @@
-//! The load test as a program: see `--help`.
+//! The program of the load test. `--help` lists its options.
 
 use anyhow::{Context, bail, ensure};
 use credwell_bench::report::Report;
@@ -9,15 +9,15 @@ use std::process::ExitCode;
 const HELP: &str = "\
 Usage: cargo xtask bench [--seconds N] [--show-logs]
 
-Loads the HTTP broker behind the embedded host, and beside it a component that does nothing in the same
-host and a native proxy of the same behaviour. Prints a report in Markdown.
+Loads three kinds of servers in turn: the HTTP broker in the embedded host, a component without logic in the
+same host, and a native proxy with the broker's behaviour. Prints a report in Markdown.
 
 Options:
-  --seconds N   For how long each server is loaded, in seconds [default: 60]
+  --seconds N   How long each server is loaded, in seconds [default: 60]
   --show-logs   Show the servers' logs, which have a line for each request, on the standard error
   --help        Show this text
 
-Exit status: 0 every request had a good answer, however long it took; 1 one had not, or the run failed;
+Exit status: 0 every request succeeded, at whatever speed; 1 a request failed, or the run failed;
 2 wrong usage.
 ";
 
@@ -44,14 +44,14 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Reads the arguments. None: they ask for help.
+/// Reads the arguments. Returns `None` if they request the help.
 fn parse(mut arguments: impl Iterator<Item = String>) -> anyhow::Result<Option<Plan>> {
     let mut plan = Plan { seconds: 60, shows_logs: false };
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--seconds" => {
                 let seconds = arguments.next().context("--seconds takes a number")?;
-                plan.seconds = seconds.parse().with_context(|| format!("{seconds:?} is no number"))?;
+                plan.seconds = seconds.parse().with_context(|| format!("{seconds:?} is not a number"))?;
                 ensure!(plan.seconds > 0, "--seconds takes a number above 0");
             }
             "--show-logs" => plan.shows_logs = true,
@@ -62,11 +62,11 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> anyhow::Result<Option<P
     Ok(Some(plan))
 }
 
-/// Runs the test, prints its report and returns the number of requests without a good answer.
+/// Runs the test, prints its report and returns the number of failed requests.
 async fn bench(plan: Plan) -> anyhow::Result<u64> {
     load::install().await?;
     let program = std::env::current_exe()?;
-    let programs = program.parent().context("the program lies in no folder")?;
+    let programs = program.parent().context("the program's path has no folder")?;
     let findings = run::run(plan, programs).await?;
     let report = Report { plan, findings: &findings, cores: std::thread::available_parallelism()?.get() };
     print!("{report}");

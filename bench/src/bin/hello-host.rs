@@ -1,4 +1,5 @@
-//! The hello component in the host of `credwell serve`, on a free port of the loopback.
+//! The program that serves the hello component in the host of `credwell serve`, on a free port of the
+//! loopback.
 
 use credwell_bench::hello;
 

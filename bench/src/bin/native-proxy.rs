@@ -1,14 +1,15 @@
-//! The native baseline as a server on a free port of the loopback, with the settings of `credwell serve`.
+//! The program that serves the native proxy on a free port of the loopback. It reads the environment
+//! variables of `credwell serve`.
 
 use anyhow::Context;
 use axum::serve::ListenerExt;
-use credwell_bench::native_proxy::{Settings, router};
+use credwell_bench::native_proxy::{ProxySettings, router};
 use tokio::net::TcpListener;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let variable = |name: &'static str| std::env::var(name).context(name);
-    let router = router(Settings {
+    let router = router(ProxySettings {
         base_url: variable("CREDWELL_BASE_URL")?,
         api_key: variable("CREDWELL_API_KEY")?,
         tokens: variable("CREDWELL_BROKER_TOKENS")?.split(',').map(str::to_owned).collect(),

@@ -36,7 +36,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Writes once to the database, to prove that state works, and starts the thread.
+    /// Writes once to the database, to prove that writing works, and starts the thread.
     pub(super) fn start(database: Arc<FileDatabase>) -> Result<Self, OpenError> {
         let (path, text) = (database.path().to_owned(), |error: KeyValueError| error.to_string());
         let failed = |reason| OpenError::FileFailed { path, reason };
