@@ -147,7 +147,7 @@ impl Harness {
 
 /// A builder of a [`Harness`].
 pub struct HarnessBuilder {
-    flavour: Flavour,
+    pub(crate) flavour: Flavour,
     network: Option<Network>,
     upstream: MockUpstream,
     key_value: MemoryKeyValue,
@@ -213,6 +213,17 @@ impl HarnessBuilder {
     /// The component isn't built or doesn't run on this host. The panic's text says which.
     pub fn build(self) -> Harness {
         let runtime = runtime(self.flavour).clone();
+        let Wiring { upstream, key_value, clock, configuration, capabilities } = self.wire();
+        Harness { upstream, key_value, clock, configuration, capabilities, runtime }
+    }
+
+    /// Replaces the configuration.
+    pub(crate) fn configuration(self, configuration: Configuration) -> Self {
+        Self { configuration, ..self }
+    }
+
+    /// Creates the capabilities.
+    pub(crate) fn wire(self) -> Wiring {
         let clock = self.clock.unwrap_or_else(|| Clock::new(START_UNIX_MS));
         let outgoing: Arc<dyn OutgoingHttp> = match self.network {
             Some(network) => Arc::new(network),
@@ -222,15 +233,23 @@ impl HarnessBuilder {
         let capabilities = Capabilities::new(outgoing, key_value, Arc::new(self.configuration.clone()))
             .clock(clock.clone())
             .entropy(self.entropy);
-        Harness {
+        Wiring {
             upstream: self.upstream,
             key_value: self.key_value,
             clock,
             configuration: self.configuration,
             capabilities,
-            runtime,
         }
     }
+}
+
+/// The capabilities of a harness, and the parts that a test controls.
+pub(crate) struct Wiring {
+    pub upstream: MockUpstream,
+    pub key_value: MemoryKeyValue,
+    pub clock: Clock,
+    pub configuration: Configuration,
+    pub capabilities: Capabilities,
 }
 
 /// The compiled component, shared by all tests of a process.

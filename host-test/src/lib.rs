@@ -22,11 +22,14 @@
 //! # }
 //! ```
 //!
+//! [`BrokerHarness`] does the same for the HTTP broker.
+//!
 //! Under `#[tokio::test(start_paused = true)]`, every clock here follows tokio's paused time, so a scripted
 //! delay of a minute takes no real time. The attribute needs tokio's feature `test-util`.
 //!
 //! The host itself is [`credwell_host`]. This crate re-exports the parts that tests use.
 
+mod broker_harness;
 mod clock;
 mod configuration;
 mod entropy;
@@ -36,6 +39,7 @@ mod key_value;
 pub mod tls;
 mod upstream;
 
+pub use broker_harness::{BrokerHarness, BrokerHarnessBuilder};
 pub use clock::Clock;
 pub use configuration::Configuration;
 pub use credwell_host::{

@@ -1,15 +1,12 @@
 //! What the cases are written with.
 
 use bytes::Bytes;
-use host_test::{
-    Broker, Capabilities, Clock, Configuration, Entropy, Flavour, MemoryKeyValue, MockUpstream, Reply,
-    START_UNIX_MS, TEST_ENCRYPTION_KEYS,
-};
+use host_test::{Broker, BrokerHarness, Flavour, Reply};
 use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
-use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
+use std::ops::Deref;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 /// The account that most cases ask for.
 pub(crate) const ACCOUNT: &str = "/v1/accounts/apn_EOhwvQr/credentials";
@@ -25,9 +22,6 @@ pub(crate) const BROKERS_KEY: &str = "pd_brokers_key";
 
 /// A token that metrics are given for.
 pub(crate) const METRICS_TOKEN: &str = "metrics-0123456789abcdef01234567";
-
-/// More than any case logs, in bytes.
-const LOG_CAPACITY: usize = 1 << 20;
 
 /// Waits until something is there: what an instance does after its answer takes a few turns of the runtime.
 pub(crate) async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
@@ -59,10 +53,7 @@ macro_rules! case {
 }
 pub(crate) use case;
 
-/// The built brokers by flavour, compiled once for all tests.
-static BROKERS: [LazyLock<Broker>; 2] = [LazyLock::new(wasmtime), LazyLock::new(spin)];
-
-/// The same brokers with room for instances of their own.
+/// The built brokers by flavour, with room for instances of their own.
 static CROWD_BROKERS: [LazyLock<Broker>; 2] = [LazyLock::new(wasmtime), LazyLock::new(spin)];
 
 fn wasmtime() -> Broker {
@@ -75,14 +66,16 @@ fn spin() -> Broker {
 
 /// A broker and its host.
 pub(crate) struct Scenario {
-    broker: &'static Broker,
-    capabilities: Capabilities,
-    pub upstream: MockUpstream,
-    pub key_value: MemoryKeyValue,
-    pub clock: Clock,
-    pub configuration: Configuration,
-    log: MemoryOutputPipe,
+    harness: BrokerHarness,
     _crowd: Option<MutexGuard<'static, ()>>,
+}
+
+impl Deref for Scenario {
+    type Target = BrokerHarness;
+
+    fn deref(&self) -> &BrokerHarness {
+        &self.harness
+    }
 }
 
 /// A response as the caller sees it.
@@ -109,7 +102,7 @@ impl Response {
 
 impl Scenario {
     pub(crate) fn pass_through(flavour: Flavour) -> Self {
-        Self::new(flavour, [("credwell_broker_mode", "pass-through")])
+        Self { harness: BrokerHarness::builder(flavour).build(), _crowd: None }
     }
 
     /// A broker in pass-through mode for a crowd of requests. The crowd has the room for instances to itself: a request
@@ -118,35 +111,17 @@ impl Scenario {
         static GATES: [Mutex<()>; 2] = [const { Mutex::new(()) }; 2];
         let index = usize::from(flavour == Flavour::Spin);
         let gate = GATES[index].lock().unwrap_or_else(PoisonError::into_inner);
-        Self { broker: &CROWD_BROKERS[index], _crowd: Some(gate), ..Self::pass_through(flavour) }
+        let harness = BrokerHarness::builder(flavour).broker(CROWD_BROKERS[index].clone()).build();
+        Self { harness, _crowd: Some(gate) }
     }
 
     pub(crate) fn managed(flavour: Flavour) -> Self {
-        Self::new(
-            flavour,
-            [
-                ("credwell_broker_mode", "managed"),
-                ("credwell_broker_tokens", &format!("{}, {BROKER_TOKEN}", "f".repeat(32))),
-                ("credwell_broker_accounts", "apn_EOhwvQr, apn_other"),
-                ("credwell_api_key", BROKERS_KEY),
-            ],
-        )
-    }
-
-    fn new<const N: usize>(flavour: Flavour, settings: [(&str, &str); N]) -> Self {
-        let upstream = MockUpstream::new();
-        let configuration = Configuration::from_iter([("credwell_encryption_keys", TEST_ENCRYPTION_KEYS)]);
-        settings.into_iter().for_each(|(name, value)| configuration.set(name, value));
-        let (key_value, clock) = (MemoryKeyValue::new(), Clock::new(START_UNIX_MS));
-        let log = MemoryOutputPipe::new(LOG_CAPACITY);
-        let outgoing = Arc::new(upstream.clone());
-        let capabilities =
-            Capabilities::new(outgoing, key_value.of(flavour), Arc::new(configuration.clone()))
-                .clock(clock.clone())
-                .entropy(Entropy::seeded(0))
-                .stderr(log.clone());
-        let broker = &BROKERS[usize::from(flavour == Flavour::Spin)];
-        Self { broker, capabilities, upstream, key_value, clock, configuration, log, _crowd: None }
+        let harness = BrokerHarness::builder(flavour)
+            .config("credwell_broker_mode", "managed")
+            .config("credwell_broker_tokens", format!("{}, {BROKER_TOKEN}", "f".repeat(32)))
+            .config("credwell_broker_accounts", "apn_EOhwvQr, apn_other")
+            .config("credwell_api_key", BROKERS_KEY);
+        Self { harness: harness.build(), _crowd: None }
     }
 
     /// Sends a request with these headers.
@@ -162,7 +137,7 @@ impl Scenario {
             request = request.header(*name, *value);
         }
         let request = request.body(Full::new(body.into())).expect("the case's request is well formed");
-        let response = self.broker.handle(&self.capabilities, request).await.expect("the broker answers");
+        let response = self.harness.handle(request).await.expect("the broker answers");
         let (parts, body) = response.into_parts();
         let body = body.collect().await.expect("the body is whole").to_bytes();
         Response { status: parts.status.as_u16(), headers: parts.headers, body }
@@ -171,7 +146,7 @@ impl Scenario {
     /// The lines of the log, once there are so many. An instance writes its line after its answer.
     pub(crate) async fn log(&self, lines: usize) -> Vec<Value> {
         eventually(async || {
-            let text = String::from_utf8(self.log.contents().to_vec()).expect("the log is text");
+            let text = String::from_utf8(self.stderr.contents().to_vec()).expect("the log is text");
             let lines_so_far = text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON"));
             Some(lines_so_far.collect::<Vec<_>>()).filter(|found| found.len() >= lines)
         })
@@ -180,7 +155,7 @@ impl Scenario {
 
     /// Fails if the log has a key, a token or an account's id in it.
     fn search_the_log_for_secrets(&self) {
-        let log = String::from_utf8_lossy(&self.log.contents()).into_owned();
+        let log = String::from_utf8_lossy(&self.stderr.contents()).into_owned();
         for secret in [CALLERS_KEY, BROKER_TOKEN, BROKERS_KEY, METRICS_TOKEN, "oauth_access_token", "apn_"] {
             assert!(!log.contains(secret), "{log}");
         }

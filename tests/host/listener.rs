@@ -1,13 +1,9 @@
-//! The listener, with the built broker and an upstream that the test controls.
+//! Tests of the listener with the built broker and a scripted upstream.
 
 use host_test::http_client::{Response, get, send};
-use host_test::{
-    Broker, Capabilities, Configuration, Flavour, Listener, MemoryKeyValue, MockUpstream, Reply,
-    TEST_API_KEY, TEST_ENCRYPTION_KEYS,
-};
+use host_test::{Broker, BrokerHarness, Flavour, MockUpstream, Reply, TEST_API_KEY};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -23,16 +19,11 @@ struct Server {
 }
 
 async fn start(broker: Broker, upstream: &MockUpstream, concurrency_limit: usize) -> Server {
-    let configuration = Configuration::from_iter([
-        ("credwell_broker_mode", "pass-through"),
-        ("credwell_encryption_keys", TEST_ENCRYPTION_KEYS),
-    ]);
-    let key_value = Arc::new(MemoryKeyValue::new());
-    let capabilities = Capabilities::new(Arc::new(upstream.clone()), key_value, Arc::new(configuration));
-    let listener = Listener::bind("127.0.0.1:0", broker, capabilities).await.expect("a port is free");
+    let harness = BrokerHarness::builder(Flavour::Wasmtime).broker(broker).upstream(upstream.clone());
+    let listener = harness.build().listener().await;
     let address = listener.address();
-    let (shutdown, told) = oneshot::channel();
-    let serving = listener.concurrency_limit(concurrency_limit).serve(async { _ = told.await });
+    let (shutdown, shut_down) = oneshot::channel();
+    let serving = listener.concurrency_limit(concurrency_limit).serve(async { _ = shut_down.await });
     Server { address, shutdown, task: tokio::spawn(serving) }
 }
 
@@ -50,19 +41,19 @@ fn account() -> Reply {
     }}))
 }
 
-/// Checks that an answer is a problem document of this kind.
+/// Checks that the response is a problem document with this status and code.
 #[track_caller]
-fn assert_problem(answer: &Response, status: &str, code: &str) {
-    assert_eq!(answer.status(), status, "{}", answer.head);
-    assert!(answer.head.contains("content-type: application/problem+json"), "{}", answer.head);
-    assert!(answer.head.contains("cache-control: no-store"), "{}", answer.head);
-    let problem: Value = serde_json::from_str(&answer.body).expect("a problem document is JSON");
+fn assert_problem(response: &Response, status: &str, code: &str) {
+    assert_eq!(response.status(), status, "{}", response.head);
+    assert!(response.head.contains("content-type: application/problem+json"), "{}", response.head);
+    assert!(response.head.contains("cache-control: no-store"), "{}", response.head);
+    let problem: Value = serde_json::from_str(&response.body).expect("a problem document is JSON");
     assert_eq!(problem["type"], format!("urn:credwell:problem:{code}"));
     assert_eq!(problem["status"].to_string(), status);
 }
 
 #[tokio::test]
-async fn a_request_too_many_is_refused_and_one_under_way_outlives_the_shutdown() {
+async fn a_request_above_the_limit_is_refused_and_a_running_one_outlives_the_shutdown() {
     let upstream = MockUpstream::new();
     upstream.reply(account().head_after(Duration::from_secs(1)));
     let server = start(broker(), &upstream, 1).await;
@@ -85,7 +76,7 @@ async fn a_request_too_many_is_refused_and_one_under_way_outlives_the_shutdown()
 }
 
 #[tokio::test]
-async fn a_caller_that_hangs_up_still_fills_the_cache_and_counts_until_then() {
+async fn the_request_of_a_caller_that_hangs_up_fills_the_cache_and_counts_until_its_end() {
     let upstream = MockUpstream::new();
     upstream.reply(account().head_after(Duration::from_millis(500)));
     let server = start(broker(), &upstream, 1).await;
@@ -99,19 +90,19 @@ async fn a_caller_that_hangs_up_still_fills_the_cache_and_counts_until_then() {
     drop(stream);
 
     assert_problem(&get(server.address, PATH, TEST_API_KEY).await, "503", "overloaded");
-    let answer = loop {
-        let answer = get(server.address, PATH, TEST_API_KEY).await;
-        if answer.status() != "503" {
-            break answer;
+    let response = loop {
+        let response = get(server.address, PATH, TEST_API_KEY).await;
+        if response.status() != "503" {
+            break response;
         }
         sleep(Duration::from_millis(5)).await;
     };
-    assert!(answer.head.contains("cache-status: credwell; hit"), "{}", answer.head);
+    assert!(response.head.contains("cache-status: credwell; hit"), "{}", response.head);
     assert_eq!(upstream.count(), 1);
 }
 
 #[tokio::test]
-async fn a_trap_is_told_to_the_caller_without_its_reason() {
+async fn a_trap_is_an_internal_error_without_its_reason() {
     let trapping = wat::parse_str(
         r#"(component
             (import "wasi:http/types@0.2.0" (instance $types
@@ -129,26 +120,26 @@ async fn a_trap_is_told_to_the_caller_without_its_reason() {
     let trapping = trapping.expect("the component's text is valid");
     let broker = Broker::from_bytes(Flavour::Wasmtime, &trapping).expect("the component handles requests");
     let server = start(broker, &MockUpstream::new(), 1).await;
-    // Twice: the first has given its place back.
+    // Twice, because the first request must release its permit.
     for _ in 0..2 {
-        let answer = get(server.address, "/healthz", TEST_API_KEY).await;
-        assert_problem(&answer, "500", "internal");
-        for inside in ["wasm", "trap", "unreachable"] {
-            assert!(!answer.body.contains(inside), "{}", answer.body);
+        let response = get(server.address, "/healthz", TEST_API_KEY).await;
+        assert_problem(&response, "500", "internal");
+        for detail in ["wasm", "trap", "unreachable"] {
+            assert!(!response.body.contains(detail), "{}", response.body);
         }
     }
 }
 
 #[tokio::test]
-async fn a_request_that_no_instance_should_see_is_refused() {
+async fn an_invalid_request_is_refused_before_an_instance_gets_it() {
     let server = start(broker(), &MockUpstream::new(), 0).await;
     let close = "connection: close\r\n";
-    let answer = send(server.address, &format!("GET /healthz HTTP/1.1\r\n{close}\r\n")).await;
-    assert_problem(&answer, "400", "malformed-request");
+    let response = send(server.address, &format!("GET /healthz HTTP/1.1\r\n{close}\r\n")).await;
+    assert_problem(&response, "400", "malformed-request");
     let head =
         format!("POST {PATH}/refresh HTTP/1.1\r\nhost: localhost\r\n{close}content-length: 65537\r\n\r\n");
     assert_problem(&send(server.address, &head).await, "413", "request-too-large");
-    // A body that doesn't say how much it will be.
+    // A body without a content-length.
     let head =
         format!("POST {PATH}/refresh HTTP/1.1\r\nhost: localhost\r\n{close}transfer-encoding: chunked\r\n");
     let request = format!("{head}\r\n10001\r\n{}\r\n0\r\n\r\n", "x".repeat(0x10001));
@@ -156,14 +147,14 @@ async fn a_request_that_no_instance_should_see_is_refused() {
 }
 
 #[tokio::test]
-async fn an_answer_to_head_claims_no_empty_body() {
+async fn a_response_to_head_has_no_content_length_of_zero() {
     let upstream = MockUpstream::new();
     upstream.always(account());
     let server = start(broker(), &upstream, 1).await;
     let head = format!("HEAD {PATH} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {TEST_API_KEY}\r\n");
-    let answer = send(server.address, &format!("{head}connection: close\r\n\r\n")).await;
-    assert_eq!((answer.status(), answer.body.as_str()), ("200", ""), "{}", answer.head);
-    assert!(!answer.head.contains("content-length: 0"), "{}", answer.head);
+    let response = send(server.address, &format!("{head}connection: close\r\n\r\n")).await;
+    assert_eq!((response.status(), response.body.as_str()), ("200", ""), "{}", response.head);
+    assert!(!response.head.contains("content-length: 0"), "{}", response.head);
 }
 
 #[tokio::test]
@@ -174,11 +165,11 @@ async fn two_hundred_requests_at_once_make_no_more_than_two_to_the_upstream() {
     let started = std::time::Instant::now();
     let requests: Vec<_> = (0..200).map(|_| tokio::spawn(get(server.address, PATH, TEST_API_KEY))).collect();
     for request in requests {
-        let answer = request.await.expect("the request didn't panic");
-        assert_eq!(answer.status(), "200", "{}", answer.head);
-        assert!(answer.body.contains("xoxp-1"), "{}", answer.body);
+        let response = request.await.expect("the request didn't panic");
+        assert_eq!(response.status(), "200", "{}", response.head);
+        assert!(response.body.contains("xoxp-1"), "{}", response.body);
     }
-    // One, and another one if a slice of time has ended in between.
+    // One request, and a second one if a slice of the lease ends during the first.
     assert!((1..=2).contains(&upstream.count()), "{}", upstream.count());
     assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
     server.shutdown.send(()).expect("the listener runs");

@@ -4,21 +4,16 @@ mod audit;
 mod bounds;
 mod metrics;
 
-use credwell_host::{Broker, Capabilities, Flavour, Listener};
+use credwell_host::{Broker, Flavour, Listener};
 use host_test::http_client::{Response, send};
-use host_test::{Configuration, MemoryKeyValue, MockUpstream, Reply, TEST_API_KEY, TEST_ENCRYPTION_KEYS};
+use host_test::{BrokerHarness, BrokerHarnessBuilder, MemoryKeyValue, MockUpstream, Reply, TEST_API_KEY};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
-use std::sync::{Arc, LazyLock};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 const PATH: &str = "/v1/accounts/apn_EOhwvQr/credentials";
 const TOKEN: &str = "xoxp-audit-1";
-
-/// Compiled once: that takes a while.
-static BROKER: LazyLock<Broker> =
-    LazyLock::new(|| Broker::new(Flavour::Wasmtime).expect("the broker is built"));
 
 /// A running listener.
 struct Server {
@@ -50,17 +45,15 @@ impl Server {
 
 /// A listener for the built broker, with this upstream.
 async fn listener(upstream: &MockUpstream, key_value: &MemoryKeyValue) -> Listener {
-    listener_for(BROKER.clone(), upstream, key_value).await
+    harness(upstream, key_value).build().listener().await
 }
 
 async fn listener_for(broker: Broker, upstream: &MockUpstream, key_value: &MemoryKeyValue) -> Listener {
-    let configuration = Configuration::from_iter([
-        ("credwell_broker_mode", "pass-through"),
-        ("credwell_encryption_keys", TEST_ENCRYPTION_KEYS),
-    ]);
-    let capabilities =
-        Capabilities::new(Arc::new(upstream.clone()), Arc::new(key_value.clone()), Arc::new(configuration));
-    Listener::bind("127.0.0.1:0", broker, capabilities).await.expect("a port is free")
+    harness(upstream, key_value).broker(broker).build().listener().await
+}
+
+fn harness(upstream: &MockUpstream, key_value: &MemoryKeyValue) -> BrokerHarnessBuilder {
+    BrokerHarness::builder(Flavour::Wasmtime).upstream(upstream.clone()).key_value(key_value.clone())
 }
 
 /// An upstream that gives one account.
@@ -84,10 +77,10 @@ fn authorization() -> String {
     format!("authorization: Bearer {TEST_API_KEY}")
 }
 
-/// Checks that an answer is a problem document of this kind.
+/// Checks that a response is a problem document of this kind.
 #[track_caller]
-fn assert_problem(answer: &Response, status: &str, code: &str) {
-    assert_eq!(answer.status(), status, "{}", answer.head);
-    let problem: Value = serde_json::from_str(&answer.body).expect("a problem document is JSON");
+fn assert_problem(response: &Response, status: &str, code: &str) {
+    assert_eq!(response.status(), status, "{}", response.head);
+    let problem: Value = serde_json::from_str(&response.body).expect("a problem document is JSON");
     assert_eq!(problem["type"], format!("urn:credwell:problem:{code}"));
 }
