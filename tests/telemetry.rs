@@ -1,4 +1,5 @@
-//! Spans as a collector gets them. There is one test: telemetry is one per process.
+//! The test of the spans that a collector receives. It is alone in its program, because a process has only
+//! one telemetry.
 
 use bytes::Bytes;
 use credwell_host::telemetry::{self, TelemetryOptions};
@@ -17,24 +18,25 @@ use tokio::net::TcpListener;
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00f067aa0ba902b7";
 
-/// The paths and bodies that a collector was sent.
+/// The paths and bodies of the requests to a collector.
 type Received = Arc<Mutex<Vec<(String, Vec<u8>)>>>;
 
+/// Starts a collector and returns its URL.
 async fn collector() -> (String, Received) {
     let socket = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let url = format!("http://{}", socket.local_addr().expect("the socket is bound"));
     let received = Received::default();
-    let kept = Arc::clone(&received);
+    let requests = Arc::clone(&received);
     tokio::spawn(async move {
         while let Ok((stream, _)) = socket.accept().await {
-            let kept = Arc::clone(&kept);
+            let requests = Arc::clone(&requests);
             let service = service_fn(move |request: Request<Incoming>| {
-                let kept = Arc::clone(&kept);
+                let requests = Arc::clone(&requests);
                 async move {
                     let path = request.uri().path().to_owned();
                     let body =
                         request.into_body().collect().await.expect("the exporter sends all").to_bytes();
-                    kept.lock().expect("no holder panics").push((path, body.to_vec()));
+                    requests.lock().expect("no holder panics").push((path, body.to_vec()));
                     Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
                 }
             });
@@ -80,21 +82,21 @@ async fn a_collector_gets_the_spans_of_a_request_and_no_secret() {
     let listener = Listener::bind("127.0.0.1:0", broker, capabilities).await.expect("a port is free");
     let listener = listener.fingerprint_key(FingerprintKey::new(b"the installation's key"));
     let address = listener.address();
-    let (shutdown, told) = tokio::sync::oneshot::channel::<()>();
-    let serving = tokio::spawn(listener.serve(async { _ = told.await }));
+    let (shutdown, shut_down) = tokio::sync::oneshot::channel::<()>();
+    let serving = tokio::spawn(listener.serve(async { _ = shut_down.await }));
 
     assert_eq!(get(address, "/healthz", SampleUpstream::API_KEY).await.status(), "200");
     let id = SampleUpstream::ACCOUNT_IDS[0];
     let request = format!(
-        "GET /v1/accounts/{id}/credentials?query-of-the-caller HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
-         authorization: Bearer {}\r\ntraceparent: 00-{TRACE}-{PARENT}-01\r\ntracestate: vendor=state-of-the-caller\r\n\
-         x-request-id: id-of-the-request\r\n\r\n",
+        "GET /v1/accounts/{id}/credentials?query-of-the-caller HTTP/1.1\r\nhost: localhost\r\n\
+         connection: close\r\nauthorization: Bearer {}\r\ntraceparent: 00-{TRACE}-{PARENT}-01\r\n\
+         tracestate: vendor=state-of-the-caller\r\nx-request-id: id-of-the-request\r\n\r\n",
         SampleUpstream::API_KEY
     );
-    let answer = send(address, &request).await;
-    assert_eq!(answer.status(), "200", "{}", answer.body);
-    let answer: serde_json::Value = serde_json::from_str(&answer.body).expect("the answer is JSON");
-    let token = answer["data"]["credentials"]["oauth_access_token"].as_str().expect("there is a token");
+    let response = send(address, &request).await;
+    assert_eq!(response.status(), "200", "{}", response.body);
+    let document: serde_json::Value = serde_json::from_str(&response.body).expect("the body is JSON");
+    let token = document["data"]["credentials"]["oauth_access_token"].as_str().expect("there is a token");
     shutdown.send(()).expect("the listener waits for it");
     serving.await.expect("the listener doesn't panic");
     telemetry.shutdown().await;
@@ -102,7 +104,7 @@ async fn a_collector_gets_the_spans_of_a_request_and_no_secret() {
     let received = received.lock().expect("no holder panics");
     assert!(!received.is_empty() && received.iter().all(|(path, _)| path == "/v1/traces"));
     let bytes: Vec<u8> = received.iter().flat_map(|(_, body)| body).copied().collect();
-    // Names and values are texts in protobuf, each behind its length.
+    // protobuf writes the length of a string before its bytes.
     let text = |text: &str| [&[u8::try_from(text.len()).expect("a short text")], text.as_bytes()].concat();
     for expected in [
         "request",
@@ -118,12 +120,13 @@ async fn a_collector_gets_the_spans_of_a_request_and_no_secret() {
     ] {
         assert!(contains(&bytes, &text(expected)), "no {expected}");
     }
-    // All but the one for /healthz are of the caller's trace, and one of them is the child of the caller's span.
+    // All spans but that of /healthz belong to the caller's trace. One span is the child of the caller's
+    // span.
     let spans = ["request", "key-value", "upstream"].map(|name| count(&bytes, &text(name)));
     assert_eq!(count(&bytes, &from_hexadecimal(TRACE)), spans.iter().sum::<usize>() - 1);
     assert_eq!((spans[0], spans[2]), (2, 1));
     assert_eq!(count(&bytes, &from_hexadecimal(PARENT)), 1);
-    for kept_back in [
+    for absent in [
         SampleUpstream::API_KEY,
         token,
         id,
@@ -132,6 +135,6 @@ async fn a_collector_gets_the_spans_of_a_request_and_no_secret() {
         "state-of-the-caller",
         "query-of-the-caller",
     ] {
-        assert!(!contains(&bytes, kept_back.as_bytes()), "{kept_back}");
+        assert!(!contains(&bytes, absent.as_bytes()), "{absent}");
     }
 }

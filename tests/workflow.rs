@@ -184,8 +184,7 @@ async fn two_calls_make_one_request_for_credentials() {
 #[tokio::test(start_paused = true)]
 async fn more_calls_than_instances_are_all_answered() {
     for flavour in Flavour::ALL {
-        let slow =
-            |_: &RecordedRequest| Reply::status(200).body(BODY).head_after(Duration::from_millis(500));
+        let slow = |_: &RecordedRequest| Reply::status(200).body(BODY).head_after(Duration::from_millis(500));
         let host = Host::new(flavour, token, slow);
         let calls = (0..credwell_host::INSTANCE_LIMIT as usize + 50).map(|_| host.call(URL));
         for call in futures_util::future::join_all(calls).await {

@@ -1,4 +1,4 @@
-//! What a broker has that the credentials component hasn't: a standard error.
+//! Tests of the broker's standard error, which the credentials component doesn't have.
 
 use credwell_host::{Broker, BrokerError, Capabilities, Flavour};
 use host_test::{Configuration, MemoryKeyValue, MockUpstream};
@@ -7,7 +7,7 @@ use http_body_util::Empty;
 use std::sync::Arc;
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 
-/// A broker that writes a line and gives no answer.
+/// A broker that writes a line and sends no response.
 const LOGGING: &str = r#"(component
     (import "wasi:io/error@0.2.0" (instance $errors (export "error" (type (sub resource)))))
     (alias export $errors "error" (type $error))
@@ -35,7 +35,8 @@ const LOGGING: &str = r#"(component
     (core instance $memory (instantiate $memory))
     (core func $get-stderr (canon lower (func $stderr "get-stderr")))
     (core func $write (canon lower
-        (func $streams "[method]output-stream.blocking-write-and-flush") (memory (core memory $memory "memory"))))
+        (func $streams "[method]output-stream.blocking-write-and-flush")
+        (memory (core memory $memory "memory"))))
     (core module $module
         (import "host" "get-stderr" (func $get-stderr (result i32)))
         (import "host" "write" (func $write (param i32 i32 i32 i32)))
@@ -50,9 +51,9 @@ const LOGGING: &str = r#"(component
     (export "wasi:http/incoming-handler@0.2.0" (instance $handler)))"#;
 
 #[tokio::test]
-async fn what_it_writes_to_its_standard_error_goes_where_the_host_says() {
+async fn its_standard_error_goes_to_the_stream_of_the_capabilities() {
     let component = wat::parse_str(LOGGING).expect("the component's text is valid");
-    let broker = Broker::from_bytes(Flavour::Wasmtime, &component).expect("it may import this");
+    let broker = Broker::from_bytes(Flavour::Wasmtime, &component).expect("the host links its imports");
     let lines = MemoryOutputPipe::new(1024);
     let key_value = Arc::new(MemoryKeyValue::new());
     let capabilities =

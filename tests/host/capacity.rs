@@ -1,4 +1,4 @@
-//! The room for instances: a request that finds none waits, and none fails for want of room.
+//! Tests of the limit of instances: a request beyond the limit waits for a free instance and doesn't fail.
 
 use credwell_host::{Broker, Capabilities, Flavour, INSTANCE_LIMIT};
 use host_test::{
@@ -9,7 +9,7 @@ use http_body_util::Empty;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// More requests than an engine has room for instances.
+/// A number of requests above the engine's limit of instances.
 const MANY: usize = INSTANCE_LIMIT as usize + 50;
 
 #[tokio::test(start_paused = true)]

@@ -1,4 +1,5 @@
-//! The client: which instance serves a call, and that it makes no difference.
+//! Tests of the credentials client: the choice of the instance for a call, and that the result doesn't depend
+//! on it.
 
 use host_test::{
     CallError, Capabilities, Clock, Configuration, CredentialsClient, Entropy, Error, Flavour, Harness,
@@ -11,10 +12,10 @@ use tokio::task::JoinSet;
 
 const ACCOUNT: &str = "apn_EOhwvQr";
 
-/// More than a runtime has room for.
+/// A number of calls or clients above the runtime's limit of instances.
 const MANY: usize = credwell_host::INSTANCE_LIMIT as usize + 50;
 
-/// A client, and what stands behind its capabilities.
+/// A client with the capabilities that a test controls.
 struct Scenario {
     client: CredentialsClient,
     upstream: MockUpstream,
@@ -66,9 +67,9 @@ async fn an_instance_serves_a_hundred_calls() {
     assert_eq!(scenario.upstream.count(), 1);
 }
 
-/// Every kind of answer, from one instance and from an instance for each.
+/// The client uses one instance for all calls, and the harness a new instance for each call.
 #[tokio::test(start_paused = true)]
-async fn what_a_used_instance_answers_is_what_a_new_one_does() {
+async fn a_used_instance_gives_the_results_of_a_new_one() {
     let scenario = Scenario::new();
     let harness = Harness::builder(Flavour::Wasmtime).build();
     for upstream in [&scenario.upstream, &harness.upstream] {
@@ -77,19 +78,19 @@ async fn what_a_used_instance_answers_is_what_a_new_one_does() {
         upstream.always(Reply::status(404));
     }
     let client = &scenario.client;
-    let told = |answer: Result<_, CallError>| {
-        answer.map_err(|error| match error {
+    let result = |result: Result<_, CallError>| {
+        result.map_err(|error| match error {
             CallError::Call(error) => error,
             CallError::Trap(trap) => panic!("{trap}"),
         })
     };
     for _ in 0..2 {
-        assert_eq!(told(client.get(ACCOUNT).await), harness.get(ACCOUNT).await);
+        assert_eq!(result(client.get(ACCOUNT).await), harness.get(ACCOUNT).await);
         for rejected in [Some("first"), Some("second"), None] {
-            let answer = told(client.refresh(ACCOUNT, rejected).await);
-            assert_eq!(answer, harness.refresh(ACCOUNT, rejected).await, "{rejected:?}");
+            let refreshed = result(client.refresh(ACCOUNT, rejected).await);
+            assert_eq!(refreshed, harness.refresh(ACCOUNT, rejected).await, "{rejected:?}");
         }
-        assert_eq!(told(client.get("no id").await), harness.get("no id").await);
+        assert_eq!(result(client.get("no id").await), harness.get("no id").await);
         assert_eq!(client.forget(ACCOUNT).await.is_ok(), harness.forget(ACCOUNT).await.is_ok());
     }
     assert_eq!(scenario.upstream.count(), harness.upstream.count());
@@ -105,9 +106,9 @@ async fn an_error_has_its_case_and_its_message() {
     assert!(error.to_string().starts_with("forbidden: "), "{error}");
 }
 
-/// A key that fits into no header makes the host stop the component.
+/// An API key that is too long for a header makes the component trap.
 #[tokio::test(start_paused = true)]
-async fn an_instance_that_trapped_serves_nobody() {
+async fn an_instance_that_trapped_serves_no_more_calls() {
     let scenario = Scenario::new();
     scenario.upstream.always(account("token"));
     scenario.token().await;
@@ -125,7 +126,7 @@ async fn an_instance_that_trapped_serves_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_instance_whose_call_was_given_up_serves_nobody() {
+async fn an_instance_whose_call_was_cancelled_serves_no_more_calls() {
     let scenario = Scenario::new();
     scenario.upstream.reply(account("token"));
     scenario.token().await;
@@ -141,7 +142,7 @@ async fn an_instance_whose_call_was_given_up_serves_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn more_calls_at_once_than_there_is_room_for_wait() {
+async fn concurrent_calls_above_the_limit_of_instances_wait() {
     let scenario = Scenario::of(Runtime::new(Flavour::Wasmtime).expect("it is built"));
     scenario.upstream.always(account("token").head_after(Duration::from_secs(1)));
     let mut calls = JoinSet::new();
@@ -149,13 +150,13 @@ async fn more_calls_at_once_than_there_is_room_for_wait() {
         let client = scenario.client.clone();
         calls.spawn(async move { client.refresh(ACCOUNT, None).await });
     }
-    for answer in calls.join_all().await {
-        assert_eq!(answer.expect("credentials").source, Source::Upstream);
+    for result in calls.join_all().await {
+        assert_eq!(result.expect("credentials").source, Source::Upstream);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_many_clients_keep_leaves_room_for_another() {
+async fn the_idle_instances_of_many_clients_leave_room_for_another() {
     let runtime = Runtime::new(Flavour::Wasmtime).expect("it is built");
     let scenarios: Vec<_> = (0..MANY).map(|_| Scenario::of(runtime.clone())).collect();
     for scenario in &scenarios {

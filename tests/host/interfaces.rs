@@ -1,4 +1,5 @@
-//! Whatever is in the published interfaces is linked, with the types that it has there, whatever the store holds.
+//! Tests that the host links each function of the published interfaces with the published types, for any type
+//! of store data.
 
 use credwell_host::{
     ConfigurationSource, ConfigurationView, FixedConfiguration, Flavour, KeyValueContext, KeyValueView,
@@ -13,7 +14,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wit_component::{ComponentEncoder, StringEncoding, dummy_module, embed_component_metadata};
 use wit_parser::{ManglingAndAbi, Resolve};
 
-/// A component that imports everything in these packages and does nothing with it.
+/// A component that imports all interfaces of these packages and uses none.
 fn component(packages: &[&str]) -> Vec<u8> {
     let mut resolve = Resolve::default();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("wit/deps");
@@ -34,7 +35,7 @@ fn component(packages: &[&str]) -> Vec<u8> {
 }
 
 #[test]
-fn the_drafts_are_served_as_a_whole() {
+fn all_functions_of_the_drafts_are_linked() {
     let engine = engine().expect("an engine");
     for (flavour, packages) in [
         (Flavour::Wasmtime, ["keyvalue-draft", "config-rc"]),
@@ -51,8 +52,8 @@ fn the_drafts_are_served_as_a_whole() {
     }
 }
 
-/// The data of an embedder that has more in its stores than the components need.
-struct Own {
+/// The store data of an embedder, with a field that the component doesn't need.
+struct EmbedderData {
     table: ResourceTable,
     wasi: WasiCtx,
     http: WasiHttpCtx,
@@ -62,25 +63,25 @@ struct Own {
     calls: usize,
 }
 
-impl WasiView for Own {
+impl WasiView for EmbedderData {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
     }
 }
 
-impl WasiHttpView for Own {
+impl WasiHttpView for EmbedderData {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
         WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.upstream }
     }
 }
 
-impl KeyValueView for Own {
+impl KeyValueView for EmbedderData {
     fn key_value(&mut self) -> KeyValueContext<'_> {
         KeyValueContext { store: &self.key_value, table: &mut self.table }
     }
 }
 
-impl ConfigurationView for Own {
+impl ConfigurationView for EmbedderData {
     fn configuration(&mut self) -> &dyn ConfigurationSource {
         self.calls += 1;
         &self.configuration
@@ -88,7 +89,7 @@ impl ConfigurationView for Own {
 }
 
 #[tokio::test]
-async fn an_embedder_with_data_of_its_own_links_the_same() {
+async fn an_embedder_links_the_interfaces_for_its_own_store_data() {
     for flavour in Flavour::ALL {
         let engine = Engine::default();
         let component = Component::new(&engine, flavour.load().expect("it is built")).expect("a component");
@@ -96,7 +97,7 @@ async fn an_embedder_with_data_of_its_own_links_the_same() {
         link::all(&mut linker, flavour).expect("nothing is linked yet");
         let upstream = MockUpstream::new();
         upstream.reply(Reply::status(403));
-        let data = Own {
+        let data = EmbedderData {
             table: ResourceTable::new(),
             wasi: WasiCtx::builder().build(),
             http: WasiHttpCtx::new(),

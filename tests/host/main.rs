@@ -1,4 +1,5 @@
-//! The embedded host: the client, the HTTP broker, its listener, the network and what operators are told.
+//! Tests of the embedded host: the client, the HTTP broker, its listener, the network, and the logs and
+//! metrics for operators.
 
 mod broker;
 mod capacity;

@@ -1,5 +1,5 @@
-//! Tests of the manifests for Spin: mistakes that would only show when Spin reads them, or when the broker
-//! runs.
+//! Tests of the manifests for Spin. They find mistakes that would only show when Spin reads a manifest, or
+//! when the broker runs.
 
 use crate::deployment::{Deployment, SECRETS};
 use credwell_core::configuration::settings;
@@ -23,7 +23,7 @@ fn texts(list: &Value) -> Vec<String> {
     texts.collect()
 }
 
-/// The variable that a setting takes its value from.
+/// The variable that gives a setting its value.
 fn variable(value: &Value) -> Option<&str> {
     Some(value.as_str()?.strip_prefix("{{")?.strip_suffix("}}")?.trim())
 }
@@ -38,7 +38,8 @@ fn is_variable_name(name: &str) -> bool {
     name.split('_').all(is_word)
 }
 
-/// Fails unless Credwell has each setting of the component, and the manifest declares each of their variables.
+/// Fails unless Credwell has each setting of the component, and the manifest declares each of their
+/// variables.
 fn check_variables(manifest: &Table, component: &str) {
     let declared = keys(&manifest["variables"]);
     let wired = manifest["component"][component]["variables"].as_table().expect("a table");
@@ -94,7 +95,7 @@ fn every_variable_of_the_page_reaches_a_setting() {
 }
 
 #[tokio::test]
-async fn the_broker_works_with_what_the_manifest_gives_it() {
+async fn the_broker_works_with_the_settings_of_the_manifest() {
     let manifest = manifest();
     let component = &manifest["component"]["credwell-broker"];
     let secrets = BTreeMap::from(SECRETS);

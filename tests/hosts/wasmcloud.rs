@@ -1,4 +1,4 @@
-//! wasmCloud's manifest: what a mistake in it would only show once a cluster has it.
+//! Tests of the manifest for wasmCloud. They find mistakes that would only show in a cluster.
 
 use crate::deployment::{Deployment, SECRETS};
 use host_test::Flavour;
@@ -7,7 +7,7 @@ use serde_json::Value;
 const MANIFEST: &str = include_str!("../../deploy/wasmcloud/broker.yaml");
 const WORLDS: &str = include_str!("../../wit/worlds.wit");
 
-/// The documents, by their kind.
+/// The document of this kind.
 fn manifest(kind: &str) -> Value {
     let documents = serde_yaml_ng::Deserializer::from_str(MANIFEST);
     let mut documents = documents.map(|document| {
@@ -25,19 +25,19 @@ fn texts(list: &Value) -> Vec<String> {
     texts.collect()
 }
 
-/// The broker's imports that begin with one of these texts, each as `namespace:package/interface@version`.
-fn imports(beginnings: [&str; 2]) -> Vec<&'static str> {
+/// The broker's imports with one of these prefixes, each as `namespace:package/interface@version`.
+fn imports(prefixes: [&str; 2]) -> Vec<&'static str> {
     let (_, world) = WORLDS.split_once("world credentials-broker {").expect("the broker has a world");
     let lines = world.split_once('}').expect("the world ends").0.lines();
     let imports = lines.filter_map(|line| line.trim().strip_prefix("import ")?.strip_suffix(';'));
-    imports.filter(|import| beginnings.iter().any(|beginning| import.starts_with(beginning))).collect()
+    imports.filter(|import| prefixes.iter().any(|prefix| import.starts_with(prefix))).collect()
 }
 
 #[test]
-fn the_interfaces_are_those_that_the_broker_imports_and_the_host_does_not_bring_unasked() {
+fn the_interfaces_are_those_that_the_broker_imports_and_the_host_does_not_link_by_default() {
     let deployment = manifest("WorkloadDeployment");
     let interfaces = host_interfaces(&deployment).iter().filter(|entry| entry["package"] != "http");
-    let mut asked: Vec<String> = interfaces
+    let mut requested: Vec<String> = interfaces
         .flat_map(|entry| {
             let [namespace, package, version] =
                 ["namespace", "package", "version"].map(|key| entry[key].as_str().expect("a text"));
@@ -46,9 +46,9 @@ fn the_interfaces_are_those_that_the_broker_imports_and_the_host_does_not_bring_
         })
         .collect();
     let mut imported = imports(["wasi:config/", "wasi:keyvalue/"]);
-    asked.sort_unstable();
+    requested.sort_unstable();
     imported.sort_unstable();
-    assert_eq!(asked, imported);
+    assert_eq!(requested, imported);
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn the_service_leads_to_the_broker() {
     let (service, deployment) = (manifest("Service"), manifest("WorkloadDeployment"));
     let name = &service["metadata"]["name"];
     assert_eq!(deployment["spec"]["kubernetes"]["service"]["name"], *name);
-    // wasmCloud finds the workload by the header Host, and the endpoint by the port's name.
+    // wasmCloud finds the workload by the Host header, and the endpoint by the name of the port.
     let http =
         host_interfaces(&deployment).iter().find(|entry| entry["package"] == "http").expect("one of http");
     assert_eq!(http["config"]["host"], *name);
@@ -64,7 +64,7 @@ fn the_service_leads_to_the_broker() {
 }
 
 #[tokio::test]
-async fn the_broker_works_with_what_the_manifest_gives_it() {
+async fn the_broker_works_with_the_settings_of_the_manifest() {
     let deployment = manifest("WorkloadDeployment");
     let config = host_interfaces(&deployment).iter().find(|entry| entry["package"] == "config");
     let config = config.expect("one of config");

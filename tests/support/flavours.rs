@@ -1,4 +1,4 @@
-//! One case, two tests.
+//! The macro that makes a test for each flavour from one test case.
 
 /// Defines a test of the function `case` for each flavour, with the clock paused.
 macro_rules! in_both_flavours {

@@ -1,6 +1,6 @@
-//! What happens to a connection after its first request.
+//! Tests of the reuse of connections.
 
-use super::sockets::{ACCOUNT, Server, answer, harness, request};
+use super::sockets::{ACCOUNT, Server, harness, read_request, respond};
 use bytes::Bytes;
 use host_test::{Network, Source};
 use http_body_util::{BodyExt, Full};
@@ -16,7 +16,7 @@ fn harness_of(server: &Server) -> host_test::Harness {
     harness(format!("http://{}", server.address), network).build()
 }
 
-/// Asks for the account's token, past the cache.
+/// Refreshes the account's credentials and returns the access token, without use of the cache.
 async fn token(harness: &host_test::Harness) -> Option<String> {
     let credentials = harness.refresh(ACCOUNT, None).await.expect("the upstream answers");
     assert_eq!(credentials.source, Source::Upstream);
@@ -24,17 +24,17 @@ async fn token(harness: &host_test::Harness) -> Option<String> {
 }
 
 #[tokio::test]
-async fn it_serves_the_requests_of_all_instances() {
+async fn a_connection_serves_the_requests_of_all_instances() {
     let server = Server::start(|_, mut stream| async move {
-        while request(&mut stream).await?.is_some() {
-            answer(&mut stream, "token").await?;
+        while read_request(&mut stream).await?.is_some() {
+            respond(&mut stream, "token").await?;
         }
         Ok(())
     });
     let server = server.await;
     let harness = harness_of(&server);
     for _ in 0..5 {
-        // Each is a call in an instance of its own.
+        // Each call has a new instance.
         assert_eq!(token(&harness).await.as_deref(), Some("token"));
     }
     assert_eq!(server.connections(), 1);
@@ -49,33 +49,33 @@ async fn assert_each_call_has_a_connection(server: &Server) {
 }
 
 #[tokio::test]
-async fn one_that_the_server_closed_while_it_was_idle_is_replaced() {
+async fn an_idle_connection_that_the_server_closed_is_replaced() {
     let server = Server::start(|number, mut stream| async move {
-        request(&mut stream).await?;
-        answer(&mut stream, &format!("token-{number}")).await
+        read_request(&mut stream).await?;
+        respond(&mut stream, &format!("token-{number}")).await
     });
     assert_each_call_has_a_connection(&server.await).await;
 }
 
-/// The request and the closing cross on the way: the client can't know before it has sent.
+/// The server closes the connection while the client sends: the client can't know about it before.
 #[tokio::test]
-async fn one_that_the_server_closes_in_place_of_a_second_answer_is_replaced() {
+async fn a_connection_that_the_server_closes_instead_of_a_second_response_is_replaced() {
     let server = Server::start(|number, mut stream| async move {
-        request(&mut stream).await?;
-        answer(&mut stream, &format!("token-{number}")).await?;
-        request(&mut stream).await?.expect("the client keeps the connection");
+        read_request(&mut stream).await?;
+        respond(&mut stream, &format!("token-{number}")).await?;
+        read_request(&mut stream).await?.expect("the client keeps the connection");
         Ok(())
     });
     assert_each_call_has_a_connection(&server.await).await;
 }
 
-/// A request that is new to the server on a new connection may have done something, and so may one that isn't safe.
+/// A request on a new connection may have reached the server, and an unsafe request may have had an effect.
 #[tokio::test]
-async fn nothing_else_is_sent_twice() {
+async fn no_other_request_is_sent_twice() {
     let server = Server::start(|_, mut stream| async move {
-        request(&mut stream).await?;
+        read_request(&mut stream).await?;
         stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await?;
-        request(&mut stream).await?;
+        read_request(&mut stream).await?;
         Ok(())
     });
     let server = server.await;
@@ -92,27 +92,28 @@ async fn nothing_else_is_sent_twice() {
     assert!(matches!(send("POST").await, Err(Error::HttpResponseIncomplete)));
     assert_eq!(server.connections(), 1);
 
-    let server = Server::start(|_, mut stream| async move { request(&mut stream).await.map(|_| ()) }).await;
+    let server =
+        Server::start(|_, mut stream| async move { read_request(&mut stream).await.map(|_| ()) }).await;
     let harness = harness_of(&server);
     assert!(harness.get(ACCOUNT).await.is_err());
     assert_eq!(server.connections(), 1);
 }
 
-/// What was begun for a call that was given up is closed, not kept: the server may be in the middle of an answer.
+/// The connection of a cancelled call is closed, because the server may be in the middle of a response.
 #[tokio::test]
-async fn one_whose_call_was_given_up_is_closed() {
-    let asked = Arc::new(Notify::new());
+async fn the_connection_of_a_cancelled_call_is_closed() {
+    let requested = Arc::new(Notify::new());
     let closed = Arc::new(Notify::new());
-    let notify = (Arc::clone(&asked), Arc::clone(&closed));
+    let notify = (Arc::clone(&requested), Arc::clone(&closed));
     let server = Server::start(move |number, mut stream| {
-        let (asked, closed) = notify.clone();
+        let (requested, closed) = notify.clone();
         async move {
-            request(&mut stream).await?;
+            read_request(&mut stream).await?;
             if number > 1 {
-                return answer(&mut stream, "token").await;
+                return respond(&mut stream, "token").await;
             }
-            asked.notify_one();
-            while request(&mut stream).await?.is_some() {}
+            requested.notify_one();
+            while read_request(&mut stream).await?.is_some() {}
             closed.notify_one();
             pending().await
         }
@@ -123,7 +124,7 @@ async fn one_whose_call_was_given_up_is_closed() {
         let harness = harness.clone();
         async move { harness.get(ACCOUNT).await }
     });
-    asked.notified().await;
+    requested.notified().await;
     call.abort();
     closed.notified().await;
     assert_eq!(token(&harness).await.as_deref(), Some("token"));

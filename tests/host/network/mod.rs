@@ -1,4 +1,4 @@
-//! The component over the network, as far as it can fail: real sockets, and real TLS.
+//! Tests of the component over the network, with real sockets and real TLS: connections and failures.
 
 mod connections;
 mod faults;

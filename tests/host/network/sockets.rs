@@ -1,4 +1,4 @@
-//! An upstream made of bare sockets, whose connections do what a test says.
+//! A scripted upstream on plain sockets: the script of a test reads and writes each connection.
 
 use host_test::{Clock, Flavour, Harness, HarnessBuilder, Network};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -11,7 +11,7 @@ use tokio::task::{JoinHandle, JoinSet};
 
 pub(super) const ACCOUNT: &str = "apn_EOhwvQr";
 
-/// A server, until it is dropped.
+/// A running server. It stops when it is dropped.
 pub(super) struct Server {
     pub address: SocketAddr,
     connections: Arc<AtomicUsize>,
@@ -19,7 +19,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Starts a server that plays `script` on each connection, which it is given with its number, from 1 on.
+    /// Starts a server that calls `script` for each connection, with the number of the connection, from 1.
     pub(super) async fn start<Script, Play>(script: Script) -> Self
     where
         Script: Fn(usize, TcpStream) -> Play + Send + 'static,
@@ -32,14 +32,14 @@ impl Server {
         let task = tokio::spawn(async move {
             let mut playing = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
-                // A client that hangs up early is no failure of the server.
+                // The result is ignored, because a client may hang up early.
                 playing.spawn(script(count.fetch_add(1, Ordering::Relaxed) + 1, stream));
             }
         });
         Self { address, connections, task }
     }
 
-    /// How many connections there were so far.
+    /// The number of connections so far.
     pub(super) fn connections(&self) -> usize {
         self.connections.load(Ordering::Relaxed)
     }
@@ -51,8 +51,9 @@ impl Drop for Server {
     }
 }
 
-/// Reads one request, without a body, and returns its head. None: the client has hung up.
-pub(super) async fn request(stream: &mut TcpStream) -> std::io::Result<Option<String>> {
+/// Reads one request without a body, and returns its head, or None after the client has closed the
+/// connection.
+pub(super) async fn read_request(stream: &mut TcpStream) -> std::io::Result<Option<String>> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         match stream.read_u8().await {
@@ -64,20 +65,20 @@ pub(super) async fn request(stream: &mut TcpStream) -> std::io::Result<Option<St
     Ok(Some(String::from_utf8_lossy(&head).to_ascii_lowercase()))
 }
 
-/// The response for an account that doesn't expire, in two halves: the head and the body.
+/// The head and the body of the response for an account without an expiry.
 pub(super) fn account(token: &str) -> [String; 2] {
     let body = format!(r#"{{"data":{{"id":"{ACCOUNT}","credentials":{{"oauth_access_token":"{token}"}}}}}}"#);
     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
     [format!("{head}content-length: {}\r\n\r\n", body.len()), body]
 }
 
-/// Answers one request with an account.
-pub(super) async fn answer(stream: &mut TcpStream, token: &str) -> std::io::Result<()> {
+/// Writes the response for an account.
+pub(super) async fn respond(stream: &mut TcpStream, token: &str) -> std::io::Result<()> {
     stream.write_all(account(token).concat().as_bytes()).await
 }
 
-/// Writes a text letter by letter, with a pause before each.
-pub(super) async fn dribble(stream: &mut TcpStream, text: &str, pause: Duration) -> std::io::Result<()> {
+/// Writes a text byte by byte, with a pause before each byte.
+pub(super) async fn write_slowly(stream: &mut TcpStream, text: &str, pause: Duration) -> std::io::Result<()> {
     for byte in text.bytes() {
         tokio::time::sleep(pause).await;
         stream.write_u8(byte).await?;
@@ -85,11 +86,12 @@ pub(super) async fn dribble(stream: &mut TcpStream, text: &str, pause: Duration)
     Ok(())
 }
 
-/// The component with this upstream and nothing else within reach. It sends each request once.
+/// A harness of the component with this upstream, without retries. `network` is the only network it can
+/// reach.
 pub(super) fn harness(base_url: String, network: Network) -> HarnessBuilder {
     Harness::builder(Flavour::Wasmtime)
         .network(network)
-        // The timeouts are real here.
+        // Sockets need real time.
         .clock(Clock::system())
         .config("credwell_base_url", base_url)
         .config("credwell_max_retries", "0")

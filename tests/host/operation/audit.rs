@@ -1,4 +1,4 @@
-//! The audit log of a running listener.
+//! Tests of the audit log of a running listener.
 
 use super::{PATH, Server, TOKEN, account, assert_problem, authorization, listener, send, upstream};
 use credwell_host::{AuditLog, FingerprintKey};
@@ -32,30 +32,31 @@ async fn each_request_for_an_account_leaves_a_line_and_no_secret() {
     let path = folder.path().join("audit.jsonl");
     let server = start(&path, &upstream()).await;
     let key = authorization();
-    server.ask("GET", "/healthz", &[]).await;
-    server.ask("OPTIONS", PATH, &[]).await;
-    let first = server.ask("GET", PATH, &[&key, "x-request-id: its-own-id"]).await;
+    server.request("GET", "/healthz", &[]).await;
+    server.request("OPTIONS", PATH, &[]).await;
+    let first = server.request("GET", PATH, &[&key, "x-request-id: its-own-id"]).await;
     assert!(first.body.contains(TOKEN), "{}", first.body);
     assert!(first.head.contains("x-request-id: its-own-id"), "{}", first.head);
-    server.ask("HEAD", PATH, &[&key.replace("Bearer", "bearer")]).await;
+    server.request("HEAD", PATH, &[&key.replace("Bearer", "bearer")]).await;
     let body = format!(r#"{{"rejected": "{REJECTED}"}}"#);
     let refresh = format!(
-        "POST {PATH}/refresh HTTP/1.1\r\nhost: localhost\r\n{key}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        "POST {PATH}/refresh HTTP/1.1\r\nhost: localhost\r\n{key}\r\nconnection: close\r\n\
+         content-length: {}\r\n\r\n{body}",
         body.len()
     );
     send(server.address, &refresh).await;
-    server.ask("POST", &format!("{PATH}/refresh"), &[&key]).await;
-    server.ask("DELETE", PATH, &[&key]).await;
-    server.ask("GET", PATH, &[]).await;
+    server.request("POST", &format!("{PATH}/refresh"), &[&key]).await;
+    server.request("DELETE", PATH, &[&key]).await;
+    server.request("GET", PATH, &[]).await;
     server
-        .ask("GET", &format!("/v1/accounts/{MISPLACED}/credentials"), &["authorization: Bearer another"])
+        .request("GET", &format!("/v1/accounts/{MISPLACED}/credentials"), &["authorization: Bearer another"])
         .await;
-    server.ask("HEAD", PATH, &[]).await;
-    server.ask("POST", &format!("{PATH}/refresh"), &[&key, "content-length: 65537"]).await;
+    server.request("HEAD", PATH, &[]).await;
+    server.request("POST", &format!("{PATH}/refresh"), &[&key, "content-length: 65537"]).await;
     server.end().await;
 
     let lines = lines(&path);
-    let told: Vec<_> = lines
+    let logged: Vec<_> = lines
         .iter()
         .map(|line| {
             let text = |name: &str| line[name].as_str().unwrap_or("null").to_owned();
@@ -66,19 +67,19 @@ async fn each_request_for_an_account_leaves_a_line_and_no_secret() {
     let expected = [
         (id, "get", 200, "miss"),
         (id, "get", 200, "hit"),
-        // The cache had another token than the rejected one.
+        // The cached token differs from the rejected one.
         (id, "refresh", 200, "hit"),
         (id, "refresh", 200, "refresh"),
         (id, "forget", 204, "ok"),
         (id, "get", 401, "unauthenticated"),
         ("null", "get", 400, "invalid-account-id"),
-        // A response to HEAD has no problem document, and its outcome is known all the same.
+        // A response to HEAD has no problem document, but the log has its outcome.
         (id, "get", 401, "unauthenticated"),
         (id, "refresh", 413, "request-too-large"),
     ];
     let expected =
         expected.map(|(id, action, status, outcome)| (id.into(), action.into(), status, outcome.into()));
-    assert_eq!(told, expected);
+    assert_eq!(logged, expected);
 
     let callers: Vec<_> = lines.iter().map(|line| line["caller"].as_str()).collect();
     let caller = callers[0].expect("the caller had a token");
@@ -102,36 +103,36 @@ async fn each_request_for_an_account_leaves_a_line_and_no_secret() {
 }
 
 #[tokio::test]
-async fn without_a_line_nothing_is_given_out() {
+async fn without_an_audit_line_no_credentials_are_returned() {
     let upstream = upstream();
     let server = start(Path::new("/dev/full"), &upstream).await;
-    let answer = get(server.address, PATH, TEST_API_KEY).await;
-    assert_problem(&answer, "503", "audit-unavailable");
-    assert!(!answer.head.contains("cache-status") && !answer.body.contains(TOKEN), "{}", answer.body);
-    // The credentials were there to be given.
+    let response = get(server.address, PATH, TEST_API_KEY).await;
+    assert_problem(&response, "503", "audit-unavailable");
+    assert!(!response.head.contains("cache-status") && !response.body.contains(TOKEN), "{}", response.body);
+    // The broker had fetched the credentials.
     assert_eq!(upstream.count(), 1);
-    assert_eq!(server.ask("GET", "/healthz", &[]).await.status(), "200");
+    assert_eq!(server.request("GET", "/healthz", &[]).await.status(), "200");
     server.end().await;
 }
 
 #[tokio::test]
-async fn a_rotated_log_goes_on_in_its_place() {
+async fn after_a_rotation_the_log_goes_on_under_its_path() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let path = folder.path().join("audit.jsonl");
     let server = start(&path, &upstream()).await;
-    server.ask("GET", PATH, &[]).await;
+    server.request("GET", PATH, &[]).await;
     let renamed = folder.path().join("audit.jsonl.1");
     std::fs::rename(&path, &renamed).expect("the log can be renamed");
-    server.ask("GET", PATH, &[]).await;
-    server.ask("GET", PATH, &[]).await;
+    server.request("GET", PATH, &[]).await;
+    server.request("GET", PATH, &[]).await;
     assert_eq!((lines(&renamed).len(), lines(&path).len()), (1, 2));
 
     std::fs::OpenOptions::new().write(true).truncate(true).open(&path).expect("the log can be cut short");
-    server.ask("GET", PATH, &[]).await;
+    server.request("GET", PATH, &[]).await;
     assert_eq!(lines(&path).len(), 1);
 
     std::fs::remove_file(&path).expect("the log can be removed");
-    server.ask("GET", PATH, &[]).await;
+    server.request("GET", PATH, &[]).await;
     assert_eq!(lines(&path).len(), 1);
     server.end().await;
 }

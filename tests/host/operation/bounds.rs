@@ -1,4 +1,4 @@
-//! What callers can take up, and what they can't.
+//! Tests of the bounds on what a caller can use: connections, concurrency and time.
 
 use super::{PATH, Server, assert_problem, authorization, listener, upstream};
 use credwell_host::Metrics;
@@ -7,21 +7,21 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// So long that a test that needs it has failed.
-const TOO_LONG: Duration = Duration::from_secs(30);
+/// The timeout of a read. Only a failing test reaches it.
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 const HEALTH: &[u8] = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
 
-/// Connects and writes, without an end.
+/// Connects and writes the text. The connection stays open.
 fn connect(address: SocketAddr, text: &[u8]) -> TcpStream {
     let mut stream = TcpStream::connect(address).expect("the listener listens");
-    stream.set_read_timeout(Some(TOO_LONG)).expect("the socket takes a timeout");
+    stream.set_read_timeout(Some(READ_TIMEOUT)).expect("the socket takes a timeout");
     stream.write_all(text).expect("the connection takes it");
     stream
 }
 
 /// Reads until the listener closes the connection.
-async fn rest(mut stream: TcpStream) -> String {
+async fn read_to_end(mut stream: TcpStream) -> String {
     let read = move || {
         let mut text = String::new();
         stream.read_to_string(&mut text).map(|_| text)
@@ -30,8 +30,8 @@ async fn rest(mut stream: TcpStream) -> String {
     text.expect("the listener closes the connection")
 }
 
-/// Reads the head of one answer, of a connection that stays open.
-async fn one_answer(mut stream: TcpStream) -> (TcpStream, String) {
+/// Reads one response to a health check. The connection stays open.
+async fn read_health(mut stream: TcpStream) -> (TcpStream, String) {
     let read = move || {
         let (mut text, mut byte) = (Vec::new(), [0]);
         while !text.ends_with(br#"{"status":"ok"}"#) {
@@ -40,63 +40,63 @@ async fn one_answer(mut stream: TcpStream) -> (TcpStream, String) {
         }
         std::io::Result::Ok((stream, String::from_utf8_lossy(&text).into_owned()))
     };
-    let answer = tokio::task::spawn_blocking(read).await.expect("the reader doesn't panic");
-    answer.expect("the listener answers")
+    let response = tokio::task::spawn_blocking(read).await.expect("the reader doesn't panic");
+    response.expect("the listener answers")
 }
 
 #[tokio::test]
-async fn a_busy_broker_still_says_that_it_runs() {
+async fn a_busy_broker_still_answers_health_checks() {
     let listener = listener(&upstream(), &MemoryKeyValue::new()).await.concurrency_limit(0);
     let server = Server::start(listener);
-    let refused = server.ask("GET", PATH, &[&authorization()]).await;
+    let refused = server.request("GET", PATH, &[&authorization()]).await;
     assert_problem(&refused, "503", "overloaded");
     assert!(refused.head.contains("x-request-id: "), "{}", refused.head);
-    assert_eq!(server.ask("GET", "/healthz", &[]).await.status(), "200");
+    assert_eq!(server.request("GET", "/healthz", &[]).await.status(), "200");
     server.end().await;
 }
 
 #[tokio::test]
-async fn a_connection_too_many_waits_for_another_to_end() {
+async fn a_connection_above_the_limit_waits_for_another_to_end() {
     let metrics = Metrics::new();
     let listener = listener(&upstream(), &MemoryKeyValue::new()).await;
     let server = Server::start(listener.connection_limit(1).metrics(metrics.clone()));
-    let (first, _) = one_answer(connect(server.address, HEALTH)).await;
+    let (first, _) = read_health(connect(server.address, HEALTH)).await;
     let second = connect(server.address, HEALTH);
-    // While the first one is answered again, the second one gets nothing.
+    // The first connection gets another response, and the second connection gets none.
     let mut first = first;
     first.write_all(HEALTH).expect("the connection is open");
-    let (first, _) = one_answer(first).await;
-    second.set_nonblocking(true).expect("the socket can be asked");
+    let (first, _) = read_health(first).await;
+    second.set_nonblocking(true).expect("the mode can be set");
     let nothing = second.peek(&mut [0]).expect_err("the second one was answered");
     assert_eq!(nothing.kind(), ErrorKind::WouldBlock);
     assert!(metrics.text().contains("credwell_host_connections 1\n"), "{}", metrics.text());
 
-    second.set_nonblocking(false).expect("the socket can be asked");
+    second.set_nonblocking(false).expect("the mode can be set");
     drop(first);
-    let (second, answer) = one_answer(second).await;
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let (second, response) = read_health(second).await;
+    assert!(response.starts_with("HTTP/1.1 200"), "{response}");
     drop(second);
     server.end().await;
 }
 
 #[tokio::test]
-async fn a_head_that_does_not_end_is_cut_off() {
+async fn a_head_that_does_not_end_times_out() {
     let listener = listener(&upstream(), &MemoryKeyValue::new()).await;
     let server = Server::start(listener.read_timeout(Duration::from_millis(100)));
     for beginning in ["", "GET /healthz HTTP/1.1\r\nhost: loc"] {
-        let answer = rest(connect(server.address, beginning.as_bytes())).await;
-        assert!(!answer.contains(" 200 "), "{answer}");
+        let response = read_to_end(connect(server.address, beginning.as_bytes())).await;
+        assert!(!response.contains(" 200 "), "{response}");
     }
     server.end().await;
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_come_is_not_waited_for() {
+async fn a_body_that_does_not_arrive_times_out() {
     let listener = listener(&upstream(), &MemoryKeyValue::new()).await;
     let server = Server::start(listener.read_timeout(Duration::from_millis(100)));
     let head = format!("POST {PATH}/refresh HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n{{");
-    let answer = rest(connect(server.address, head.as_bytes())).await;
-    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
-    assert!(answer.contains("urn:credwell:problem:request-timed-out"), "{answer}");
+    let response = read_to_end(connect(server.address, head.as_bytes())).await;
+    assert!(response.starts_with("HTTP/1.1 408"), "{response}");
+    assert!(response.contains("urn:credwell:problem:request-timed-out"), "{response}");
     server.end().await;
 }

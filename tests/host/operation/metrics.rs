@@ -1,4 +1,4 @@
-//! The metrics of a host's process, and where they are served.
+//! Tests of the metrics of a host process and of their listener.
 
 use super::{PATH, Server, TOKEN, authorization, listener, listener_for, send, upstream};
 use credwell_host::{Broker, Flavour, Metrics, MetricsListener};
@@ -14,11 +14,11 @@ async fn requests_operations_and_instances_are_counted() {
     let (metrics, key_value, upstream) = (Metrics::new(), MemoryKeyValue::new(), upstream());
     let server = Server::start(listener(&upstream, &key_value).await.metrics(metrics.clone()));
     let key = authorization();
-    server.ask("GET", PATH, &[&key]).await;
-    server.ask("GET", PATH, &[&key]).await;
-    server.ask("GET", PATH, &[]).await;
+    server.request("GET", PATH, &[&key]).await;
+    server.request("GET", PATH, &[&key]).await;
+    server.request("GET", PATH, &[]).await;
     key_value.fail(Operation::Get, KeyValueError::Failed("out of order".to_owned()));
-    server.ask("GET", PATH, &[&key]).await;
+    server.request("GET", PATH, &[&key]).await;
     server.end().await;
 
     let text = metrics.text();
@@ -28,9 +28,9 @@ async fn requests_operations_and_instances_are_counted() {
     assert_line(&text, "credwell_host_connections 0");
     assert_line(&text, "credwell_host_instances_started_total 4");
     assert_line(&text, "credwell_host_instances_failed_total 0");
-    let asked = upstream.count();
+    let requests = upstream.count();
     let outgoing =
-        format!(r#"credwell_host_outgoing_request_duration_seconds_count{{outcome="2xx"}} {asked}"#);
+        format!(r#"credwell_host_outgoing_request_duration_seconds_count{{outcome="2xx"}} {requests}"#);
     assert_line(&text, &outgoing);
     for (operation, label, outcome) in [(Operation::Open, "open", "ok"), (Operation::Set, "set", "ok")] {
         let count = key_value.count(operation);
@@ -48,16 +48,16 @@ async fn requests_operations_and_instances_are_counted() {
 #[tokio::test]
 async fn refusals_and_traps_are_counted() {
     let metrics = Metrics::new();
-    let nothing = listener(&MockUpstream::new(), &MemoryKeyValue::new()).await;
-    let server = Server::start(nothing.concurrency_limit(0).metrics(metrics.clone()));
-    assert_eq!(server.ask("GET", PATH, &[]).await.status(), "503");
+    let refusing = listener(&MockUpstream::new(), &MemoryKeyValue::new()).await;
+    let server = Server::start(refusing.concurrency_limit(0).metrics(metrics.clone()));
+    assert_eq!(server.request("GET", PATH, &[]).await.status(), "503");
     server.end().await;
 
     let trapping = wat::parse_str(include_str!("trapping.wat")).expect("the component's text is valid");
     let broker = Broker::from_bytes(Flavour::Wasmtime, &trapping).expect("the component handles requests");
-    let traps = listener_for(broker, &MockUpstream::new(), &MemoryKeyValue::new()).await;
-    let server = Server::start(traps.metrics(metrics.clone()));
-    assert_eq!(server.ask("GET", PATH, &[]).await.status(), "500");
+    let trapping = listener_for(broker, &MockUpstream::new(), &MemoryKeyValue::new()).await;
+    let server = Server::start(trapping.metrics(metrics.clone()));
+    assert_eq!(server.request("GET", PATH, &[]).await.status(), "500");
     server.end().await;
 
     let text = metrics.text();
@@ -68,31 +68,31 @@ async fn refusals_and_traps_are_counted() {
 }
 
 #[tokio::test]
-async fn operators_read_them_on_an_address_of_their_own() {
+async fn the_metrics_have_their_own_listener() {
     let operators = MetricsListener::bind("127.0.0.1:0", Metrics::new()).await.expect("a port is free");
     let address = operators.address();
-    let (shutdown, told) = tokio::sync::oneshot::channel::<()>();
-    let task = tokio::spawn(operators.serve(async { _ = told.await }));
-    let ask = async |method: &str, path: &str| {
+    let (shutdown, shut_down) = tokio::sync::oneshot::channel::<()>();
+    let task = tokio::spawn(operators.serve(async { _ = shut_down.await }));
+    let request = async |method: &str, path: &str| {
         let request = format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
         send(address, &request).await
     };
-    let answer = ask("GET", "/metrics").await;
-    assert_eq!(answer.status(), "200");
+    let response = request("GET", "/metrics").await;
+    assert_eq!(response.status(), "200");
     assert!(
-        answer.head.contains("content-type: application/openmetrics-text; version=1.0.0"),
+        response.head.contains("content-type: application/openmetrics-text; version=1.0.0"),
         "{}",
-        answer.head
+        response.head
     );
     let version = concat!(r#"credwell_host_build_info{version=""#, env!("CARGO_PKG_VERSION"), r#""} 1"#);
-    assert_line(&answer.body, version);
-    assert_line(&answer.body, "# EOF");
+    assert_line(&response.body, version);
+    assert_line(&response.body, "# EOF");
 
-    let head = ask("HEAD", "/metrics").await;
+    let head = request("HEAD", "/metrics").await;
     assert_eq!((head.status(), head.body.as_str()), ("200", ""));
-    assert_eq!(ask("GET", "/healthz").await.body, r#"{"status":"ok"}"#);
-    assert_eq!(ask("GET", PATH).await.status(), "404");
-    let refused = ask("POST", "/metrics").await;
+    assert_eq!(request("GET", "/healthz").await.body, r#"{"status":"ok"}"#);
+    assert_eq!(request("GET", PATH).await.status(), "404");
+    let refused = request("POST", "/metrics").await;
     assert_eq!(refused.status(), "405");
     assert!(refused.head.contains("allow: get, head"), "{}", refused.head);
     shutdown.send(()).expect("the listener waits for it");

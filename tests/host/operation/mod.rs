@@ -1,4 +1,4 @@
-//! What an operator relies on: the audit log, the metrics, and bounds on what callers take up.
+//! Tests of the listener's operation: the audit log, the metrics, and the bounds on what a caller can use.
 
 mod audit;
 mod bounds;
@@ -24,18 +24,19 @@ struct Server {
 
 impl Server {
     fn start(listener: Listener) -> Self {
-        let (shutdown, told) = oneshot::channel();
+        let (shutdown, shut_down) = oneshot::channel();
         let address = listener.address();
-        Self { address, shutdown, task: tokio::spawn(listener.serve(async { _ = told.await })) }
+        Self { address, shutdown, task: tokio::spawn(listener.serve(async { _ = shut_down.await })) }
     }
 
+    /// Shuts the listener down and waits for its end.
     async fn end(self) {
         self.shutdown.send(()).expect("the listener waits for it");
         self.task.await.expect("the listener doesn't panic");
     }
 
-    /// Sends a request without a body, with these header lines.
-    async fn ask(&self, method: &str, path: &str, headers: &[&str]) -> Response {
+    /// Sends a request with these header lines and no body.
+    async fn request(&self, method: &str, path: &str, headers: &[&str]) -> Response {
         let headers: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
         let request =
             format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}\r\n");
@@ -43,7 +44,7 @@ impl Server {
     }
 }
 
-/// A listener for the built broker, with this upstream.
+/// A listener for the built broker, with this upstream and this store.
 async fn listener(upstream: &MockUpstream, key_value: &MemoryKeyValue) -> Listener {
     harness(upstream, key_value).build().listener().await
 }
@@ -56,7 +57,7 @@ fn harness(upstream: &MockUpstream, key_value: &MemoryKeyValue) -> BrokerHarness
     BrokerHarness::builder(Flavour::Wasmtime).upstream(upstream.clone()).key_value(key_value.clone())
 }
 
-/// An upstream that gives one account.
+/// An upstream that returns one account.
 fn upstream() -> MockUpstream {
     let upstream = MockUpstream::new();
     upstream.always(account());
@@ -77,7 +78,7 @@ fn authorization() -> String {
     format!("authorization: Bearer {TEST_API_KEY}")
 }
 
-/// Checks that a response is a problem document of this kind.
+/// Checks that the response is a problem document with this status and code.
 #[track_caller]
 fn assert_problem(response: &Response, status: &str, code: &str) {
     assert_eq!(response.status(), status, "{}", response.head);
