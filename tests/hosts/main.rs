@@ -1,9 +1,10 @@
-//! Tests of the hosts of others, each used as docs/hosts.md and `deploy` say.
+//! Tests of the component on third-party hosts, as docs/hosts.md and `deploy` describe them.
 //!
-//! `wasmtime serve` runs. Spin and wasmCloud don't: their manifests are read, and the broker runs with the settings that
-//! they give it, on the host of the other tests.
+//! `wasmtime serve` is run. Spin and wasmCloud are not run: the tests read their manifests, and run the
+//! broker with the settings of the manifest on the test host.
 //!
-//! Where wasmtime's program is missing, the tests that need it are skipped, except in continuous integration, where they fail.
+//! If the program wasmtime is missing, the tests that need it are skipped. In continuous integration they
+//! fail.
 
 mod deployment;
 mod spin;

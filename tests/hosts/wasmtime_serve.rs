@@ -18,7 +18,7 @@ const PATH: &str = "/v1/accounts/apn_EOhwvQr/credentials";
 struct Server {
     process: Child,
     address: SocketAddr,
-    /// The lines on the standard error, from where it said where it listens.
+    /// The lines on the standard error after the line with the address.
     lines: Lines<BufReader<ChildStderr>>,
 }
 
@@ -56,43 +56,43 @@ fn serve(program: &Path, mut words: Vec<&str>, upstream: &SampleUpstream) -> Ser
     Server { process, address, lines }
 }
 
-/// Reads until wasmtime says where it listens.
+/// Reads until wasmtime prints the address that it listens on.
 fn listening(lines: &mut Lines<BufReader<ChildStderr>>) -> SocketAddr {
-    let mut said = Vec::new();
+    let mut output = Vec::new();
     loop {
-        let line = lines.next().unwrap_or_else(|| panic!("wasmtime has ended: {said:#?}"));
+        let line = lines.next().unwrap_or_else(|| panic!("wasmtime has ended: {output:#?}"));
         let line = line.expect("the program writes text");
         let address = line.strip_prefix("Serving HTTP on http://").and_then(|line| line.strip_suffix('/'));
         if let Some(address) = address {
             return address.parse().expect("an address");
         }
-        said.push(line);
+        output.push(line);
     }
 }
 
 /// The value of a header.
-fn header<'a>(answer: &'a Response, name: &str) -> Option<&'a str> {
-    answer.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {
+    response.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
 }
 
-/// The name at the end of a problem document's type.
-fn problem(answer: &Response) -> String {
-    assert_eq!(header(answer, "content-type"), Some("application/problem+json"), "{}", answer.head);
-    let document: Value = serde_json::from_str(&answer.body).expect("a problem document is JSON");
+/// The code at the end of a problem document's type.
+fn problem(response: &Response) -> String {
+    assert_eq!(header(response, "content-type"), Some("application/problem+json"), "{}", response.head);
+    let document: Value = serde_json::from_str(&response.body).expect("a problem document is JSON");
     let kind = document["type"].as_str().expect("a type");
     kind.strip_prefix("urn:credwell:problem:").expect("a type of Credwell's").to_owned()
 }
 
-/// Asks for the account, and gives its token and where it came from.
-async fn ask(server: &Server) -> (Value, String) {
-    let answer = get(server.address, PATH, SampleUpstream::API_KEY).await;
-    assert_eq!(answer.status(), "200", "{}", answer.body);
-    let document: Value = serde_json::from_str(&answer.body).expect("the answer is JSON");
-    let cache_status = header(&answer, "cache-status").expect("a Cache-Status");
-    // Nothing is wrong with the store.
+/// Gets the account's credentials, and returns the access token and the source in `Cache-Status`.
+async fn credentials(server: &Server) -> (Value, String) {
+    let response = get(server.address, PATH, SampleUpstream::API_KEY).await;
+    assert_eq!(response.status(), "200", "{}", response.body);
+    let document: Value = serde_json::from_str(&response.body).expect("the response is JSON");
+    let cache_status = header(&response, "cache-status").expect("a Cache-Status");
+    // A failure of the store would add a detail.
     assert!(!cache_status.contains("detail"), "{cache_status}");
-    let from = cache_status.split("; ttl=").next().expect("there is a first part").to_owned();
-    (document["data"]["credentials"]["oauth_access_token"].clone(), from)
+    let source = cache_status.split("; ttl=").next().expect("there is a first part").to_owned();
+    (document["data"]["credentials"]["oauth_access_token"].clone(), source)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -102,15 +102,15 @@ async fn an_instance_that_is_used_again_answers_from_its_cache() {
     let mut server = serve(program, command(), &upstream);
     let mut fetched = Vec::new();
     loop {
-        let (token, from) = ask(&server).await;
-        if from == "credwell; hit" {
+        let (token, source) = credentials(&server).await;
+        if source == "credwell; hit" {
             assert!(fetched.contains(&token));
             break;
         }
-        assert_eq!(from, "credwell; fwd=miss");
+        assert_eq!(source, "credwell; fwd=miss");
         fetched.push(token);
-        // An instance takes the next request once it has ended the last, a moment after the answer to that. Until then,
-        // another one is made.
+        // An instance is free for the next request a moment after its response. Until then, wasmtime makes
+        // another instance for the next request.
         assert!(fetched.len() < 10, "no instance is used again");
     }
     assert_eq!(upstream.count(), fetched.len());
@@ -141,7 +141,7 @@ async fn without_reuse_every_request_goes_upstream() {
         words.splice(at..=at, settings.iter().copied());
         let server = serve(program, words, &upstream);
         let before = upstream.count();
-        let (first, second) = (ask(&server).await, ask(&server).await);
+        let (first, second) = (credentials(&server).await, credentials(&server).await);
         assert_eq!([first.1.as_str(), second.1.as_str()], ["credwell; fwd=miss"; 2], "{settings:?}");
         assert_ne!(first.0, second.0, "{settings:?}");
         assert_eq!(upstream.count(), before + 2, "{settings:?}");
@@ -154,18 +154,18 @@ async fn callers_are_told_what_is_wrong() {
     let upstream = SampleUpstream::start().await.expect("a free port");
     let server = serve(program, command(), &upstream);
 
-    let nobody = format!("GET {PATH} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
-    let answer = send(server.address, &nobody).await;
-    assert_eq!((answer.status(), &*problem(&answer)), ("401", "unauthenticated"));
-    assert!(header(&answer, "www-authenticate").is_some_and(|scheme| scheme.starts_with("bearer")));
+    let without_key = format!("GET {PATH} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    let response = send(server.address, &without_key).await;
+    assert_eq!((response.status(), &*problem(&response)), ("401", "unauthenticated"));
+    assert!(header(&response, "www-authenticate").is_some_and(|scheme| scheme.starts_with("bearer")));
 
     let health = get(server.address, "/healthz", "").await;
     assert_eq!((health.status(), health.body.as_str()), ("200", r#"{"status":"ok"}"#));
     assert_eq!(upstream.count(), 0);
 
-    let answer = get(server.address, PATH, "pd_wrong_key_5d1e").await;
-    assert_eq!((answer.status(), &*problem(&answer)), ("401", "unauthorized"));
-    let answer = get(server.address, "/v1/accounts/apn_unknown/credentials", SampleUpstream::API_KEY).await;
-    assert_eq!((answer.status(), &*problem(&answer)), ("404", "not-found"));
+    let response = get(server.address, PATH, "pd_wrong_key_5d1e").await;
+    assert_eq!((response.status(), &*problem(&response)), ("401", "unauthorized"));
+    let response = get(server.address, "/v1/accounts/apn_unknown/credentials", SampleUpstream::API_KEY).await;
+    assert_eq!((response.status(), &*problem(&response)), ("404", "not-found"));
     assert_eq!(upstream.count(), 2);
 }
