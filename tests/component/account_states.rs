@@ -1,4 +1,4 @@
-//! Accounts for which the upstream has something else than credentials.
+//! Tests of accounts for which the upstream has no usable credentials.
 
 use crate::scenario::{Account, SECRET, assert_error, assert_token, case};
 use host_test::{Error, Reply, Source};
@@ -16,13 +16,13 @@ case! {
             let Err(Error::NoCredentials(message)) = scenario.get().await else { panic!("not no-credentials") };
             assert!(message.contains("OAuth client of your own"), "{message}");
         }
-        // It isn't cached: the account may be connected anew at any time.
+        // The error isn't cached, because a user can connect the account again at any time.
         assert_eq!(scenario.requests(), 4);
     }
 }
 
 case! {
-    async fn a_dead_account_is_told_with_the_reason(scenario) {
+    async fn a_dead_account_is_an_error_with_the_reason(scenario) {
         scenario.reply(Account::oauth("1").with("dead", true).with("error", "the grant was revoked"));
         for _ in 0..2 {
             let Err(Error::AccountDead(state)) = scenario.get().await else { panic!("not account-dead") };
@@ -34,8 +34,8 @@ case! {
 }
 
 case! {
-    /// It may recover, so the next call asks again.
-    async fn an_unhealthy_account_is_told_and_not_cached(scenario) {
+    /// The account may recover, so the next call requests it again.
+    async fn an_unhealthy_account_is_an_error_and_not_cached(scenario) {
         scenario.reply(Account::oauth("1").with("healthy", false).with("error", "invalid_grant"));
         let Err(Error::AccountUnhealthy(state)) = scenario.get().await else { panic!("not account-unhealthy") };
         assert_eq!(state.reason.as_deref(), Some("invalid_grant"));
@@ -54,8 +54,8 @@ case! {
 }
 
 case! {
-    /// Only these three are kept, for 30 s.
-    async fn what_the_upstream_says_of_the_account_is_kept_for_a_short_time(scenario) {
+    /// The negative cache keeps these three errors for 30 s, and no other.
+    async fn an_error_of_the_account_is_cached_for_a_short_time(scenario) {
         for (reply, error) in [
             (Reply::status(404), "not-found"),
             (Reply::status(403), "forbidden"),
@@ -64,10 +64,10 @@ case! {
             let before = scenario.requests();
             scenario.reply(reply);
             assert_error(&scenario.get().await, error);
-            scenario.pass(29);
+            scenario.advance(29);
             assert_error(&scenario.get().await, error);
             assert_eq!(scenario.requests(), before + 1);
-            scenario.pass(1);
+            scenario.advance(1);
             scenario.reply(Account::oauth("1"));
             assert_token(&scenario.get().await, "1", Source::Upstream);
             scenario.forget().await.unwrap();
@@ -76,7 +76,7 @@ case! {
 }
 
 case! {
-    async fn nothing_else_is_kept(scenario) {
+    async fn no_other_error_is_cached(scenario) {
         scenario.configuration().set("credwell_max_retries", "0");
         for reply in [
             Reply::status(401),
@@ -98,7 +98,7 @@ case! {
 }
 
 case! {
-    async fn the_time_is_configurable(scenario, builder => builder
+    async fn the_time_in_the_negative_cache_is_configurable(scenario, builder => builder
         .config("credwell_negative_cache_seconds", "0")
     ) {
         scenario.reply(Reply::status(404));

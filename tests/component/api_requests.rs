@@ -1,11 +1,11 @@
-//! The requests as the upstream sees them.
+//! Tests of the requests that the upstream receives.
 
 use crate::scenario::{Account, SECRET, case, secret};
 use host_test::{Reply, TEST_API_KEY};
 use serde_json::json;
 
 case! {
-    /// Form A, which Pipedream's document shows: path, method, key and content type; nothing of the key in the URL.
+    /// Form A, as Pipedream's document shows it: path, method, key and content type. The URL holds no key.
     async fn form_a_is_the_documented_one(scenario) {
         scenario.reply(Account::oauth("1"));
         scenario.get().await.unwrap();
@@ -34,7 +34,8 @@ case! {
 }
 
 case! {
-    /// Form C: the bare account object, the environment header, and the token of the OAuth client.
+    /// Form C: the response is the account object itself. The request has the environment header and the
+    /// token of the OAuth client.
     async fn form_c_is_the_connect_api(scenario, builder => builder
         .without_config("credwell_api_key")
         .config("credwell_request_form", "connect")
@@ -114,8 +115,8 @@ case! {
 case! {
     async fn a_malformed_account_id_is_refused_and_nothing_is_sent_or_stored(scenario) {
         let long = format!("apn_{}", "a".repeat(200));
-        let given_a_secret = secret("token-in-the-wrong-place");
-        for id in ["", "apn_", "EOhwvQr", "apn_a/../b", "apn_a%2Fb", "apn_a b", "apn_ä", "apn_a\n", &long, &given_a_secret] {
+        let id_with_a_secret = secret("token-in-the-wrong-place");
+        for id in ["", "apn_", "EOhwvQr", "apn_a/../b", "apn_a%2Fb", "apn_a b", "apn_ä", "apn_a\n", &long, &id_with_a_secret] {
             let error = scenario.get_account(id).await.unwrap_err();
             assert!(matches!(&error, host_test::Error::InvalidAccountId(text) if text.contains("apn_")), "{id}: {error:?}");
         }

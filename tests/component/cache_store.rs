@@ -1,18 +1,18 @@
-//! A key-value store that fails, is slow, or holds what nobody of us has written.
+//! Tests with a key-value store that fails, is slow, or holds foreign entries.
 
 use crate::scenario::{Account, assert_token, case, secret};
 use host_test::{Error, KeyValueError, Operation, Source, Warning};
 use std::time::Duration;
 
-/// What the host says in its own words stays with the host.
-fn other() -> KeyValueError {
+/// An error with a text of the host, which the component must not pass on.
+fn failed() -> KeyValueError {
     KeyValueError::Failed(secret("words-of-the-host"))
 }
 
 case! {
-    async fn a_failing_store_does_not_stop_the_job_and_the_answer_says_so(scenario) {
+    async fn a_failing_store_is_a_warning_and_no_error(scenario) {
         for operation in [Operation::Open, Operation::Get, Operation::Set] {
-            for failure in [KeyValueError::NoSuchBucket, KeyValueError::AccessDenied, other()] {
+            for failure in [KeyValueError::NoSuchBucket, KeyValueError::AccessDenied, failed()] {
                 scenario.harness.key_value.recover();
                 scenario.forget().await.unwrap();
                 scenario.harness.key_value.fail(operation, failure);
@@ -28,7 +28,7 @@ case! {
 
 case! {
     async fn a_store_that_recovers_caches_again(scenario) {
-        scenario.harness.key_value.fail(Operation::Set, other());
+        scenario.harness.key_value.fail(Operation::Set, failed());
         for _ in 0..2 {
             scenario.reply(Account::oauth("1"));
             assert_token(&scenario.get().await, "1", Source::Upstream);
@@ -46,15 +46,15 @@ case! {
     async fn a_cached_token_serves_while_writing_fails(scenario) {
         scenario.reply(Account::oauth("1"));
         scenario.get().await.unwrap();
-        scenario.harness.key_value.fail(Operation::Set, other());
+        scenario.harness.key_value.fail(Operation::Set, failed());
         assert_token(&scenario.get().await, "1", Source::Cache);
     }
 }
 
 case! {
-    async fn forgetting_tells_when_it_could_not(scenario) {
+    async fn forgetting_fails_if_the_store_fails(scenario) {
         for operation in [Operation::Open, Operation::Delete] {
-            scenario.harness.key_value.fail(operation, other());
+            scenario.harness.key_value.fail(operation, failed());
             let answer = scenario.forget().await;
             assert!(matches!(answer, Err(Error::StoreFailure(_))), "{answer:?}");
             scenario.harness.key_value.recover();
@@ -75,9 +75,9 @@ case! {
 }
 
 case! {
-    /// wasmtime's own in-memory store knows the bucket without a name only.
-    async fn the_bucket_without_a_name_can_be_asked_for(scenario, builder => builder.config("credwell_bucket", "")) {
-        // Spin has none: there it is an absent setting.
+    /// wasmtime's own in-memory store has only the bucket whose name is empty.
+    async fn the_bucket_with_the_empty_name_can_be_used(scenario, builder => builder.config("credwell_bucket", "")) {
+        // Spin has no such bucket. There an empty setting means the default.
         if scenario.flavour == host_test::Flavour::Wasmtime {
             scenario.harness.key_value.add_bucket("");
             scenario.harness.key_value.remove_bucket("default");
@@ -116,7 +116,7 @@ case! {
 }
 
 case! {
-    /// However slow it is: the deadline is for the upstream.
+    /// The deadline applies to the upstream only.
     async fn a_slow_store_is_waited_for(scenario) {
         for operation in [Operation::Open, Operation::Get, Operation::Set] {
             scenario.harness.key_value.delay(operation, Duration::from_secs(40));
@@ -128,7 +128,7 @@ case! {
 }
 
 case! {
-    /// What a cache hit costs: opening the bucket, one read, no write.
+    /// A cache hit opens the bucket, reads once, and writes nothing.
     async fn a_hit_reads_once_and_writes_nothing(scenario) {
         scenario.reply(Account::oauth("1"));
         scenario.get().await.unwrap();
@@ -141,9 +141,9 @@ case! {
 }
 
 case! {
-    /// Spin takes values up to 1 MiB. An account that has as much, sealed and with its header, is served and not
-    /// cached there.
-    async fn an_entry_that_is_too_large_for_the_store_is_served_all_the_same(scenario) {
+    /// Spin takes values up to 1 MiB. An account of that size is larger as an encrypted entry: Spin doesn't
+    /// cache it, and the caller gets it all the same.
+    async fn an_account_that_is_too_large_for_the_store_is_served_all_the_same(scenario) {
         let body = |note: &str| serde_json::json!({"data": Account::oauth("1").with("note", note).0}).to_string();
         let note = "x".repeat(1024 * 1024 - body("").len());
         let is_cached = scenario.flavour == host_test::Flavour::Wasmtime;

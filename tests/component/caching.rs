@@ -1,4 +1,4 @@
-//! What is cached, for how long, and what the caller gets of it.
+//! Tests of the cache: what it holds, for how long, and what the caller gets from it.
 
 use crate::scenario::{ACCOUNT, Account, SECRET, assert_error, assert_token, at, case, field, secret};
 use host_test::{Reply, START_UNIX_MS, Source};
@@ -14,14 +14,14 @@ case! {
 }
 
 case! {
-    /// From the upstream and from the cache the caller gets the same.
+    /// The caller gets the same fields from the upstream and from the cache.
     async fn every_field_is_passed_on_without_loss(scenario) {
         let mut account = Account::oauth("1").with("note", json!({"a": [1, null]})).with("number", 0);
         account.0["credentials"]["custom"] = json!({"nested": {"deep": [true, "text", {}]}});
         account.0["credentials"]["port"] = json!(5432);
         account.0["credentials"]["nothing"] = json!(null);
         account.0["credentials"]["unicode"] = json!("\u{1F511} \"quoted\" \n");
-        // A number that no number type holds.
+        // A number that neither a 64-bit integer nor a double holds exactly.
         let body = json!({"data": account.0}).to_string().replace(r#""number":0"#, r#""number":123456789012345678901234567890.12345"#);
         scenario.reply(Reply::status(200).body(body));
 
@@ -72,27 +72,27 @@ case! {
     async fn without_an_expiry_credentials_do_not_expire(scenario) {
         scenario.reply(Account::oauth("1").without("expires_at"));
         scenario.get().await.unwrap();
-        scenario.pass(50 * 365 * 24 * 3600);
+        scenario.advance(50 * 365 * 24 * 3600);
         assert_token(&scenario.get().await, "1", Source::Cache);
     }
 }
 
 case! {
-    async fn their_age_can_be_limited(scenario, builder => builder
+    async fn the_age_of_credentials_without_an_expiry_can_be_limited(scenario, builder => builder
         .config("credwell_max_age_without_expiry_seconds", "3600")
     ) {
         scenario.reply(Account::oauth("1").without("expires_at"));
         scenario.reply(Account::oauth("2").without("expires_at"));
         scenario.get().await.unwrap();
-        scenario.pass(3600 - 91);
+        scenario.advance(3600 - 91);
         assert_token(&scenario.get().await, "1", Source::Cache);
-        scenario.pass(91);
+        scenario.advance(91);
         assert_token(&scenario.get().await, "2", Source::Upstream);
     }
 }
 
 case! {
-    /// Beside or inside the credentials, with an offset, with and without fractions.
+    /// The expiry can be beside or inside the credentials, have an offset, and have fractions of a second.
     async fn every_form_of_an_expiry_is_understood(scenario) {
         for expiry in [
             json!("2026-01-01T01:00:00Z"),
@@ -130,7 +130,7 @@ case! {
     async fn an_expired_entry_is_never_served(scenario) {
         scenario.reply(Account::oauth("1").expiring(600));
         scenario.get().await.unwrap();
-        scenario.pass(600);
+        scenario.advance(600);
         scenario.reply(Reply::status(500));
         assert_error(&scenario.get().await, "upstream-failure");
         scenario.reply(Account::oauth("2").expiring(1200));
@@ -154,7 +154,7 @@ case! {
 }
 
 case! {
-    async fn an_answer_for_another_account_is_refused(scenario) {
+    async fn a_response_for_another_account_is_an_error(scenario) {
         scenario.reply(Account::oauth("1").with("id", "apn_other"));
         assert_error(&scenario.get().await, "malformed-response");
         assert!(scenario.harness.key_value.entries().is_empty());
@@ -166,9 +166,9 @@ case! {
         scenario.reply(Account::oauth("1"));
         scenario.get().await.unwrap();
         let others = [
-            scenario.beside(|builder| builder.config("credwell_api_key", secret("other-key"))),
-            scenario.beside(|builder| builder.config("credwell_tenant", "other")),
-            scenario.beside(|builder| builder.config("credwell_base_url", "https://other.example")),
+            scenario.second_host(|builder| builder.config("credwell_api_key", secret("other-key"))),
+            scenario.second_host(|builder| builder.config("credwell_tenant", "other")),
+            scenario.second_host(|builder| builder.config("credwell_base_url", "https://other.example")),
         ];
         for (count, other) in others.iter().enumerate() {
             scenario.reply(Account::oauth("2"));
@@ -181,7 +181,7 @@ case! {
 }
 
 case! {
-    async fn a_forgotten_account_is_asked_for_anew(scenario) {
+    async fn a_forgotten_account_is_fetched_again(scenario) {
         scenario.reply(Account::oauth("1"));
         scenario.reply(Account::oauth("2"));
         scenario.get().await.unwrap();
@@ -194,19 +194,19 @@ case! {
 }
 
 case! {
-    /// Instances are reused on some hosts.
+    /// Some hosts reuse instances.
     async fn one_instance_serves_many_calls(scenario) {
         scenario.reply(Account::oauth("1"));
         let mut instance = scenario.harness.instance().await;
         for source in [Source::Upstream, Source::Cache, Source::Cache] {
             let answer = instance.get(ACCOUNT).await.unwrap();
-            assert_token(&scenario.noted(answer), "1", source);
+            assert_token(&scenario.recorded(answer), "1", source);
         }
     }
 }
 
 case! {
-    async fn other_forms_of_the_answer_are_understood(scenario) {
+    async fn other_forms_of_the_response_are_understood(scenario) {
         for body in [
             json!({"data": Account::oauth("1").0}),
             Account::oauth("1").0,

@@ -1,16 +1,16 @@
-//! A wall clock that is set back or forth.
+//! Tests with a wall clock that steps back or forward.
 
 use crate::scenario::{Account, assert_error, assert_token, case};
 use host_test::{Reply, START_UNIX_MS, Source};
 use std::time::Duration;
 
 case! {
-    /// The entry expires, is seen to have expired, and the clock steps back to before its expiry.
+    /// The entry expires, a call notices the expiry, and the clock steps back to before the expiry.
     async fn an_expired_entry_stays_expired_when_the_clock_steps_back(scenario) {
         scenario.configuration().set("credwell_max_retries", "0");
         scenario.reply(Account::oauth("1").expiring(600));
         scenario.get().await.unwrap();
-        scenario.pass(600);
+        scenario.advance(600);
         scenario.reply(Reply::status(500));
         assert_error(&scenario.get().await, "upstream-failure");
         scenario.harness.clock.step_back(Duration::from_secs(500));
@@ -20,8 +20,8 @@ case! {
 }
 
 case! {
-    /// The clock steps back to before the entry was fetched: nobody knows how old it is.
-    async fn an_entry_from_the_future_is_fetched_anew_and_never_served(scenario) {
+    /// The clock steps back to before the fetch of the entry, so the entry's age is unknown.
+    async fn an_entry_from_the_future_is_fetched_again_and_never_served(scenario) {
         scenario.configuration().set("credwell_max_retries", "0");
         scenario.reply(Account::oauth("1").expiring(600));
         scenario.get().await.unwrap();

@@ -1,4 +1,5 @@
-//! Configuration through `wasi:config`. What each setting takes is tested on the core itself.
+//! Tests of the configuration through `wasi:config`. The unit tests of the core cover the values of each
+//! setting.
 
 use crate::scenario::{Account, Scenario, assert_token, case, secret};
 use host_test::{ConfigurationError, Credentials, Error, Source};
@@ -32,7 +33,7 @@ case! {
         ] {
             assert_refused(&scenario, name, value).await;
         }
-        let missing = scenario.beside(|builder| builder.without_config("credwell_api_key"));
+        let missing = scenario.second_host(|builder| builder.without_config("credwell_api_key"));
         assert_names(&missing.get().await, "credwell_api_key");
         assert_names(&missing.refresh(None).await, "credwell_api_key");
         assert!(missing.forget().await.is_err());
@@ -64,7 +65,7 @@ case! {
 }
 
 case! {
-    async fn settings_of_others_are_left_alone(scenario) {
+    async fn settings_of_other_components_are_ignored(scenario) {
         scenario.configuration().set("api_key", secret("of-another"));
         scenario.configuration().set("log_level", "debug");
         scenario.reply(Account::oauth("1"));
@@ -73,9 +74,9 @@ case! {
 }
 
 case! {
-    async fn a_host_that_cannot_read_its_configuration_is_told(scenario) {
-        let words = || secret("words-of-the-host");
-        for failure in [ConfigurationError::Upstream(words()), ConfigurationError::Io(words())] {
+    async fn a_failing_configuration_of_the_host_is_an_error(scenario) {
+        let text = || secret("text-of-the-host");
+        for failure in [ConfigurationError::Upstream(text()), ConfigurationError::Io(text())] {
             scenario.configuration().fail(failure);
             assert_names(&scenario.get().await, "wasi:config");
         }
@@ -86,7 +87,7 @@ case! {
 }
 
 case! {
-    /// Each call reads it anew: hosts change settings while they run.
+    /// Each call reads the configuration, because a host may change settings while it runs.
     async fn a_changed_setting_takes_effect_at_the_next_call(scenario) {
         scenario.reply(Account::oauth("1"));
         scenario.get().await.unwrap();

@@ -1,11 +1,11 @@
-//! The code of the upstream's document, tab by tab and with its pseudo-code for caching: what each does, the
-//! component does, and what each leaves to its reader, the component takes care of.
+//! Tests that the component does what each tab of the upstream's document does, and what the document's
+//! pseudo-code for caching does.
 
 use crate::scenario::{ACCOUNT, Account, assert_error, assert_token, case, field, secret};
 use host_test::{Error, Reply, Source, TEST_API_KEY};
 use serde_json::json;
 
-/// The requests of all five tabs are the same but for the header that cURL leaves out.
+/// The requests of all five tabs are equal, except that cURL omits one header.
 fn assert_request_of_the_document(request: &host_test::RecordedRequest) {
     assert_eq!(request.method, "GET");
     assert_eq!(
@@ -17,8 +17,9 @@ fn assert_request_of_the_document(request: &host_test::RecordedRequest) {
 }
 
 case! {
-    /// "Pipedream (Node.js)": the account's id and the key come from outside (`props`, here the argument and
-    /// the configuration); a status that isn't OK throws with the status; else the whole JSON is returned.
+    /// "Pipedream (Node.js)": the caller gives the account's id and the key (`props`; here the argument and
+    /// the configuration). A status that isn't OK throws an error with the status. Otherwise the whole JSON
+    /// is returned.
     async fn pipedream_node(scenario) {
         scenario.reply(Reply::status(500));
         let Err(Error::UpstreamFailure(failure)) = scenario.get().await else { panic!("it doesn't throw") };
@@ -33,7 +34,8 @@ case! {
 }
 
 case! {
-    /// "Pipedream (Python)": returns the JSON whatever the status. Here the JSON of an error is an error.
+    /// "Pipedream (Python)": returns the JSON for any status. The component returns an error for the JSON of
+    /// an error.
     async fn pipedream_python(scenario) {
         scenario.reply(Account::oauth("1"));
         assert_token(&scenario.get().await, "1", Source::Upstream);
@@ -44,7 +46,7 @@ case! {
 }
 
 case! {
-    /// "cURL": prints the body. What it prints is all in the answer.
+    /// "cURL": prints the body. The component's result has every field of the body.
     async fn curl(scenario) {
         let account = Account::oauth("1");
         scenario.reply(account.clone());
@@ -89,14 +91,14 @@ case! {
 }
 
 case! {
-    /// The pseudo-code: the cached token until `expires_at`, then a new one, an error if fetching it fails, and
-    /// an error if the answer has none.
+    /// The pseudo-code: the cached token until `expires_at`, then a new token. An error if the fetch fails,
+    /// and an error if the response has no token.
     async fn the_pseudo_code(scenario) {
         scenario.reply(Account::oauth("1").expiring(3600));
         assert_token(&scenario.get().await, "1", Source::Upstream);
-        scenario.pass(1800);
+        scenario.advance(1800);
         assert_token(&scenario.get().await, "1", Source::Cache);
-        scenario.pass(1801);
+        scenario.advance(1801);
         scenario.reply(Reply::status(500));
         assert_error(&scenario.get().await, "upstream-failure");
         scenario.reply(Account::oauth("1").with("credentials", json!(null)));

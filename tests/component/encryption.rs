@@ -1,4 +1,4 @@
-//! Entries at rest.
+//! Tests of the encryption of the store's entries.
 
 use crate::scenario::{Account, Scenario, assert_token, case};
 use host_test::{Source, TEST_ENCRYPTION_KEYS};
@@ -12,19 +12,20 @@ async fn store_one(scenario: &Scenario) -> (String, String, Vec<u8>) {
 }
 
 case! {
-    /// A new key is put in front: the entries of the old one are read, and new ones are written under the new.
+    /// The new key comes first in the setting. The component reads entries under the old key, and writes
+    /// entries under the new key.
     async fn keys_are_rotated_without_loss(scenario) {
         let (_, _, entry) = store_one(&scenario).await;
         assert_eq!(&entry[..7], b"CW\x01e\x02k1");
         let rotated = format!("{NEW_KEY},{TEST_ENCRYPTION_KEYS}");
-        let rotated = scenario.beside(|builder| builder.config("credwell_encryption_keys", rotated));
+        let rotated = scenario.second_host(|builder| builder.config("credwell_encryption_keys", rotated));
         assert_token(&rotated.get().await, "1", Source::Cache);
         scenario.reply(Account::oauth("2"));
         assert_token(&rotated.refresh(None).await, "2", Source::Upstream);
         let (_, _, entry) = scenario.harness.key_value.entries().remove(0);
         assert_eq!(&entry[..7], b"CW\x01e\x02k2");
-        // Once the old key is gone, what is left of its entries is a miss.
-        let retired = scenario.beside(|builder| builder.config("credwell_encryption_keys", NEW_KEY));
+        // An entry under a key that is no longer configured is a miss.
+        let retired = scenario.second_host(|builder| builder.config("credwell_encryption_keys", NEW_KEY));
         assert_token(&retired.get().await, "2", Source::Cache);
         scenario.reply(Account::oauth("3"));
         assert_token(&scenario.get().await, "3", Source::Upstream);
@@ -48,11 +49,11 @@ case! {
 }
 
 case! {
-    /// The tenant and the base URL are bound too: neither the key nor the entry is the same.
+    /// The cache key and the AAD both include the tenant and the base URL.
     async fn an_entry_of_another_tenant_is_refused(scenario) {
         let (bucket, key, entry) = store_one(&scenario).await;
         for change in [("credwell_tenant", "other"), ("credwell_base_url", "https://other.example")] {
-            let other = scenario.beside(|builder| builder.config(change.0, change.1));
+            let other = scenario.second_host(|builder| builder.config(change.0, change.1));
             scenario.reply(Account::oauth("2"));
             other.get().await.unwrap();
             let entries = scenario.harness.key_value.entries();
@@ -66,12 +67,12 @@ case! {
 }
 
 case! {
-    /// Whoever can write to the store can't smuggle in an unencrypted entry.
+    /// An attacker who can write to the store can't insert an unencrypted entry.
     async fn a_plaintext_entry_is_refused_where_a_key_is_configured(scenario) {
-        let open = |builder: host_test::HarnessBuilder| {
+        let unencrypted = |builder: host_test::HarnessBuilder| {
             builder.without_config("credwell_encryption_keys").config("credwell_allow_plaintext_cache", "true")
         };
-        let plaintext = scenario.beside(open);
+        let plaintext = scenario.second_host(unencrypted);
         scenario.reply(Account::oauth("1"));
         plaintext.get().await.unwrap();
         assert_token(&plaintext.get().await, "1", Source::Cache);
@@ -80,7 +81,7 @@ case! {
 
         scenario.reply(Account::oauth("2"));
         assert_token(&scenario.get().await, "2", Source::Upstream);
-        // And the other way round.
+        // A host that caches plaintext refuses an encrypted entry.
         scenario.reply(Account::oauth("3"));
         assert_token(&plaintext.get().await, "3", Source::Upstream);
         plaintext.forget().await.unwrap();
@@ -103,7 +104,7 @@ case! {
         let (_, key, _) = store_one(&scenario).await;
         assert_eq!(key.len(), 64);
         assert!(key.bytes().all(|byte| byte.is_ascii_hexdigit()));
-        let other = scenario.beside(|builder| builder);
+        let other = scenario.second_host(|builder| builder);
         assert_token(&other.get().await, "1", Source::Cache);
     }
 }

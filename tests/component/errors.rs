@@ -1,11 +1,11 @@
-//! What the upstream's statuses and failures become.
+//! Tests of the errors for the upstream's statuses and for network errors.
 
 use crate::scenario::{Account, Scenario, assert_error, case};
 use host_test::{Error, Fault, Reply};
 use std::time::Duration;
 
 case! {
-    async fn each_status_has_its_case(scenario, builder => builder
+    async fn each_status_has_its_error(scenario, builder => builder
         .config("credwell_max_retries", "0")
         .config("credwell_negative_cache_seconds", "0")
     ) {
@@ -28,7 +28,7 @@ case! {
             (504, "upstream-failure"),
             (599, "upstream-failure"),
         ] {
-            // Whatever stands in the body of an error stays there.
+            // The body of an error response must not reach the caller.
             scenario.reply(Reply::status(status).body(r#"{"error": "s3cr3t-in-the-body", "code": 1}"#));
             let answer = scenario.get().await;
             assert_error(&answer, expected);
@@ -60,7 +60,7 @@ case! {
 }
 
 case! {
-    async fn each_failure_of_the_connection_has_its_case_and_its_code(scenario, builder => builder
+    async fn each_network_error_has_its_error_and_its_code(scenario, builder => builder
         .config("credwell_max_retries", "0")
     ) {
         for failure in Fault::ALL {
@@ -104,7 +104,7 @@ case! {
 }
 
 case! {
-    /// A redirect is an answer: the key goes nowhere else.
+    /// The component doesn't send the key to the target of a redirect.
     async fn redirects_are_not_followed(scenario) {
         scenario.reply(Reply::status(307).header("location", "https://elsewhere.example/steal"));
         let error = scenario.get().await.unwrap_err();
@@ -122,7 +122,7 @@ async fn retry_after(scenario: &Scenario, reply: Reply) -> Option<u64> {
 }
 
 case! {
-    async fn a_rate_limit_tells_how_long_to_wait(scenario, builder => builder.config("credwell_max_retries", "0")) {
+    async fn a_rate_limit_has_the_upstreams_wait(scenario, builder => builder.config("credwell_max_retries", "0")) {
         let limited = || Reply::status(429);
         assert_eq!(retry_after(&scenario, limited()).await, None);
         assert_eq!(retry_after(&scenario, limited().header("retry-after", "7")).await, Some(7));

@@ -1,4 +1,4 @@
-//! Answers that nobody would send, in great number: the component answers, and never traps.
+//! Fuzz tests: the component never traps, whatever the upstream responds and whatever the store holds.
 
 use crate::scenario::{ACCOUNT, Account, case, secret};
 use host_test::Reply;
@@ -6,10 +6,10 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use serde_json::{Value, json};
 
-/// How many answers each flavour gets.
-const ANSWERS: usize = 1000;
+/// The number of responses for each flavour.
+const RESPONSES: usize = 1000;
 
-/// What is done to a good answer.
+/// A change that damages a valid response.
 #[derive(Clone, Debug)]
 enum Damage {
     FlipBits(Vec<(usize, u8)>),
@@ -41,11 +41,11 @@ fn damage() -> impl Strategy<Value = Damage> {
     prop_oneof![
         prop::collection::vec((any::<usize>(), 0_u8..8), 1..6).prop_map(Damage::FlipBits),
         any::<usize>().prop_map(Damage::Truncate),
-        (any::<usize>(), odd_value).prop_map(|(place, value)| Damage::Replace(place, value)),
+        (any::<usize>(), odd_value).prop_map(|(position, value)| Damage::Replace(position, value)),
         any::<usize>().prop_map(Damage::Repeat),
         (1_usize..200_000, any::<bool>()).prop_map(|(depth, closed)| Damage::Nest(depth, closed)),
         (any::<usize>(), prop::collection::vec(any::<u8>(), 1..20))
-            .prop_map(|(place, bytes)| Damage::Splice(place, bytes)),
+            .prop_map(|(position, bytes)| Damage::Splice(position, bytes)),
         (1_usize..80_000).prop_map(Damage::Crowd),
     ]
 }
@@ -56,23 +56,23 @@ fn damaged(damage: Damage) -> Vec<u8> {
     match damage {
         Damage::FlipBits(bits) => {
             let mut body = good;
-            for (place, bit) in bits {
-                let place = place % body.len();
-                body[place] ^= 1 << bit;
+            for (position, bit) in bits {
+                let position = position % body.len();
+                body[position] ^= 1 << bit;
             }
             body
         }
         Damage::Truncate(length) => good[..length % good.len()].to_vec(),
-        Damage::Replace(place, value) => {
+        Damage::Replace(position, value) => {
             let mut account = account;
             let names: Vec<String> = account.as_object().unwrap().keys().cloned().collect();
-            account[&names[place % names.len()]] = value;
+            account[&names[position % names.len()]] = value;
             json!({"data": account}).to_string().into_bytes()
         }
-        Damage::Repeat(place) => {
+        Damage::Repeat(position) => {
             let text = String::from_utf8(good).unwrap();
             let names: Vec<&String> = account.as_object().unwrap().keys().collect();
-            let name = names[place % names.len()];
+            let name = names[position % names.len()];
             text.replacen(r#"{"data":{"#, &format!(r#"{{"data":{{"{name}":[1],"{name}":{{}},"#), 1)
                 .into_bytes()
         }
@@ -92,44 +92,44 @@ fn damaged(damage: Damage) -> Vec<u8> {
             format!(r#"{{"data":{{"credentials":{{"oauth_access_token":"{}"}},{names}}}}}"#, secret("1"))
                 .into_bytes()
         }
-        Damage::Splice(place, bytes) => {
+        Damage::Splice(position, bytes) => {
             let mut body = good;
-            let place = place % body.len();
-            body.splice(place..place, bytes);
+            let position = position % body.len();
+            body.splice(position..position, bytes);
             body
         }
     }
 }
 
 case! {
-    async fn no_answer_traps_the_component(scenario, builder => builder.config("credwell_max_retries", "0")) {
+    async fn no_response_traps_the_component(scenario, builder => builder.config("credwell_max_retries", "0")) {
         let config = Config { rng_seed: RngSeed::Fixed(20_260_101), ..Config::default() };
         let mut runner = TestRunner::new(config);
         let (mut answered, mut refused) = (0, 0);
-        for _ in 0..ANSWERS {
+        for _ in 0..RESPONSES {
             let damage = damage().new_tree(&mut runner).unwrap().current();
             let body = damaged(damage.clone());
             scenario.harness.upstream.always(Reply::status(200).body(body));
             match scenario.harness.try_get(ACCOUNT).await {
-                Ok(answer) => match scenario.noted(answer) {
+                Ok(answer) => match scenario.recorded(answer) {
                     Ok(_) => answered += 1,
                     Err(_) => refused += 1,
                 },
                 Err(trap) => panic!("{damage:?}: {trap}"),
             }
-            // A second call meets what the first one cached.
+            // A second call reads the entry that the first call has cached.
             scenario.harness.upstream.always(Reply::status(500));
             let cached = scenario.harness.try_get(ACCOUNT).await;
             assert!(cached.is_ok(), "{damage:?}: {}", cached.err().map(|trap| trap.to_string()).unwrap_or_default());
             scenario.forget().await.unwrap();
         }
-        // Both happen often, or the damage is not what this test is meant for.
-        assert!(answered > ANSWERS / 20 && refused > ANSWERS / 5, "{answered} answered, {refused} refused");
+        // Both outcomes must be frequent. Otherwise the changes damage too little or too much.
+        assert!(answered > RESPONSES / 20 && refused > RESPONSES / 5, "{answered} answered, {refused} refused");
     }
 }
 
 case! {
-    /// Entries that anybody with access to the store could have put there.
+    /// Entries that an attacker with access to the store could write.
     async fn no_entry_traps_the_component(scenario) {
         use proptest::prelude::*;
         scenario.reply(Account::oauth("0"));
@@ -138,10 +138,10 @@ case! {
         let mut runner = TestRunner::new(Config { rng_seed: RngSeed::Fixed(7), ..Config::default() });
         let strategy = (any::<prop::sample::Index>(), prop::collection::vec(any::<u8>(), 0..40), any::<bool>());
         for _ in 0..300 {
-            let (place, bytes, keep_rest) = strategy.new_tree(&mut runner).unwrap().current();
-            let place = place.index(entry.len());
-            let rest = if keep_rest { &entry[place..] } else { &[] };
-            scenario.harness.key_value.put(&bucket, &key, [&entry[..place], &bytes, rest].concat());
+            let (position, bytes, keep_rest) = strategy.new_tree(&mut runner).unwrap().current();
+            let position = position.index(entry.len());
+            let rest = if keep_rest { &entry[position..] } else { &[] };
+            scenario.harness.key_value.put(&bucket, &key, [&entry[..position], &bytes, rest].concat());
             scenario.harness.upstream.always(Account::oauth("1").reply());
             scenario.harness.try_get(ACCOUNT).await.unwrap_or_else(|trap| panic!("{trap}")).unwrap();
         }

@@ -1,14 +1,14 @@
-//! What the component is made of, as seen from outside.
+//! Tests of the component's file: imports, exports, size, and no paths of the build machine.
 
 use host_test::Flavour;
 use std::collections::BTreeSet;
 use wasmtime::component::Component;
 use wasmtime::{Config, Engine};
 
-/// The most that a component may have, in bytes.
+/// The maximum size of the credentials component, in bytes.
 const MAXIMUM_SIZE: usize = 200_000;
 
-/// The broker is the same, and speaks HTTP to its callers.
+/// The maximum size of the broker, in bytes. The broker adds the HTTP API.
 const MAXIMUM_BROKER_SIZE: usize = 240_000;
 
 fn interfaces(component: &std::path::Path) -> (BTreeSet<String>, BTreeSet<String>) {
@@ -41,8 +41,8 @@ fn assert_imports(flavour: Flavour, drafts: [&str; 2]) {
     ] {
         let (imports, exports) = interfaces(&component);
         let is_broker = exported.starts_with("wasi:http");
-        let of_the_broker = [atomics.clone(), "wasi:cli/stderr@0.2.12".to_owned()];
-        let more = of_the_broker.into_iter().filter(|_| is_broker);
+        let broker_only = [atomics.clone(), "wasi:cli/stderr@0.2.12".to_owned()];
+        let more = broker_only.into_iter().filter(|_| is_broker);
         let expected: BTreeSet<String> = expected.iter().cloned().chain(more).collect();
         assert_eq!(imports, expected, "{}", component.display());
         assert_eq!(exports, BTreeSet::from([exported.to_owned()]));
@@ -50,12 +50,12 @@ fn assert_imports(flavour: Flavour, drafts: [&str; 2]) {
 }
 
 #[test]
-fn the_components_for_wasmtime_import_this_and_nothing_else() {
+fn the_components_for_wasmtime_import_these_interfaces_only() {
     assert_imports(Flavour::Wasmtime, ["wasi:keyvalue/store@0.2.0-draft", "wasi:config/store@0.2.0-rc.1"]);
 }
 
 #[test]
-fn the_components_for_spin_import_this_and_nothing_else() {
+fn the_components_for_spin_import_these_interfaces_only() {
     assert_imports(
         Flavour::Spin,
         ["wasi:keyvalue/store@0.2.0-draft2", "wasi:config/store@0.2.0-draft-2024-09-27"],
@@ -75,7 +75,7 @@ fn the_components_are_small() {
 }
 
 #[test]
-fn the_components_tell_nothing_of_the_machine_that_built_them() {
+fn the_components_hold_no_path_of_the_build_machine() {
     let home = std::env::home_dir().unwrap();
     let workspace = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
     for flavour in Flavour::ALL {

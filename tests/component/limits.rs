@@ -1,4 +1,4 @@
-//! Slow and large answers.
+//! Tests of the limits for slow and large responses.
 
 use crate::scenario::{Account, assert_error, assert_token, case};
 use host_test::{Error, Reply, Source};
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 const MIB: usize = 1024 * 1024;
 const SPACES: &[u8] = &[b' '; 64 * 1024];
 
-/// A body of an account that has `length` bytes.
+/// The body of an account, of `length` bytes.
 fn body_of(length: usize) -> String {
     let body =
         |padding: &str| serde_json::json!({"data": Account::oauth("1").with("note", padding).0}).to_string();
@@ -21,7 +21,7 @@ fn message(error: &Error) -> String {
 }
 
 case! {
-    async fn each_timeout_is_kept_and_named(scenario, builder => builder.config("credwell_max_retries", "0")) {
+    async fn each_timeout_is_enforced_and_named(scenario, builder => builder.config("credwell_max_retries", "0")) {
         let account = || Account::oauth("1").reply();
         let whole = body_of(2000);
         let (one, other) = whole.split_at(1000);
@@ -43,7 +43,7 @@ case! {
 }
 
 case! {
-    async fn what_is_slow_but_in_time_is_waited_for(scenario) {
+    async fn a_slow_response_within_the_timeouts_succeeds(scenario) {
         let whole = body_of(2000);
         let (one, other) = whole.split_at(1000);
         let reply = Reply::status(200)
@@ -56,7 +56,7 @@ case! {
 }
 
 case! {
-    /// A body that trickles satisfies every other timeout.
+    /// A body that arrives byte by byte violates no other timeout.
     async fn the_deadline_bounds_the_whole_call(scenario, builder => builder
         .config("credwell_deadline_ms", "12000")
     ) {
@@ -92,13 +92,13 @@ case! {
         scenario.reply(Reply::status(200).body(body_of(MIB + 1)));
         let error = scenario.get().await.unwrap_err();
         assert!(matches!(&error, Error::MalformedResponse(text) if text.contains("1 MiB")), "{}", message(&error));
-        // It won't be smaller the next time.
+        // There is no retry: the body would be as large again.
         assert_eq!(scenario.requests(), 2);
     }
 }
 
 case! {
-    /// An announced length is believed without reading on; an endless body is left as soon as it is too much.
+    /// The component refuses an announced length without reading the body, and an endless body at the limit.
     async fn a_body_that_is_too_large_is_not_read_to_its_end(scenario) {
         let before = Instant::now();
         let endless = (0..1000).map(|_| (Duration::from_millis(1), SPACES));
@@ -115,7 +115,7 @@ case! {
 }
 
 case! {
-    /// The body of an error is of no interest, however large or slow.
+    /// The component needs no body for an error, whatever its size and speed.
     async fn the_body_of_an_error_is_not_read(scenario) {
         let before = Instant::now();
         let slow = (0..100).map(|_| (Duration::from_secs(4), SPACES));
@@ -135,8 +135,8 @@ case! {
 }
 
 case! {
-    /// Empty chunks without end, each in time.
-    async fn a_body_that_never_gets_anywhere_is_left_at_the_deadline(scenario) {
+    /// The body is an endless series of empty chunks, each within the timeout.
+    async fn a_body_without_progress_ends_at_the_deadline(scenario) {
         let nothing = (0..4000).map(|_| (Duration::from_millis(10), Vec::new()));
         scenario.reply(Reply::status(200).chunks(nothing.collect::<Vec<_>>()));
         let before = Instant::now();
@@ -146,8 +146,8 @@ case! {
 }
 
 case! {
-    /// Not every host ends a connection that stalls before the request is sent, whatever timeouts it was given.
-    async fn connecting_and_answering_together_have_a_limit(scenario, builder => builder
+    /// Some hosts don't apply their timeouts to a connection that stalls before the request is sent.
+    async fn connection_and_first_byte_together_have_a_limit(scenario, builder => builder
         .config("credwell_max_retries", "0")
     ) {
         scenario.reply(Reply::stalling());

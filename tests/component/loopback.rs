@@ -1,5 +1,5 @@
-//! The component over real HTTP: the host's client against a server on the loopback. What the scripted
-//! upstream can't show is whether the requests that the component makes are ones that a real client sends.
+//! Tests of the component over real HTTP, against a server on the loopback. They show that a real HTTP client
+//! sends the component's requests, which the scripted upstream can't show.
 
 use crate::scenario::assert_error;
 use host_test::{Clock, Flavour, Harness, HarnessBuilder, Network, SampleUpstream, Source};
@@ -18,20 +18,20 @@ async fn start() -> SampleUpstream {
     SampleUpstream::start().await.expect("a free port")
 }
 
-/// A harness that reaches the server, with these settings in place of the default API key.
+/// The builder of a harness that reaches the server, with these settings in place of the default API key.
 fn builder(flavour: Flavour, upstream: &SampleUpstream, settings: &[(&str, &str)]) -> HarnessBuilder {
     let builder = Harness::builder(flavour)
         .network(Network::to([upstream.authority()]))
         .clock(Clock::system())
         .without_config("credwell_api_key")
         .config("credwell_base_url", upstream.base_url())
-        // The waits between attempts are real here.
+        // Here the waits between retries would take real time.
         .config("credwell_max_retries", "0");
     settings.iter().fold(builder, |builder, (name, value)| builder.config(*name, *value))
 }
 
 #[tokio::test]
-async fn each_form_is_served_once_by_the_upstream_and_then_by_the_cache() {
+async fn each_form_is_served_first_from_the_upstream_and_then_from_the_cache() {
     for (form, settings, requests) in [
         ("credentials", API_KEY.to_vec(), 1),
         ("account", API_KEY.to_vec(), 1),

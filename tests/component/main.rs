@@ -1,5 +1,5 @@
-//! The built component, in wasmtime, on a host that the tests control. Each case runs in both flavours, and
-//! after each case everything that it left behind is searched for secrets.
+//! Tests of the built component in wasmtime, on the test host. Each case runs in both flavours. After each
+//! case the test searches all that the case left behind for secrets.
 
 mod account_states;
 mod api_requests;

@@ -1,5 +1,5 @@
-//! What is left in the component's memory after a call: no secret. Every byte of the linear memory is
-//! searched, the stack and the freed blocks included.
+//! Tests that the component's memory holds no secret after a call. They search every byte of the linear
+//! memory, including the stack and freed blocks.
 
 #![expect(unsafe_code, reason = "the memory of an instance is searched from outside")]
 
@@ -15,13 +15,13 @@ use std::time::Duration;
 use wasmtime::component::{Component, Linker, Val};
 use wasmtime::{Config, Engine, LinearMemory, MemoryCreator, MemoryType};
 
-/// The room that each memory has, in bytes.
+/// The capacity of each memory, in bytes.
 const CAPACITY: usize = 4 << 20;
 
-/// A linear memory of the component that the test can look into.
+/// A linear memory of the component that the test can read.
 struct Region(*mut u8);
 
-// Only the component writes to it, and the test reads when the component doesn't run.
+// SAFETY: only the component writes to the region, and the test reads while the component doesn't run.
 unsafe impl Send for Region {}
 unsafe impl Sync for Region {}
 
@@ -36,14 +36,15 @@ impl Region {
     }
 
     fn bytes(&self) -> &[u8] {
-        // SAFETY: the room was given with zeros in it, and nobody writes to it meanwhile.
+        // SAFETY: the region was allocated with zeros, and the component doesn't run while this reference
+        // exists.
         unsafe { std::slice::from_raw_parts(self.0, CAPACITY) }
     }
 }
 
 impl Drop for Region {
     fn drop(&mut self) {
-        // SAFETY: it was given by `alloc_zeroed` with this layout.
+        // SAFETY: `alloc_zeroed` returned the pointer for this layout.
         unsafe { dealloc(self.0, Self::layout()) }
     }
 }
@@ -53,7 +54,7 @@ struct Memory {
     size: usize,
 }
 
-// SAFETY: the room is readable and writable up to its capacity, and never moves.
+// SAFETY: the region is readable and writable up to its capacity, and never moves.
 unsafe impl LinearMemory for Memory {
     fn byte_size(&self) -> usize {
         self.size
@@ -77,7 +78,7 @@ unsafe impl LinearMemory for Memory {
 #[derive(Default)]
 struct Regions(Mutex<Vec<Arc<Region>>>);
 
-// SAFETY: each memory has a room of its own, as large as it may grow to.
+// SAFETY: each memory has a region of its own, as large as the memory may grow.
 unsafe impl MemoryCreator for Regions {
     fn new_memory(
         &self,
@@ -94,8 +95,8 @@ unsafe impl MemoryCreator for Regions {
 }
 
 impl Regions {
-    /// The first of these texts that is anywhere in memory. One pass for all of them: there are megabytes to
-    /// search after each call.
+    /// The name of the first of these texts that is in memory. One pass searches for all texts, because each
+    /// call leaves megabytes to search.
     fn find<'a>(&self, texts: &'a [(&'static str, Vec<u8>)]) -> Option<&'a str> {
         let mut begins_one = [false; 256];
         for (_, text) in texts {
@@ -103,9 +104,9 @@ impl Regions {
         }
         self.0.lock().unwrap().iter().find_map(|region| {
             let bytes = region.bytes();
-            for (place, byte) in bytes.iter().enumerate() {
+            for (position, byte) in bytes.iter().enumerate() {
                 if begins_one[usize::from(*byte)] {
-                    let found = texts.iter().find(|(_, text)| bytes[place..].starts_with(text));
+                    let found = texts.iter().find(|(_, text)| bytes[position..].starts_with(text));
                     if let Some((what, _)) = found {
                         return Some(*what);
                     }
@@ -123,13 +124,13 @@ const CLIENT_SECRET: &str = "c-0f93d7e25a8146bc";
 const FIRST_OAUTH_TOKEN: &str = "o-b14e6a29d8f30c75";
 const SECOND_OAUTH_TOKEN: &str = "p-72c5f81e0d9a36b4";
 
-/// What the component authorizes itself with.
+/// The component's configuration for one kind of client, its secrets, and the upstream's replies.
 struct Client {
     settings: Vec<(&'static str, String)>,
     secrets: Vec<(&'static str, String)>,
-    /// What the upstream answers when the component asks for an account for the first time.
+    /// The upstream's replies to the first fetch of the account.
     fetch: Vec<Reply>,
-    /// And what it answers when the account is refreshed.
+    /// The upstream's replies to the refresh of the account.
     refresh: Vec<Reply>,
 }
 
@@ -143,7 +144,7 @@ impl Client {
         }
     }
 
-    /// Its first token is revoked before the refresh.
+    /// An OAuth client, whose first token is revoked before the refresh.
     fn oauth() -> Self {
         Self {
             settings: vec![
@@ -161,7 +162,7 @@ impl Client {
         }
     }
 
-    /// Half of each secret is enough to find it, and is found where the other half is overwritten.
+    /// Both halves of each secret. The search finds a secret even if one of its halves is overwritten.
     fn halves_of_secrets(&self) -> Vec<(&'static str, Vec<u8>)> {
         let digits = TEST_ENCRYPTION_KEYS.split_once(':').unwrap().1;
         let key = (0..32).map(|n| u8::from_str_radix(&digits[2 * n..2 * n + 2], 16).unwrap()).collect();
@@ -180,7 +181,7 @@ impl Client {
         halves.collect()
     }
 
-    fn steps(self) -> Vec<Step> {
+    fn calls(self) -> Vec<TestCall> {
         let get = || ("get-credentials", vec![string(ACCOUNT)]);
         let refresh = || {
             let rejected = Val::Option(Some(Box::new(string(&secret(FIRST_ACCESS_TOKEN)))));
@@ -188,7 +189,7 @@ impl Client {
         };
         let forget = ("forget-credentials", vec![string(ACCOUNT)]);
         let none = Vec::new;
-        let steps = [
+        let calls = [
             ("a failure without anything cached", 0, none(), get(), false),
             ("a fetch", 0, self.fetch, get(), true),
             ("an answer from the cache", 0, none(), get(), true),
@@ -198,23 +199,19 @@ impl Client {
             ("a failure with an expired token", 100, none(), get(), false),
             ("forgetting", 0, none(), forget, true),
         ];
-        let steps = steps.into_iter().map(|(name, after, replies, (function, arguments), succeeds)| Step {
-            name,
-            after: Duration::from_secs(after),
-            replies,
-            function,
-            arguments,
-            succeeds,
+        let calls = calls.into_iter().map(|(name, after, replies, (function, arguments), succeeds)| {
+            TestCall { name, after: Duration::from_secs(after), replies, function, arguments, succeeds }
         });
-        steps.collect()
+        calls.collect()
     }
 }
 
-/// A call, and what comes before it.
-struct Step {
+/// A call of the component, with the time and the upstream's replies before it.
+struct TestCall {
     name: &'static str,
+    /// How far the clock advances before the call.
     after: Duration,
-    /// What the upstream answers; from then on it fails.
+    /// The upstream's next replies. After them, the upstream fails.
     replies: Vec<Reply>,
     function: &'static str,
     arguments: Vec<Val>,
@@ -236,7 +233,7 @@ fn oauth_token(name: &str) -> Reply {
         .json(&json!({"access_token": secret(name), "token_type": "Bearer", "expires_in": 3600}))
 }
 
-/// Makes the calls in one instance, and looks for what is left in memory after each.
+/// Makes the calls in one instance, and searches the memory after each.
 async fn search(flavour: Flavour, client: Client) {
     let regions = Arc::new(Regions::default());
     let mut config = Config::new();
@@ -263,18 +260,18 @@ async fn search(flavour: Flavour, client: Client) {
         instance.get_export_index(&mut store, None, "credwell:credentials/credentials@0.1.0").unwrap();
 
     let secrets = client.halves_of_secrets();
-    for step in client.steps() {
-        clock.advance(step.after);
-        step.replies.into_iter().for_each(|reply| upstream.reply(reply));
-        let export = instance.get_export_index(&mut store, Some(&interface), step.function).unwrap();
+    for test_call in client.calls() {
+        clock.advance(test_call.after);
+        test_call.replies.into_iter().for_each(|reply| upstream.reply(reply));
+        let export = instance.get_export_index(&mut store, Some(&interface), test_call.function).unwrap();
         let call = instance.get_func(&mut store, export).unwrap();
         let mut results = [Val::Bool(false)];
-        call.call_async(&mut store, &step.arguments, &mut results).await.unwrap();
+        call.call_async(&mut store, &test_call.arguments, &mut results).await.unwrap();
         let succeeded = matches!(&results[0], Val::Result(Ok(_)));
-        assert_eq!(succeeded, step.succeeds, "{}, {flavour:?}", step.name);
-        assert_eq!(regions.find(&secrets), None, "after {}, {flavour:?}", step.name);
+        assert_eq!(succeeded, test_call.succeeds, "{}, {flavour:?}", test_call.name);
+        assert_eq!(regions.find(&secrets), None, "after {}, {flavour:?}", test_call.name);
     }
-    // The search would have found them: what isn't secret is there.
+    // The search works: it finds a text that isn't secret.
     assert!(regions.find(&[("a content type", b"application/json".to_vec())]).is_some());
 }
 

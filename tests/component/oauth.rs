@@ -1,4 +1,4 @@
-//! The OAuth client's own token: fetched once, cached, encrypted, refreshed.
+//! Tests of the OAuth client's own token: its fetch, caching, encryption and refresh.
 
 use crate::scenario::{Account, Scenario, assert_error, assert_token, at, case, secret};
 use host_test::{Error, HarnessBuilder, Reply, Source};
@@ -18,7 +18,7 @@ fn token(name: &str, expires_in: i64) -> Reply {
     }))
 }
 
-/// The path of each request and the bearer that it was authorized with.
+/// The path of each request, and the bearer token in its `authorization` header.
 fn sent(scenario: &Scenario) -> Vec<(String, String)> {
     let requests = scenario.harness.upstream.requests();
     let sent = requests.iter().map(|request| {
@@ -40,20 +40,20 @@ case! {
         }
         let paths: Vec<_> = sent(&scenario).into_iter().map(|(path, _)| path).collect();
         assert_eq!(paths, ["/v1/oauth/token", "/v1/accounts/apn_a", "/v1/accounts/apn_b", "/v1/accounts/apn_c"]);
-        // Three accounts and the token.
+        // The entries of three accounts and of the token.
         assert_eq!(scenario.harness.key_value.entries().len(), 4);
     }
 }
 
 case! {
-    async fn it_is_refreshed_before_its_expiry(scenario, builder => with_client(builder)) {
+    async fn the_token_is_refreshed_before_its_expiry(scenario, builder => with_client(builder)) {
         scenario.reply(token("t1", 3600));
         scenario.reply(Account::oauth("1").expiring(60));
         scenario.get().await.unwrap();
-        scenario.pass(3600 - 91);
+        scenario.advance(3600 - 91);
         scenario.reply(Account::oauth("2").expiring(3560));
         assert_token(&scenario.get().await, "2", Source::Upstream);
-        scenario.pass(51);
+        scenario.advance(51);
         scenario.reply(token("t2", 3600));
         scenario.reply(Account::oauth("3").expiring(7200));
         assert_token(&scenario.get().await, "3", Source::Upstream);
@@ -63,7 +63,7 @@ case! {
 }
 
 case! {
-    /// Revoked before its expiry: it is replaced and the question asked once more.
+    /// The token was revoked before its expiry. The component fetches a new one and repeats the request once.
     async fn a_revoked_token_is_replaced_once(scenario, builder => with_client(builder)) {
         scenario.reply(token("t1", 3600));
         scenario.reply(Account::oauth("1"));
@@ -91,7 +91,7 @@ case! {
 }
 
 case! {
-    async fn a_refused_client_is_told_apart(scenario, builder => with_client(builder)) {
+    async fn a_refused_client_is_an_error_of_its_settings(scenario, builder => with_client(builder)) {
         for status in [400, 401, 403] {
             scenario.reply(Reply::status(status).body(r#"{"error": "invalid_client"}"#));
             let Err(Error::Unauthorized(message)) = scenario.get().await else { panic!("{status}") };
@@ -99,7 +99,7 @@ case! {
         }
         scenario.reply(Reply::status(404));
         assert_error(&scenario.get().await, "upstream-failure");
-        // It says nothing of the account, so nothing is cached.
+        // The error isn't one of the account, so nothing is cached.
         assert!(scenario.harness.key_value.entries().is_empty());
     }
 }
@@ -114,7 +114,7 @@ case! {
 }
 
 case! {
-    /// Without `expires_in` nobody knows how long it lives.
+    /// Without `expires_in` the token's lifetime is unknown.
     async fn a_token_without_expiry_is_used_and_not_cached(scenario, builder => with_client(builder)) {
         for name in ["t1", "t2"] {
             scenario.reply(Reply::status(200).json(&json!({"access_token": secret(name)})));
@@ -125,20 +125,20 @@ case! {
 }
 
 case! {
-    /// In its window a token serves on while its refresh fails, and the upstream is left alone in between.
-    async fn it_serves_on_while_its_refresh_fails(scenario, builder => with_client(builder)) {
+    /// In the refresh window the token is still used after a failed refresh, and the refresh backs off.
+    async fn the_token_is_used_while_its_refresh_fails(scenario, builder => with_client(builder)) {
         scenario.configuration().set("credwell_max_retries", "0");
         scenario.reply(token("t1", 3600));
         scenario.reply(Account::oauth("1"));
         scenario.get().await.unwrap();
-        scenario.pass(3550);
+        scenario.advance(3550);
         scenario.reply(Reply::status(429).header("retry-after", "20"));
         for (name, warnings) in [("2", 1), ("3", 0)] {
             scenario.reply(Account::oauth(name).with("expires_at", at(7200)));
             let answer = scenario.refresh(None).await;
             assert_token(&answer, name, Source::Upstream);
             assert_eq!(answer.unwrap().warnings.len(), warnings);
-            scenario.pass(19);
+            scenario.advance(19);
         }
         let bearers: Vec<_> = sent(&scenario).into_iter().map(|(_, bearer)| bearer).collect();
         assert_eq!(bearers, ["", "t1", "", "t1", "t1"]);
@@ -146,12 +146,12 @@ case! {
 }
 
 case! {
-    /// A token endpoint that hangs leaves time for the account.
+    /// A token endpoint that hangs leaves time for the request of the account.
     async fn a_token_that_cannot_be_refreshed_in_time_still_serves(scenario, builder => with_client(builder)) {
         scenario.reply(token("t1", 3600));
         scenario.reply(Account::oauth("1"));
         scenario.get().await.unwrap();
-        scenario.pass(3550);
+        scenario.advance(3550);
         let hanging = || Reply::status(200).head_after(std::time::Duration::from_secs(60));
         scenario.harness.upstream.respond_with(move |request| {
             if request.uri.path() == "/v1/oauth/token" { hanging() } else { Account::oauth("2").expiring(7200).reply() }
@@ -161,12 +161,13 @@ case! {
 }
 
 case! {
-    /// Both hosts meet the revoked token; the slower one uses what the faster one has brought.
-    async fn a_token_that_another_host_has_brought_is_used(scenario, builder => with_client(builder)) {
+    /// The upstream refuses the revoked token of both hosts. The slower host uses the token that the faster
+    /// host fetched.
+    async fn a_token_that_another_host_has_fetched_is_used(scenario, builder => with_client(builder)) {
         scenario.reply(token("t1", 3600));
         scenario.reply(Account::oauth("1"));
         scenario.get().await.unwrap();
-        let other = scenario.beside(with_client);
+        let other = scenario.second_host(with_client);
         scenario.reply(Reply::status(401).head_after(std::time::Duration::from_secs(5)));
         let fast = async {
             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
@@ -184,8 +185,8 @@ case! {
 }
 
 case! {
-    /// The client's secret is in a body, and a connection that stalls takes nothing of it.
-    async fn a_token_endpoint_that_takes_nothing_is_left_at_the_deadline(scenario, builder => with_client(builder)
+    /// The request has a body, the client's secret. The stalled connection doesn't accept it.
+    async fn a_token_endpoint_that_accepts_no_body_ends_at_the_deadline(scenario, builder => with_client(builder)
         .config("credwell_max_retries", "0")
     ) {
         scenario.reply(Reply::stalling());

@@ -1,17 +1,17 @@
-//! Refreshing before the expiry.
+//! Tests of the refresh before the expiry.
 
 use crate::scenario::{Account, assert_error, assert_token, at, case};
 use host_test::{Fault, Reply, Source, Warning};
 
 case! {
-    /// The window is 60 s, and up to half of it more by the jitter.
+    /// The window is 60 s, and the jitter extends it by up to half.
     async fn within_the_window_credentials_are_refreshed(scenario) {
         scenario.reply(Account::oauth("1").expiring(3600));
         scenario.reply(Account::oauth("2").expiring(7200));
         scenario.get().await.unwrap();
-        scenario.pass(3600 - 91);
+        scenario.advance(3600 - 91);
         assert_token(&scenario.get().await, "1", Source::Cache);
-        scenario.pass(31);
+        scenario.advance(31);
         assert_token(&scenario.get().await, "2", Source::Upstream);
         assert_token(&scenario.get().await, "2", Source::Cache);
     }
@@ -24,9 +24,9 @@ case! {
         scenario.reply(Account::oauth("1").expiring(3600));
         scenario.reply(Account::oauth("2").expiring(7200));
         scenario.get().await.unwrap();
-        scenario.pass(3600 - 901);
+        scenario.advance(3600 - 901);
         assert_token(&scenario.get().await, "1", Source::Cache);
-        scenario.pass(301);
+        scenario.advance(301);
         assert_token(&scenario.get().await, "2", Source::Upstream);
     }
 }
@@ -37,20 +37,20 @@ case! {
     ) {
         scenario.reply(Account::oauth("1").expiring(3600));
         scenario.get().await.unwrap();
-        scenario.pass(3599);
+        scenario.advance(3599);
         assert_token(&scenario.get().await, "1", Source::Cache);
     }
 }
 
 case! {
-    /// With a life of 60 s the window is a sixth of it, and with the jitter at most a quarter.
+    /// For a lifetime of 60 s the window is a sixth of the lifetime, and with the jitter at most a quarter.
     async fn a_short_life_has_a_short_window(scenario) {
         scenario.reply(Account::oauth("1").expiring(60));
         scenario.reply(Account::oauth("2").expiring(120));
         scenario.get().await.unwrap();
-        scenario.pass(44);
+        scenario.advance(44);
         assert_token(&scenario.get().await, "1", Source::Cache);
-        scenario.pass(6);
+        scenario.advance(6);
         assert_token(&scenario.get().await, "2", Source::Upstream);
     }
 }
@@ -64,7 +64,7 @@ case! {
             scenario.forget().await.unwrap();
             scenario.harness.clock.set_wall(host_test::START_UNIX_MS);
             scenario.get().await.unwrap();
-            scenario.pass(3600 - 75);
+            scenario.advance(3600 - 75);
             refreshed += u32::from(scenario.get().await.unwrap().source == Source::Upstream);
         }
         assert!((5..=35).contains(&refreshed), "{refreshed} of 40 refreshed halfway through the jitter");
@@ -72,7 +72,7 @@ case! {
 }
 
 case! {
-    async fn a_failed_refresh_falls_back_on_the_valid_token_and_says_so(scenario) {
+    async fn a_failed_refresh_returns_the_valid_token_with_a_warning(scenario) {
         let failures = [
             Reply::status(500),
             Reply::status(503),
@@ -90,7 +90,7 @@ case! {
             scenario.harness.clock.set_wall(host_test::START_UNIX_MS);
             scenario.reply(Account::oauth("1").expiring(3600));
             scenario.get().await.unwrap();
-            scenario.pass(3550);
+            scenario.advance(3550);
             scenario.reply(failure);
             let answer = scenario.get().await;
             assert_token(&answer, "1", Source::Cache);
@@ -101,13 +101,14 @@ case! {
 }
 
 case! {
-    /// After a failure the upstream is left alone for 1 s, then 2 s, and so on; the answer goes on saying so.
+    /// After a failed refresh there is no request for 1 s, then for 2 s, and so on. Each result has the
+    /// warning.
     async fn failed_refreshes_back_off(scenario, builder => builder.config("credwell_max_retries", "0")) {
         scenario.reply(Account::oauth("1").expiring(3600));
         scenario.get().await.unwrap();
-        scenario.pass(3545);
+        scenario.advance(3545);
         for (wait, requests) in [(0, 2), (0, 2), (1, 3), (1, 3), (1, 4), (3, 4), (1, 5)] {
-            scenario.pass(wait);
+            scenario.advance(wait);
             scenario.reply(Reply::status(500));
             let answer = scenario.get().await;
             assert_token(&answer, "1", Source::Cache);
@@ -118,26 +119,26 @@ case! {
 }
 
 case! {
-    async fn a_rate_limited_refresh_waits_as_long_as_it_is_asked_to(scenario, builder => builder
+    async fn a_rate_limited_refresh_waits_as_the_upstream_demands(scenario, builder => builder
         .config("credwell_refresh_window_seconds", "600")
     ) {
         scenario.reply(Account::oauth("1").expiring(3600));
         scenario.reply(Reply::status(429).header("retry-after", "100"));
         scenario.reply(Account::oauth("2").expiring(7200));
         scenario.get().await.unwrap();
-        scenario.pass(3100);
+        scenario.advance(3100);
         assert_token(&scenario.get().await, "1", Source::Cache);
-        scenario.pass(99);
+        scenario.advance(99);
         assert_token(&scenario.get().await, "1", Source::Cache);
-        scenario.pass(2);
+        scenario.advance(2);
         assert_token(&scenario.get().await, "2", Source::Upstream);
     }
 }
 
 case! {
-    /// A valid token is never evicted by a failed refresh, whatever the failure; once it has expired, what the
-    /// upstream says of the account is what counts.
-    async fn even_a_no_does_not_evict_a_valid_token(scenario) {
+    /// A failed refresh never evicts a valid token, whatever the error. After the token's expiry, the
+    /// upstream's error is the result.
+    async fn an_error_of_the_account_does_not_evict_a_valid_token(scenario) {
         for (reply, error) in [
             (Reply::status(404), "not-found"),
             (Reply::status(403), "forbidden"),
@@ -147,14 +148,14 @@ case! {
             scenario.harness.clock.set_wall(host_test::START_UNIX_MS);
             scenario.reply(Account::oauth("1").expiring(3600));
             scenario.get().await.unwrap();
-            scenario.pass(3550);
+            scenario.advance(3550);
             scenario.reply(reply.clone());
             for _ in 0..2 {
                 let answer = scenario.get().await;
                 assert_token(&answer, "1", Source::Cache);
                 assert!(matches!(answer.unwrap().warnings[..], [Warning::RefreshFailed(_)]));
             }
-            scenario.pass(50);
+            scenario.advance(50);
             scenario.reply(reply);
             assert_error(&scenario.get().await, error);
             assert_error(&scenario.get().await, error);
@@ -163,38 +164,38 @@ case! {
 }
 
 case! {
-    /// The upstream asks to be left alone until the year 2050: it is, for five minutes.
-    async fn no_refresh_is_put_off_for_more_than_five_minutes(scenario) {
+    /// The upstream's rate limit ends in the year 2050. The component waits for five minutes.
+    async fn no_refresh_is_delayed_by_more_than_five_minutes(scenario) {
         scenario.reply(Account::oauth("1").without("expires_at").with("next_refresh_at", at(780)));
         scenario.reply(Reply::status(429).header("x-ratelimit-reset", "2524608000000"));
         scenario.reply(Account::oauth("2").without("expires_at"));
         scenario.get().await.unwrap();
-        scenario.pass(780);
+        scenario.advance(780);
         assert_token(&scenario.get().await, "1", Source::Cache);
-        scenario.pass(299);
+        scenario.advance(299);
         assert_token(&scenario.get().await, "1", Source::Cache);
-        scenario.pass(1);
+        scenario.advance(1);
         assert_token(&scenario.get().await, "2", Source::Upstream);
     }
 }
 
 case! {
-    /// A stable token whose `next_refresh_at` moves on was refreshed: it doesn't count as unchanged.
+    /// An equal token with a later `next_refresh_at` was refreshed, so it doesn't count as unchanged.
     async fn a_token_that_is_extended_does_not_back_off(scenario) {
         for cycle in 0..6 {
             let next = at(780 * (cycle + 1));
             scenario.reply(Account::oauth("1").without("expires_at").with("next_refresh_at", next));
             assert_token(&scenario.get().await, "1", Source::Upstream);
             assert_token(&scenario.get().await, "1", Source::Cache);
-            scenario.pass(780);
+            scenario.advance(780);
         }
         assert_eq!(scenario.requests(), 6);
     }
 }
 
 case! {
-    /// The upstream can't renew it either: the caller gets what there is, and is told.
-    async fn credentials_that_had_expired_when_they_came_are_marked(scenario) {
+    /// The upstream couldn't refresh the token. The caller gets the expired token with a warning.
+    async fn credentials_that_have_expired_on_arrival_have_a_warning(scenario) {
         scenario.reply(Account::oauth("1").expiring(-10));
         scenario.reply(Account::oauth("2").expiring(3600));
         let answer = scenario.get().await;
@@ -205,38 +206,39 @@ case! {
 }
 
 case! {
-    /// The trap of the upstream: the token can die at `next_refresh_at`, long before `expires_at`.
+    /// The upstream may revoke the token at `next_refresh_at`, long before `expires_at`.
     async fn the_upstreams_own_refresh_is_followed(scenario) {
         scenario.reply(Account::oauth("1").expiring(3600).with("next_refresh_at", at(780)));
         scenario.reply(Account::oauth("2").expiring(4380).with("next_refresh_at", at(1560)));
         scenario.get().await.unwrap();
-        scenario.pass(779);
+        scenario.advance(779);
         assert_token(&scenario.get().await, "1", Source::Cache);
-        scenario.pass(1);
+        scenario.advance(1);
         assert_token(&scenario.get().await, "2", Source::Upstream);
         assert_token(&scenario.get().await, "2", Source::Cache);
     }
 }
 
 case! {
-    async fn it_is_followed_without_an_expiry_too(scenario) {
+    async fn the_upstreams_own_refresh_is_followed_without_an_expiry_too(scenario) {
         scenario.reply(Account::oauth("1").without("expires_at").with("next_refresh_at", at(780)));
         scenario.reply(Account::oauth("2").without("expires_at"));
         scenario.get().await.unwrap();
-        scenario.pass(780);
+        scenario.advance(780);
         assert_token(&scenario.get().await, "2", Source::Upstream);
     }
 }
 
 case! {
-    /// The same token again: the upstream is asked after 5 s, 10 s, 20 s, and not at each call.
+    /// While the upstream returns the same token, the component sends the next request after 5 s, 10 s and 20
+    /// s, and not at each call.
     async fn an_unchanged_token_backs_off(scenario) {
         let reply = Account::oauth("1").expiring(3600).with("next_refresh_at", at(780)).reply();
         for _ in 0..4 {
             scenario.reply(reply.clone());
         }
         scenario.get().await.unwrap();
-        scenario.pass(780);
+        scenario.advance(780);
         for (wait, source, requests) in [
             (0, Source::Upstream, 2),
             (0, Source::Cache, 2),
@@ -246,14 +248,14 @@ case! {
             (1, Source::Upstream, 4),
             (19, Source::Cache, 4),
         ] {
-            scenario.pass(wait);
+            scenario.advance(wait);
             let answer = scenario.get().await;
             assert_token(&answer, "1", source);
             assert!(answer.unwrap().warnings.is_empty());
             assert_eq!(scenario.requests(), requests);
         }
         scenario.reply(Account::oauth("2").expiring(7200));
-        scenario.pass(1);
+        scenario.advance(1);
         assert_token(&scenario.get().await, "2", Source::Upstream);
     }
 }

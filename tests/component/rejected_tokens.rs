@@ -1,4 +1,4 @@
-//! `refresh-credentials`: a caller's request met an auth error.
+//! Tests of `refresh-credentials`, the call after an app has rejected the access token.
 
 use crate::scenario::{ACCOUNT, Account, assert_error, assert_token, case, secret};
 use host_test::{Reply, Source, Warning};
@@ -15,7 +15,7 @@ case! {
 }
 
 case! {
-    /// Of many callers that met the same dead token, one fetches.
+    /// Of many callers with the same rejected token, one fetches.
     async fn later_callers_get_what_the_first_one_fetched(scenario) {
         scenario.reply(Account::oauth("1"));
         scenario.reply(Account::oauth("2"));
@@ -29,7 +29,7 @@ case! {
 }
 
 case! {
-    async fn without_a_rejected_token_it_always_fetches(scenario) {
+    async fn a_call_without_a_rejected_token_always_fetches(scenario) {
         for token in ["1", "2", "3"] {
             scenario.reply(Account::oauth(token));
             assert_token(&scenario.refresh(None).await, token, Source::Upstream);
@@ -38,7 +38,7 @@ case! {
 }
 
 case! {
-    /// The rejected token is of no use, so it is not served when fetching fails. The entry stays.
+    /// If the fetch fails, the rejected token is not the result. The entry stays in the cache.
     async fn a_failure_is_not_hidden_by_the_rejected_token(scenario) {
         scenario.configuration().set("credwell_max_retries", "0");
         scenario.reply(Account::oauth("1"));
@@ -58,14 +58,14 @@ case! {
         }
         scenario.get().await.unwrap();
         for (wait, source) in [(0, Source::Upstream), (4, Source::Cache), (1, Source::Upstream), (9, Source::Cache)] {
-            scenario.pass(wait);
+            scenario.advance(wait);
             let answer = scenario.refresh(Some(&secret("1"))).await;
             assert_token(&answer, "1", source);
             let warnings = answer.unwrap().warnings;
             assert!(matches!(warnings.as_slice(), [Warning::TokenUnchanged(_)]), "{warnings:?}");
         }
         scenario.reply(Account::oauth("2"));
-        scenario.pass(1);
+        scenario.advance(1);
         let answer = scenario.refresh(Some(&secret("1"))).await;
         assert_token(&answer, "2", Source::Upstream);
         assert!(answer.unwrap().warnings.is_empty());
@@ -73,8 +73,8 @@ case! {
 }
 
 case! {
-    /// The cache was empty, and the upstream gives what the caller rejected.
-    async fn that_holds_for_an_empty_cache_too(scenario) {
+    /// The cache is empty, and the upstream returns the token that the caller rejected.
+    async fn a_token_that_the_upstream_insists_on_backs_off_with_an_empty_cache_too(scenario) {
         scenario.reply(Account::oauth("1"));
         for source in [Source::Upstream, Source::Cache] {
             let answer = scenario.refresh(Some(&secret("1"))).await;
@@ -85,7 +85,7 @@ case! {
 }
 
 case! {
-    /// An account without access token: the rejected secret is one of its text fields.
+    /// For an account without access token the rejected secret is one of the text fields.
     async fn a_rejected_key_is_replaced(scenario) {
         let keys = |key: &str| {
             Account::oauth("unused").with("credentials", json!({"api_key": secret(key), "host": "db"})).without("expires_at")
@@ -100,8 +100,8 @@ case! {
 }
 
 case! {
-    /// Thousands of callers of an account that is gone ask the upstream once, unless one insists.
-    async fn a_cached_no_is_the_answer_unless_the_caller_insists(scenario) {
+    /// A call without a rejected token bypasses the negative cache. Other calls get the cached error.
+    async fn a_cached_error_is_the_result_unless_the_caller_forces_a_fetch(scenario) {
         scenario.reply(Reply::status(404));
         assert_error(&scenario.get().await, "not-found");
         assert_error(&scenario.refresh(Some(&secret("0"))).await, "not-found");
@@ -112,8 +112,8 @@ case! {
 }
 
 case! {
-    /// What the upstream says when it is asked anew takes the place of the rejected token.
-    async fn a_no_takes_the_place_of_a_rejected_token(scenario) {
+    /// The upstream's error replaces the rejected token in the cache.
+    async fn an_error_of_the_account_replaces_a_rejected_token(scenario) {
         scenario.reply(Account::oauth("1"));
         scenario.get().await.unwrap();
         scenario.reply(Reply::status(404));
@@ -124,14 +124,14 @@ case! {
 }
 
 case! {
-    /// The upstream was late with its own refresh, so the cache waits before it asks again. A caller that then
-    /// meets an auth error doesn't wait: nobody has asked since.
-    async fn a_rejection_is_not_put_off_by_a_refresh_that_brought_nothing(scenario) {
+    /// The upstream's own refresh is late, so the component backs off after an unchanged token. The backoff
+    /// doesn't apply to the first call that rejects the token.
+    async fn a_rejection_is_not_delayed_by_a_refresh_with_an_unchanged_token(scenario) {
         let lagging = Account::oauth("1").with("next_refresh_at", crate::scenario::at(780)).reply();
         scenario.reply(lagging.clone());
         scenario.reply(lagging);
         scenario.get().await.unwrap();
-        scenario.pass(780);
+        scenario.advance(780);
         assert_token(&scenario.get().await, "1", Source::Upstream);
         assert_token(&scenario.get().await, "1", Source::Cache);
         scenario.reply(Account::oauth("2"));
@@ -140,18 +140,18 @@ case! {
 }
 
 case! {
-    async fn an_expired_entry_is_not_the_answer(scenario) {
+    async fn an_expired_entry_is_not_the_result(scenario) {
         scenario.reply(Account::oauth("1").expiring(600));
         scenario.reply(Account::oauth("2").expiring(7200));
         scenario.get().await.unwrap();
-        scenario.pass(601);
+        scenario.advance(601);
         assert_token(&scenario.refresh(Some(&secret("0"))).await, "2", Source::Upstream);
     }
 }
 
 case! {
     async fn a_malformed_id_is_refused(scenario) {
-        let answer = scenario.noted(scenario.harness.refresh("nothing", Some(&secret("1"))).await);
+        let answer = scenario.recorded(scenario.harness.refresh("nothing", Some(&secret("1"))).await);
         assert_error(&answer, "invalid-account-id");
         assert!(scenario.harness.forget("nothing").await.is_err());
         assert!(scenario.harness.forget(ACCOUNT).await.is_ok());

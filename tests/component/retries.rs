@@ -1,17 +1,17 @@
-//! Asking the upstream once more.
+//! Tests of the retries of a request to the upstream.
 
 use crate::scenario::{Account, Scenario, assert_error, assert_token, case};
 use host_test::{Fault, Reply, Source};
 use std::time::Duration;
 
-/// How long the component waited before each request but the first.
+/// The times between consecutive requests.
 fn waits(scenario: &Scenario) -> Vec<Duration> {
     let requests = scenario.harness.upstream.requests();
     requests.windows(2).map(|pair| pair[1].at - pair[0].at).collect()
 }
 
 case! {
-    async fn what_can_get_better_is_asked_again_at_most_twice(scenario) {
+    async fn a_temporary_error_is_retried_at_most_twice(scenario) {
         for reply in [
             Reply::status(429),
             Reply::status(502),
@@ -36,7 +36,7 @@ case! {
 }
 
 case! {
-    async fn the_first_good_answer_ends_it(scenario) {
+    async fn the_first_success_ends_the_retries(scenario) {
         for failures in 1..=2 {
             for _ in 0..failures {
                 scenario.reply(Reply::status(503));
@@ -50,7 +50,7 @@ case! {
 }
 
 case! {
-    async fn what_does_not_get_better_is_not_asked_again(scenario, builder => builder
+    async fn a_permanent_error_is_not_retried(scenario, builder => builder
         .config("credwell_negative_cache_seconds", "0")
     ) {
         for reply in [
@@ -88,7 +88,7 @@ case! {
 }
 
 case! {
-    /// Full jitter: each wait lies between zero and 250 ms, 500 ms, 1 s, and so on, and they differ.
+    /// Full jitter: the waits are random, from zero to 250 ms, 500 ms, 1 s, and so on.
     async fn the_waits_grow_and_are_jittered(scenario, builder => builder
         .config("credwell_max_retries", "5")
         .config("credwell_deadline_ms", "600000")
@@ -100,7 +100,7 @@ case! {
         let waits = waits(&scenario);
         assert_eq!(waits.len(), 5);
         for (n, wait) in waits.iter().enumerate() {
-            // The clock of the test ticks in milliseconds.
+            // The test's clock has a resolution of a millisecond.
             let longest = Duration::from_millis(250 << n) + Duration::from_millis(2);
             assert!(*wait <= longest, "{waits:?}");
         }
@@ -109,8 +109,8 @@ case! {
 }
 
 case! {
-    async fn two_hosts_do_not_retry_in_step(scenario) {
-        let other = scenario.beside(|builder| builder.entropy(host_test::Entropy::seeded(1)).key_value(host_test::MemoryKeyValue::new()));
+    async fn two_hosts_do_not_retry_at_the_same_times(scenario) {
+        let other = scenario.second_host(|builder| builder.entropy(host_test::Entropy::seeded(1)).key_value(host_test::MemoryKeyValue::new()));
         for _ in 0..6 {
             scenario.reply(Reply::status(503));
         }
@@ -122,7 +122,7 @@ case! {
 }
 
 case! {
-    /// In seconds and as a date.
+    /// The header has seconds or a date.
     async fn the_upstreams_retry_after_is_honoured(scenario) {
         for (header, value, seconds) in [
             ("retry-after", "3", 3),
@@ -135,7 +135,8 @@ case! {
             assert_token(&scenario.get().await, "1", Source::Upstream);
             let wait = waits(&scenario)[before];
             let expected = Duration::from_secs(seconds);
-            // The jitter of the first retry is less than 250 ms; it counts where the upstream asks for less.
+            // The jitter of the first retry is less than 250 ms. It applies if the upstream demands a shorter
+            // wait.
             let longest = expected.max(Duration::from_millis(250)) + Duration::from_millis(5);
             assert!(wait >= expected && wait <= longest, "{header}: {wait:?}");
             scenario.forget().await.unwrap();
@@ -151,7 +152,7 @@ case! {
 }
 
 case! {
-    /// Beyond 20 s the caller decides whether to wait.
+    /// For a wait above 20 s the caller decides.
     async fn a_long_retry_after_is_not_waited_for(scenario) {
         scenario.reply(Reply::status(429).header("retry-after", "21"));
         assert_error(&scenario.get().await, "rate-limited");

@@ -1,4 +1,4 @@
-//! What the cases are written with.
+//! The scenario of a case: the harness, the upstream's replies, the assertions and the search for secrets.
 
 use host_test::{
     Configuration, Credentials, Error, Field, FieldValue, Flavour, Harness, HarnessBuilder, Operation, Reply,
@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
-/// The account that most cases ask for.
+/// The account that most cases use.
 pub(crate) const ACCOUNT: &str = "apn_EOhwvQr";
 
-/// What every secret of the cases begins with.
+/// The prefix of every secret in the cases.
 pub(crate) const SECRET: &str = "s3cr3t-";
 
 /// Defines a test for each flavour from one case.
@@ -37,7 +37,7 @@ macro_rules! case {
 }
 pub(crate) use case;
 
-/// A harness, and a record of every text that the component gave.
+/// A harness, and a record of every text that the component returned.
 pub(crate) struct Scenario {
     pub harness: Harness,
     pub flavour: Flavour,
@@ -50,8 +50,8 @@ impl Scenario {
         Self { harness: builder.build(), flavour, texts: Arc::default() }
     }
 
-    /// Another host that shares the store and the clock with this one, as a second machine would.
-    pub(crate) fn beside(&self, change: impl FnOnce(HarnessBuilder) -> HarnessBuilder) -> Self {
+    /// The scenario of a second host, which shares the upstream, the store and the clock with this one.
+    pub(crate) fn second_host(&self, change: impl FnOnce(HarnessBuilder) -> HarnessBuilder) -> Self {
         let builder = Harness::builder(self.flavour)
             .upstream(self.harness.upstream.clone())
             .key_value(self.harness.key_value.clone())
@@ -76,61 +76,61 @@ impl Scenario {
     }
 
     pub(crate) async fn get_account(&self, account_id: &str) -> Result<Credentials, Error> {
-        self.noted(self.harness.get(account_id).await)
+        self.recorded(self.harness.get(account_id).await)
     }
 
     pub(crate) async fn refresh(&self, rejected: Option<&str>) -> Result<Credentials, Error> {
-        self.noted(self.harness.refresh(ACCOUNT, rejected).await)
+        self.recorded(self.harness.refresh(ACCOUNT, rejected).await)
     }
 
     pub(crate) async fn forget(&self) -> Result<(), Error> {
-        self.harness.forget(ACCOUNT).await.inspect_err(|error| self.note(error))
+        self.harness.forget(ACCOUNT).await.inspect_err(|error| self.record(error))
     }
 
-    /// Lets `seconds` pass.
-    pub(crate) fn pass(&self, seconds: u64) {
+    /// Advances the clock.
+    pub(crate) fn advance(&self, seconds: u64) {
         self.harness.clock.advance(Duration::from_secs(seconds));
     }
 
-    /// Notes the texts of an answer for the search.
-    pub(crate) fn noted(&self, answer: Result<Credentials, Error>) -> Result<Credentials, Error> {
-        match &answer {
-            Ok(credentials) => credentials.warnings.iter().for_each(|warning| self.note(warning)),
-            Err(error) => self.note(error),
+    /// Records the texts of a result for the search for secrets.
+    pub(crate) fn recorded(&self, result: Result<Credentials, Error>) -> Result<Credentials, Error> {
+        match &result {
+            Ok(credentials) => credentials.warnings.iter().for_each(|warning| self.record(warning)),
+            Err(error) => self.record(error),
         }
-        answer
+        result
     }
 
-    fn note(&self, text: &impl std::fmt::Debug) {
+    fn record(&self, text: &impl std::fmt::Debug) {
         self.texts.lock().unwrap().push(format!("{text:?}"));
     }
 
-    /// Fails if any error, warning, log line, key or value of the store, or URL has a secret in it.
+    /// Fails if an error, a warning, a log line, a key or value of the store, or a URL holds a secret.
     pub(crate) fn search_for_secrets(&self) {
-        let mut places: Vec<(String, Vec<u8>)> = Vec::new();
+        let mut outputs: Vec<(String, Vec<u8>)> = Vec::new();
         for text in self.texts.lock().unwrap().iter() {
-            places.push(("a text".to_owned(), text.clone().into_bytes()));
+            outputs.push(("a text".to_owned(), text.clone().into_bytes()));
         }
-        places.push(("the logs".to_owned(), logs::all()));
+        outputs.push(("the logs".to_owned(), logs::all()));
         for (_, key, value) in self.harness.key_value.entries() {
-            places.push(("a store key".to_owned(), key.into_bytes()));
-            places.push(("a stored value".to_owned(), value));
+            outputs.push(("a store key".to_owned(), key.into_bytes()));
+            outputs.push(("a stored value".to_owned(), value));
         }
         for operation in self.harness.key_value.operations() {
-            places.push(("an operation of the store".to_owned(), format!("{operation:?}").into_bytes()));
+            outputs.push(("an operation of the store".to_owned(), format!("{operation:?}").into_bytes()));
         }
         for request in self.harness.upstream.requests() {
-            places.push(("a URL".to_owned(), request.uri.to_string().into_bytes()));
+            outputs.push(("a URL".to_owned(), request.uri.to_string().into_bytes()));
         }
         let encryption_key = TEST_ENCRYPTION_KEYS.split_once(':').unwrap().1;
-        for (place, bytes) in places {
+        for (output, bytes) in outputs {
             for secret in [SECRET, TEST_API_KEY, encryption_key] {
                 let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
-                assert!(!found, "{place} holds {secret}: {}", String::from_utf8_lossy(&bytes));
+                assert!(!found, "{output} holds {secret}: {}", String::from_utf8_lossy(&bytes));
             }
-            // Neither does the store tell which accounts there are.
-            let tells = place.starts_with("a store") && bytes.windows(4).any(|window| window == b"apn_");
-            assert!(!tells, "{place} holds an account id: {}", String::from_utf8_lossy(&bytes));
+            // The store must not reveal account ids either.
+            let has_id = output.starts_with("a store") && bytes.windows(4).any(|window| window == b"apn_");
+            assert!(!has_id, "{output} holds an account id: {}", String::from_utf8_lossy(&bytes));
         }
     }
 
@@ -139,12 +139,12 @@ impl Scenario {
     }
 }
 
-/// The answer of the upstream for an OAuth account.
+/// The upstream's document for an account.
 #[derive(Clone)]
 pub struct Account(pub Value);
 
 impl Account {
-    /// One whose access token is `s3cr3t-` and `token`.
+    /// An OAuth account with the access token `s3cr3t-` + `token`.
     pub fn oauth(token: &str) -> Self {
         Self(json!({
             "id": ACCOUNT,
@@ -173,12 +173,12 @@ impl Account {
         self
     }
 
-    /// Expires so many seconds after the start of the case.
+    /// Sets the expiry to this number of seconds after the start of the case.
     pub fn expiring(self, seconds: i64) -> Self {
         self.with("expires_at", at(seconds))
     }
 
-    /// In the form that Pipedream's document describes.
+    /// The upstream's response, in the form of Pipedream's document.
     pub fn reply(&self) -> Reply {
         Reply::status(200).json(&json!({ "data": self.0 }))
     }
@@ -190,18 +190,18 @@ impl From<Account> for Reply {
     }
 }
 
-/// A secret with the mark that the search looks for.
+/// A secret with the prefix that the search looks for.
 pub(crate) fn secret(name: &str) -> String {
     format!("{SECRET}{name}")
 }
 
-/// The moment so many seconds after the start of the case, as the upstream writes it.
+/// The time this number of seconds after the start of the case, in the upstream's format.
 pub(crate) fn at(seconds: i64) -> String {
     let moment = chrono::DateTime::from_timestamp_millis(START_UNIX_MS as i64 + seconds * 1000).unwrap();
     moment.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
 
-/// Fails unless these are credentials with this token from this source.
+/// Fails unless the result is credentials with this access token from this source.
 #[track_caller]
 pub(crate) fn assert_token(answer: &Result<Credentials, Error>, token: &str, source: Source) {
     match answer {
@@ -213,7 +213,7 @@ pub(crate) fn assert_token(answer: &Result<Credentials, Error>, token: &str, sou
     }
 }
 
-/// Fails unless this is an error of the case called `name`.
+/// Fails unless the result is the error `name`.
 #[track_caller]
 pub(crate) fn assert_error(answer: &Result<Credentials, Error>, name: &str) {
     match answer {
@@ -232,7 +232,7 @@ pub(crate) fn field(fields: &[Field], name: &str) -> Option<Value> {
 }
 
 mod logs {
-    //! Whatever the host logs, in all cases together.
+    //! The capture of the host's log, over all cases of the process.
 
     use super::{Mutex, Once};
     use std::io;
