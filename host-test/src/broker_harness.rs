@@ -15,8 +15,8 @@ const LOG_CAPACITY: usize = 1 << 20;
 
 /// The broker on a host whose capabilities a test controls.
 ///
-/// Each request runs in a new instance, so only the key-value store keeps data between requests. A test may use
-/// the fields at any time, also during a request.
+/// Each request runs in a new instance, so only the key-value store keeps data between requests. A test may
+/// use the fields at any time, also during a request.
 pub struct BrokerHarness {
     /// The mock upstream.
     pub upstream: MockUpstream,
@@ -95,8 +95,8 @@ impl BrokerHarnessBuilder {
         Self { inner: self.inner.key_value(key_value), ..self }
     }
 
-    /// Runs this broker instead of the built one, which all tests of a process share. A broker of its own has room
-    /// for instances of its own.
+    /// Runs this broker instead of the built one, which all tests of a process share. A broker of its own has
+    /// room for instances of its own.
     #[must_use]
     pub fn broker(self, broker: Broker) -> Self {
         Self { broker: Some(broker), ..self }

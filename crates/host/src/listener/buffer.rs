@@ -31,7 +31,7 @@ pub(super) async fn buffer(
     match timeout(read_timeout, Limited::new(body, BODY_LIMIT).collect()).await {
         Ok(Ok(body)) => Ok(Request::from_parts(head, Full::new(body.to_bytes()))),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_)) => Err(problem(ProblemCode::MalformedRequest, "the body broke off")),
+        Ok(Err(_)) => Err(problem(ProblemCode::MalformedRequest, "the body is incomplete or malformed")),
         Err(_elapsed) => {
             let detail = format!("send the body within {} seconds", read_timeout.as_secs_f64());
             Err(problem(ProblemCode::RequestTimedOut, &detail))

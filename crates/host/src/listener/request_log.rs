@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use tracing::field::Empty;
 use tracing::{Span, info_span};
 
-/// A request that is under way.
+/// The data of one request that the audit log and the span contain.
 pub(super) struct RequestLog {
     pub request_id: String,
     pub is_health: bool,
@@ -26,6 +26,7 @@ pub(super) struct RequestLog {
 }
 
 impl RequestLog {
+    /// Records a request at its arrival, and creates its span as part of the caller's trace.
     pub(super) fn of<Body>(request: &Request<Body>, peer: SocketAddr, key: &FingerprintKey) -> Self {
         let headers = request.headers();
         let (method, path) = (request.method().as_str(), request.uri().path());
@@ -58,10 +59,12 @@ impl RequestLog {
         }
     }
 
+    /// The span of the request.
     pub(super) fn span(&self) -> Span {
         self.span.clone()
     }
 
+    /// The time since the arrival of the request.
     pub(super) fn duration(&self) -> Duration {
         self.started.elapsed()
     }
