@@ -1,12 +1,13 @@
-//! Who may have what.
+//! Tests of the authentication of callers and of the accounts that a caller may get.
 
 use crate::scenario::{ACCOUNT, BROKER_TOKEN, CALLERS_KEY, Scenario, account, case};
 use host_test::Reply;
 use std::time::Duration;
 
-/// Whatever a caller sends in place of a valid token.
-async fn assert_refused(scenario: &Scenario, authorization: &[&str]) {
-    for text in authorization {
+/// Checks that no request with one of these `authorization` headers gets past the authentication. An empty
+/// text stands for a request without the header.
+async fn assert_refused(scenario: &Scenario, authorizations: &[&str]) {
+    for text in authorizations {
         for (method, path) in [
             ("GET", ACCOUNT.to_owned()),
             ("DELETE", ACCOUNT.to_owned()),
@@ -25,22 +26,22 @@ async fn assert_refused(scenario: &Scenario, authorization: &[&str]) {
 }
 
 case! {
-    async fn nobody_gets_anything_without_a_key(scenario, pass_through) {
+    async fn a_caller_without_a_key_is_refused(scenario, pass_through) {
         assert_refused(&scenario, &["", "Bearer", "Bearer ", "Basic cGQ6", "pd_callers_key_7c1d", "Bearer a b"]).await;
     }
 }
 
 case! {
-    async fn nobody_gets_anything_without_a_token_of_the_broker(scenario, managed) {
+    async fn a_caller_without_a_broker_token_is_refused(scenario, managed) {
         let longer = format!("Bearer {BROKER_TOKEN}0");
         let shorter = format!("Bearer {}", &BROKER_TOKEN[1..]);
-        // The broker's own key is no token of it.
+        // The API key of the broker is not a token for callers.
         assert_refused(&scenario, &["", "Bearer wrong", &longer, &shorter, "Bearer pd_brokers_key"]).await;
     }
 }
 
 case! {
-    /// Two values of the header: what stands in front may have looked at the other one.
+    /// A proxy in front of the broker may have checked the other one of the two values.
     async fn a_header_that_comes_twice_is_refused(scenario, pass_through) {
         let headers = [("authorization", "Bearer pd_callers_key_7c1d"), ("authorization", "Bearer pd_other")];
         assert_eq!(scenario.send("GET", ACCOUNT, &headers, "").await.status, 401);
@@ -49,8 +50,9 @@ case! {
 }
 
 case! {
-    /// A caller's key goes upstream, and what it brings is for callers with that key only.
-    async fn a_caller_sees_only_what_its_key_can(scenario, pass_through) {
+    /// The broker sends the caller's key to the upstream, and caches the credentials for callers with this
+    /// key only.
+    async fn a_caller_gets_only_the_accounts_of_its_key(scenario, pass_through) {
         scenario.upstream.respond_with(|request| match request.header("authorization") {
             Some("Bearer pd_callers_key_7c1d") => account("one"),
             _ => Reply::status(404),
@@ -64,7 +66,8 @@ case! {
 }
 
 case! {
-    /// A key can be revoked: after five minutes the upstream is asked again, however long the token lives.
+    /// The upstream may revoke the key. So the broker fetches again after five minutes, before the token
+    /// expires.
     async fn a_revoked_key_gets_nothing_after_the_recheck_interval(scenario, pass_through) {
         scenario.upstream.reply(account("one"));
         scenario.get(CALLERS_KEY).await;
@@ -75,7 +78,7 @@ case! {
         let revoked = scenario.get(CALLERS_KEY).await;
         assert_eq!(revoked.status, 401);
         assert_eq!(revoked.json()["type"], "urn:credwell:problem:unauthorized");
-        // And it stays so.
+        // The next request doesn't get the cached credentials either.
         scenario.upstream.reply(Reply::status(401));
         assert_eq!(scenario.get(CALLERS_KEY).await.status, 401);
     }
@@ -95,20 +98,20 @@ case! {
 }
 
 case! {
-    /// The key stays in the host; every token of the broker is as good as the other.
+    /// The broker sends its own API key to the upstream, and accepts each of its tokens.
     async fn a_managed_caller_gets_the_allowed_accounts(scenario, managed) {
         scenario.upstream.reply(account("one"));
         for token in [BROKER_TOKEN, &"f".repeat(32)] {
             assert_eq!(scenario.get(token).await.token(), "one");
         }
         assert_eq!(scenario.upstream.count(), 1);
-        let sent = scenario.upstream.last_request().unwrap();
-        assert_eq!(sent.header("authorization"), Some("Bearer pd_brokers_key"));
+        let request = scenario.upstream.last_request().unwrap();
+        assert_eq!(request.header("authorization"), Some("Bearer pd_brokers_key"));
     }
 }
 
 case! {
-    /// Whether there is such an account is not told.
+    /// The response doesn't reveal whether the account exists.
     async fn a_managed_caller_gets_no_other_account(scenario, managed) {
         let bearer = format!("Bearer {BROKER_TOKEN}");
         let refused =
@@ -118,15 +121,15 @@ case! {
         assert_eq!(scenario.upstream.count(), 0);
         scenario.configuration.set("credwell_broker_accounts", "*");
         scenario.upstream.reply(Reply::status(404));
-        let asked =
+        let unknown =
             scenario.send("GET", "/v1/accounts/apn_secret/credentials", &[("authorization", &bearer)], "").await;
-        assert_eq!(asked.status, 404);
+        assert_eq!(unknown.status, 404);
     }
 }
 
 case! {
-    /// It is the broker's key that was refused, and not the caller's token.
-    async fn a_refused_key_of_the_broker_is_no_401_for_its_caller(scenario, managed) {
+    /// The upstream refused the broker's API key, not the caller's token.
+    async fn a_refused_key_of_the_broker_is_not_a_401_for_its_caller(scenario, managed) {
         scenario.upstream.reply(Reply::status(401));
         let failed = scenario.get(BROKER_TOKEN).await;
         assert_eq!(failed.status, 502);

@@ -1,7 +1,8 @@
-//! The broker's settings.
+//! Tests of the broker's settings.
 
 use crate::scenario::{BROKER_TOKEN, CALLERS_KEY, Scenario, case};
 
+/// Checks that a request fails with a configuration problem that names this setting.
 async fn assert_names(scenario: &Scenario, name: &str) {
     let problem = scenario.get(CALLERS_KEY).await;
     assert_eq!(problem.status, 500, "{name}");
@@ -24,7 +25,7 @@ case! {
             ("credwell_request_form", "connect"),
             ("credwell_refresh_window_seconds", "soon"),
             ("credwell_no_such_setting", "1"),
-            // Callers bring their own.
+            // In pass-through mode each caller sends its own key.
             ("credwell_api_key", "pd_key"),
         ] {
             scenario.configuration.set(name, value);
@@ -57,7 +58,7 @@ case! {
             }
         }
         scenario.configuration.remove("credwell_api_key");
-        // The caller first has to say who it is.
+        // The broker authenticates the caller before it reports the missing setting.
         let problem = scenario.get(BROKER_TOKEN).await;
         assert_eq!(problem.status, 500);
         assert!(problem.json()["detail"].as_str().unwrap().contains("credwell_api_key"));

@@ -1,4 +1,4 @@
-//! The HTTP API.
+//! Tests of the HTTP API.
 
 use crate::scenario::{ACCOUNT, CALLERS_KEY, account, case};
 use host_test::Reply;
@@ -6,8 +6,8 @@ use serde_json::json;
 use std::time::Duration;
 
 case! {
-    /// The upstream's own shape, from the upstream and then from the cache, and where it came from.
-    async fn the_answer_is_the_upstreams(scenario, pass_through) {
+    /// The body has the shape of the upstream's response, and the headers name its source.
+    async fn the_body_is_the_body_of_the_upstream(scenario, pass_through) {
         scenario.upstream.reply(account("one"));
         let first = scenario.get(CALLERS_KEY).await;
         assert_eq!(first.status, 200);
@@ -46,7 +46,8 @@ case! {
 }
 
 case! {
-    /// With the same rule as the call of the WIT interface: of later callers none fetches.
+    /// The rule of `refresh-credentials` in the WIT: later callers with the same rejected token fetch
+    /// nothing.
     async fn a_rejected_token_is_replaced_once(scenario, pass_through) {
         scenario.upstream.reply(account("one"));
         scenario.upstream.reply(account("two"));
@@ -56,14 +57,14 @@ case! {
             assert_eq!((refreshed.status, refreshed.token()), (200, json!("two")));
         }
         assert_eq!(scenario.upstream.count(), 2);
-        // Without a token it is fetched whatever the cache holds.
+        // Without a rejected token, the broker fetches in any case.
         scenario.upstream.reply(account("three"));
         assert_eq!(scenario.refresh(CALLERS_KEY, "").await.token(), "three");
     }
 }
 
 case! {
-    async fn what_went_wrong_on_the_way_is_in_the_cache_status(scenario, pass_through) {
+    async fn the_cache_status_has_the_warnings(scenario, pass_through) {
         scenario.upstream.reply(account("one"));
         scenario.get(CALLERS_KEY).await;
         scenario.upstream.reply(account("one"));
@@ -103,7 +104,7 @@ case! {
 }
 
 case! {
-    /// Neither needs a key, and neither asks the upstream.
+    /// Neither request needs a key or the upstream.
     async fn options_and_health(scenario, pass_through) {
         let options = scenario.send("OPTIONS", ACCOUNT, &[], "").await;
         assert_eq!((options.status, options.header("allow")), (204, Some("GET, HEAD, DELETE, OPTIONS")));

@@ -1,12 +1,12 @@
-//! Entries in the instance's own memory. On this host an instance answers one request, so what it kept is gone;
-//! `wasmtime serve` shows what comes of more.
+//! Tests of entries in the memory of an instance. On the test host an instance serves one request, so no
+//! entry is read again. The tests of `wasmtime serve` have instances that serve many requests.
 
 use crate::scenario::{CALLERS_KEY, METRICS_TOKEN, account, case};
 
 case! {
-    async fn the_hosts_store_is_left_alone(scenario, pass_through) {
+    async fn the_store_of_the_host_is_not_used(scenario, pass_through) {
         scenario.configuration.set("credwell_broker_store", "instance");
-        // It draws one of its own.
+        // The instance makes a random encryption key.
         scenario.configuration.remove("credwell_encryption_keys");
         for token in ["one", "two"] {
             scenario.upstream.reply(account(token));
@@ -20,8 +20,8 @@ case! {
 }
 
 case! {
-    /// They would be those of one instance.
-    async fn metrics_are_refused_with_it(scenario, pass_through) {
+    /// The metrics would count the requests of one instance only.
+    async fn metrics_are_refused_with_the_instance_store(scenario, pass_through) {
         scenario.configuration.set("credwell_broker_store", "instance");
         scenario.configuration.set("credwell_broker_metrics_token", METRICS_TOKEN);
         let problem = scenario.get(CALLERS_KEY).await;

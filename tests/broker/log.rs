@@ -1,4 +1,4 @@
-//! One line for each request, without a secret.
+//! Tests of the log: one line for each request, without a secret.
 
 use crate::scenario::{ACCOUNT, BROKER_TOKEN, CALLERS_KEY, account, case};
 use host_test::Reply;
@@ -6,7 +6,7 @@ use serde_json::json;
 use std::time::Duration;
 
 case! {
-    async fn a_line_tells_what_came_of_a_request(scenario, pass_through) {
+    async fn a_line_has_the_outcome_of_a_request(scenario, pass_through) {
         scenario.upstream.reply(account("one").head_after(Duration::from_millis(40)));
         scenario.get(CALLERS_KEY).await;
         scenario.get(CALLERS_KEY).await;
@@ -28,7 +28,7 @@ case! {
 }
 
 case! {
-    /// Retries are counted one by one.
+    /// The line counts each retry.
     async fn a_failure_is_named(scenario, managed) {
         scenario.configuration.set("credwell_max_retries", "1");
         scenario.upstream.always(Reply::status(503));
@@ -40,7 +40,7 @@ case! {
 }
 
 case! {
-    async fn an_account_is_told_apart_from_another_and_between_callers(scenario, pass_through) {
+    async fn each_account_of_each_caller_has_its_own_hash(scenario, pass_through) {
         scenario.upstream.always(account("one"));
         scenario.get(CALLERS_KEY).await;
         scenario.get("pd_another_callers_key").await;
@@ -54,7 +54,7 @@ case! {
 }
 
 case! {
-    /// What a caller sends, however odd, neither breaks the line nor gets into it.
+    /// No text of a caller breaks the line or appears in it.
     async fn every_request_has_its_line(scenario, managed) {
         let cases = [
             ("GET", "/healthz", "health", "ok"),

@@ -1,4 +1,4 @@
-//! The built HTTP broker, in wasmtime, on a host that the tests control. Each case runs in both flavours.
+//! Tests of the built HTTP broker on the test host. Each test case runs for both flavours.
 
 mod callers;
 mod configuration;

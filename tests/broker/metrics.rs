@@ -1,4 +1,4 @@
-//! What is counted, over all instances.
+//! Tests of the metrics, which count the requests of all instances.
 
 use crate::scenario::{
     ACCOUNT, BROKER_TOKEN, CALLERS_KEY, METRICS_TOKEN, Response, Scenario, account, case, eventually,
@@ -10,17 +10,18 @@ fn enable(scenario: &Scenario) {
     scenario.configuration.set("credwell_broker_metrics_token", METRICS_TOKEN);
 }
 
-async fn ask(scenario: &Scenario, token: &str) -> Response {
+/// Gets the metrics with this token.
+async fn metrics(scenario: &Scenario, token: &str) -> Response {
     scenario.send("GET", "/metrics", &[("authorization", &format!("Bearer {token}"))], "").await
 }
 
-/// Waits for a line: an instance counts after its answer.
+/// Waits until the metrics have this line, because an instance counts after its response.
 async fn assert_counts(scenario: &Scenario, line: &str) {
     let mut last = String::new();
     for _ in 0..50 {
-        let metrics = ask(scenario, METRICS_TOKEN).await;
-        assert_eq!(metrics.status, 200, "{metrics:?}");
-        last = String::from_utf8(metrics.body.to_vec()).unwrap();
+        let response = metrics(scenario, METRICS_TOKEN).await;
+        assert_eq!(response.status, 200, "{response:?}");
+        last = String::from_utf8(response.body.to_vec()).unwrap();
         if last.lines().any(|found| found == line) {
             return;
         }
@@ -29,7 +30,7 @@ async fn assert_counts(scenario: &Scenario, line: &str) {
 }
 
 case! {
-    async fn requests_are_counted_by_what_came_of_them(scenario, managed) {
+    async fn requests_are_counted_by_their_outcome(scenario, managed) {
         enable(&scenario);
         scenario.upstream.reply(account("one"));
         scenario.get(BROKER_TOKEN).await;
@@ -38,7 +39,7 @@ case! {
         }
         scenario.upstream.always(account("two"));
         scenario.refresh(BROKER_TOKEN, r#"{"rejected": "one"}"#).await;
-        // Two minutes after its expiry it is stale.
+        // Two minutes after the expiry of the token, its entry is stale.
         scenario.clock.advance(Duration::from_secs(3_720));
         let stale = scenario.get(BROKER_TOKEN).await;
         assert!(stale.header("cache-status").unwrap().starts_with("credwell; fwd=stale"), "{stale:?}");
@@ -77,16 +78,16 @@ case! {
         ] {
             assert_counts(&scenario, line).await;
         }
-        let metrics = ask(&scenario, METRICS_TOKEN).await;
-        assert_eq!(metrics.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
-        assert_eq!(metrics.header("cache-control"), Some("no-store"));
+        let response = metrics(&scenario, METRICS_TOKEN).await;
+        assert_eq!(response.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+        assert_eq!(response.header("cache-control"), Some("no-store"));
     }
 }
 
 case! {
     async fn metrics_need_their_own_token(scenario, managed) {
-        // Without one there are none, and nothing is written for them.
-        assert_eq!(ask(&scenario, METRICS_TOKEN).await.status, 404);
+        // Without the setting there are no metrics, and the broker writes no counter.
+        assert_eq!(metrics(&scenario, METRICS_TOKEN).await.status, 404);
         scenario.upstream.always(account("one"));
         scenario.get(BROKER_TOKEN).await;
         scenario.log(2).await;
@@ -94,11 +95,11 @@ case! {
 
         enable(&scenario);
         for token in [BROKER_TOKEN, "", "metrics"] {
-            let refused = ask(&scenario, token).await;
+            let refused = metrics(&scenario, token).await;
             assert_eq!((refused.status, refused.header("www-authenticate")), (401, Some("Bearer")), "{token}");
         }
         assert_eq!(scenario.send("GET", "/metrics", &[], "").await.status, 401);
-        // Nor is it a caller's.
+        // The token for metrics gets no credentials.
         assert_eq!(scenario.get(METRICS_TOKEN).await.status, 401);
         let bearer = format!("Bearer {METRICS_TOKEN}");
         let head = scenario.send("HEAD", "/metrics", &[("authorization", &bearer)], "").await;
@@ -108,7 +109,7 @@ case! {
 }
 
 case! {
-    /// Someone who was not let in doesn't make the broker write.
+    /// A caller without a valid token must not cause a write to the store.
     async fn refused_callers_are_not_counted(scenario, managed) {
         enable(&scenario);
         assert_eq!(scenario.get(CALLERS_KEY).await.status, 401);
@@ -118,26 +119,26 @@ case! {
 }
 
 case! {
-    async fn a_store_that_does_not_count_fails_the_metrics_and_no_request(scenario, pass_through) {
+    async fn a_store_that_can_not_count_fails_the_metrics_and_no_other_request(scenario, pass_through) {
         enable(&scenario);
         scenario.upstream.always(account("one"));
         scenario.key_value.fail(Operation::Increment, KeyValueError::AccessDenied);
         assert_eq!(scenario.get(CALLERS_KEY).await.status, 200);
-        let problem = ask(&scenario, METRICS_TOKEN).await;
+        let problem = metrics(&scenario, METRICS_TOKEN).await;
         assert_eq!(problem.status, 503);
         assert_eq!(problem.json()["type"], "urn:credwell:problem:no-metrics");
     }
 }
 
 case! {
-    async fn a_hundred_at_a_time_are_all_counted(scenario, crowd) {
+    async fn a_hundred_concurrent_requests_are_all_counted(scenario, crowd) {
         enable(&scenario);
         scenario.upstream.reply(account("one"));
         scenario.get(CALLERS_KEY).await;
         futures_util::future::join_all((0..100).map(|_| scenario.get(CALLERS_KEY))).await;
         eventually(async || {
-            let metrics = ask(&scenario, METRICS_TOKEN).await;
-            let text = String::from_utf8(metrics.body.to_vec()).unwrap();
+            let response = metrics(&scenario, METRICS_TOKEN).await;
+            let text = String::from_utf8(response.body.to_vec()).unwrap();
             text.contains("credwell_requests_total{outcome=\"hit\"} 100\n").then_some(())
         })
         .await;

@@ -1,4 +1,4 @@
-//! What goes wrong, as problem documents (RFC 9457).
+//! Tests of the errors, which are problem documents (RFC 9457).
 
 use crate::scenario::{ACCOUNT, CALLERS_KEY, account, case};
 use host_test::{Fault, Reply};
@@ -41,7 +41,7 @@ case! {
 }
 
 case! {
-    async fn a_rate_limit_is_passed_on_with_its_wait(scenario, pass_through) {
+    async fn a_rate_limit_is_passed_on_with_its_retry_after(scenario, pass_through) {
         scenario.upstream.reply(Reply::status(429).header("retry-after", "77"));
         let limited = scenario.get(CALLERS_KEY).await;
         assert_eq!((limited.status, limited.header("retry-after")), (429, Some("77")));
@@ -49,7 +49,7 @@ case! {
 }
 
 case! {
-    async fn paths_and_methods_that_are_not_there(scenario, pass_through) {
+    async fn unknown_paths_and_methods_are_refused(scenario, pass_through) {
         for path in ["/", "/v1/accounts/apn_a", "/v1/oauth/token", "/metrics/"] {
             assert_eq!(scenario.send("GET", path, &[], "").await.status, 404, "{path}");
         }
@@ -66,7 +66,7 @@ case! {
 }
 
 case! {
-    async fn a_malformed_id_is_told_to_a_caller_with_a_key(scenario, pass_through) {
+    async fn a_malformed_id_of_a_caller_with_a_key_is_a_bad_request(scenario, pass_through) {
         let headers = [("authorization", "Bearer pd_callers_key_7c1d")];
         for id in ["abc", "apn_", "apn_a%2Fb", "..", "apn_a.b"] {
             let refused = scenario.send("GET", &format!("/v1/accounts/{id}/credentials"), &headers, "").await;

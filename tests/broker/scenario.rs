@@ -1,4 +1,4 @@
-//! What the cases are written with.
+//! The fixture of the test cases: a broker on the test host, and the requests of callers.
 
 use bytes::Bytes;
 use host_test::{Broker, BrokerHarness, Flavour, Reply};
@@ -8,37 +8,38 @@ use serde_json::{Value, json};
 use std::ops::Deref;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
-/// The account that most cases ask for.
+/// The path of the account that most cases use.
 pub(crate) const ACCOUNT: &str = "/v1/accounts/apn_EOhwvQr/credentials";
 
-/// An API key that a caller brings along.
+/// The API key that a caller sends in pass-through mode.
 pub(crate) const CALLERS_KEY: &str = "pd_callers_key_7c1d";
 
-/// A token that the broker of the managed cases knows.
+/// A token for callers of the broker in managed mode.
 pub(crate) const BROKER_TOKEN: &str = "0123456789abcdef0123456789abcdef";
 
-/// The API key of the broker of the managed cases.
+/// The API key of the broker in managed mode.
 pub(crate) const BROKERS_KEY: &str = "pd_brokers_key";
 
-/// A token that metrics are given for.
+/// The token for the metrics.
 pub(crate) const METRICS_TOKEN: &str = "metrics-0123456789abcdef01234567";
 
-/// Waits until something is there: what an instance does after its answer takes a few turns of the runtime.
-pub(crate) async fn eventually<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
+/// Polls until `poll` returns a value. An instance goes on after its response, for example writes its log
+/// line.
+pub(crate) async fn eventually<T>(mut poll: impl AsyncFnMut() -> Option<T>) -> T {
     for _ in 0..1_000 {
-        if let Some(found) = look().await {
-            return found;
+        if let Some(value) = poll().await {
+            return value;
         }
         tokio::task::yield_now().await;
     }
-    panic!("it has not come");
+    panic!("the expected state was not reached");
 }
 
 /// Defines a test for each flavour from one case.
 macro_rules! case {
     ($(#[$attribute:meta])* async fn $name:ident($scenario:ident, $mode:ident) $body:block) => {
         mod $name {
-            #[allow(unused_imports, reason = "not every case needs what its module does")]
+            #[allow(unused_imports, reason = "a case needs only a part of the imports of its module")]
             use super::*;
 
             async fn case(flavour: host_test::Flavour) {
@@ -53,7 +54,7 @@ macro_rules! case {
 }
 pub(crate) use case;
 
-/// The built brokers by flavour, with room for instances of their own.
+/// The brokers of the crowd cases by flavour, each with its own engine and so its own limit of instances.
 static CROWD_BROKERS: [LazyLock<Broker>; 2] = [LazyLock::new(wasmtime), LazyLock::new(spin)];
 
 fn wasmtime() -> Broker {
@@ -64,7 +65,7 @@ fn spin() -> Broker {
     Broker::new(Flavour::Spin).expect("the broker is built")
 }
 
-/// A broker and its host.
+/// A broker on the test host.
 pub(crate) struct Scenario {
     harness: BrokerHarness,
     _crowd: Option<MutexGuard<'static, ()>>,
@@ -105,8 +106,8 @@ impl Scenario {
         Self { harness: BrokerHarness::builder(flavour).build(), _crowd: None }
     }
 
-    /// A broker in pass-through mode for a crowd of requests. The crowd has the room for instances to itself: a request
-    /// that has to wait for room arrives late, and is no longer one of the crowd.
+    /// A broker in pass-through mode for many concurrent requests. No other test uses this broker meanwhile:
+    /// a request that waits for a free instance would start too late to be concurrent.
     pub(crate) fn crowd(flavour: Flavour) -> Self {
         static GATES: [Mutex<()>; 2] = [const { Mutex::new(()) }; 2];
         let index = usize::from(flavour == Flavour::Spin);
@@ -143,17 +144,18 @@ impl Scenario {
         Response { status: parts.status.as_u16(), headers: parts.headers, body }
     }
 
-    /// The lines of the log, once there are so many. An instance writes its line after its answer.
-    pub(crate) async fn log(&self, lines: usize) -> Vec<Value> {
+    /// Waits until the log has `count` lines, and returns its lines. An instance writes its line after its
+    /// response.
+    pub(crate) async fn log(&self, count: usize) -> Vec<Value> {
         eventually(async || {
             let text = String::from_utf8(self.stderr.contents().to_vec()).expect("the log is text");
-            let lines_so_far = text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON"));
-            Some(lines_so_far.collect::<Vec<_>>()).filter(|found| found.len() >= lines)
+            let lines = text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON"));
+            Some(lines.collect::<Vec<_>>()).filter(|lines| lines.len() >= count)
         })
         .await
     }
 
-    /// Fails if the log has a key, a token or an account's id in it.
+    /// Fails if the log holds a key, a token or the id of an account.
     fn search_the_log_for_secrets(&self) {
         let log = String::from_utf8_lossy(&self.stderr.contents()).into_owned();
         for secret in [CALLERS_KEY, BROKER_TOKEN, BROKERS_KEY, METRICS_TOKEN, "oauth_access_token", "apn_"] {
@@ -161,13 +163,13 @@ impl Scenario {
         }
     }
 
-    /// Fails if the store, or the log, tells a secret.
+    /// Fails if the store or the log holds a secret.
     pub(crate) fn search_for_secrets(&self) {
         self.search_the_store_for_secrets();
         self.search_the_log_for_secrets();
     }
 
-    /// Fails if a key or a value of the store has a key, a token or an account's id in it.
+    /// Fails if an entry of the store holds a key, a token or the id of an account in plain text.
     fn search_the_store_for_secrets(&self) {
         for (_, key, value) in self.key_value.entries() {
             for secret in [CALLERS_KEY, BROKER_TOKEN, BROKERS_KEY, "oauth_access_token", "apn_"] {
@@ -177,19 +179,19 @@ impl Scenario {
         }
     }
 
-    /// Asks for the account with this token.
+    /// Gets the account's credentials with this bearer token.
     pub(crate) async fn get(&self, bearer: &str) -> Response {
         self.send("GET", ACCOUNT, &[("authorization", &format!("Bearer {bearer}"))], "").await
     }
 
-    /// Reports a token that an app has rejected.
+    /// Refreshes the account's credentials with this bearer token. The body names the rejected token.
     pub(crate) async fn refresh(&self, bearer: &str, body: &str) -> Response {
         let path = format!("{ACCOUNT}/refresh");
         self.send("POST", &path, &[("authorization", &format!("Bearer {bearer}"))], body.to_owned()).await
     }
 }
 
-/// The upstream's answer for an account that expires an hour after the start, with this token.
+/// The upstream's response for the account with this access token, which expires one hour after the start.
 pub(crate) fn account(token: &str) -> Reply {
     Reply::status(200).json(&json!({"data": {
         "id": "apn_EOhwvQr",

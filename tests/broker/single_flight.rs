@@ -1,4 +1,5 @@
-//! Of many requests for one account one asks the upstream, in instances that know nothing of each other.
+//! Tests of the single flight: many concurrent requests for one account make one request to the upstream,
+//! although the instances share only the store.
 
 use crate::scenario::{CALLERS_KEY, Response, Scenario, account, case};
 use host_test::{Fault, KeyValueError, Operation, Reply};
@@ -6,7 +7,7 @@ use std::collections::HashSet;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// So many requests at the same time.
+/// Gets the account's credentials in `count` concurrent requests.
 async fn crowd(scenario: &Scenario, count: usize) -> Vec<Response> {
     futures_util::future::join_all((0..count).map(|_| scenario.get(CALLERS_KEY))).await
 }
@@ -24,14 +25,14 @@ case! {
         assert!(responses.iter().all(|response| response.token() == "one"));
         assert_eq!(scenario.upstream.count(), 1);
         assert!(before.elapsed() < Duration::from_secs(2), "{:?}", before.elapsed());
-        // The turn was given back: what is left is the entry.
+        // The leader has removed its lease, so the store has only the entry of the account.
         assert_eq!(scenario.key_value.entries().len(), 1);
     }
 }
 
 case! {
-    /// While one refreshes what is due, the others are served at once.
-    async fn nobody_waits_for_the_refresh_of_what_still_serves(scenario, crowd) {
+    /// While one request refreshes the stale entry, the other requests get the cached credentials at once.
+    async fn no_request_waits_for_the_refresh_of_a_usable_entry(scenario, crowd) {
         scenario.upstream.reply(account("one"));
         scenario.get(CALLERS_KEY).await;
         scenario.clock.advance(Duration::from_secs(299));
@@ -47,7 +48,7 @@ case! {
 }
 
 case! {
-    /// All have met the same dead token.
+    /// All callers report the same rejected token.
     async fn many_rejections_make_one_request(scenario, crowd) {
         scenario.upstream.reply(account("one"));
         scenario.get(CALLERS_KEY).await;
@@ -60,8 +61,8 @@ case! {
 }
 
 case! {
-    /// A no is shared too, as long as it is kept.
-    async fn a_no_is_for_all_who_waited(scenario, crowd) {
+    /// The followers get the negative entry of the leader.
+    async fn a_not_found_is_shared_with_all_followers(scenario, crowd) {
         scenario.upstream.always(Reply::status(404).head_after(Duration::from_millis(800)));
         assert_eq!(statuses(&crowd(&scenario, 50).await), HashSet::from([404]));
         assert_eq!(scenario.upstream.count(), 1);
@@ -69,8 +70,8 @@ case! {
 }
 
 case! {
-    /// Those who have waited get the failure of the one who asked; whoever comes later asks anew.
-    async fn a_failure_is_for_all_who_waited_and_nobody_else(scenario, crowd) {
+    /// The followers get the failure of their leader. A later request makes a new request to the upstream.
+    async fn a_failure_is_shared_with_the_followers_and_no_later_request(scenario, crowd) {
         scenario.configuration.set("credwell_max_retries", "0");
         for (reply, status, header) in [
             (Reply::status(503).header("retry-after", "7"), 502, Some("7")),
@@ -94,8 +95,8 @@ case! {
 }
 
 case! {
-    /// What serves others isn't touched by the failure of a refresh that one of them asked for.
-    async fn a_failed_refresh_is_for_those_who_rejected_the_token(scenario, crowd) {
+    /// A failed refresh leaves the cached credentials to the other callers.
+    async fn a_failed_refresh_fails_only_the_callers_that_rejected_the_token(scenario, crowd) {
         scenario.configuration.set("credwell_max_retries", "0");
         scenario.upstream.reply(account("one"));
         scenario.get(CALLERS_KEY).await;
@@ -108,13 +109,13 @@ case! {
 }
 
 case! {
-    /// The one whose turn it was has died: its number is left in the store. The others wait for the end of the slice,
-    /// and then one of them asks.
-    async fn a_turn_of_one_who_has_died_ends_by_itself(scenario, crowd) {
+    /// The leader died and left its lease in the store. The followers wait until the slice of the lease ends,
+    /// and then one of them becomes the leader.
+    async fn the_lease_of_a_dead_leader_expires(scenario, crowd) {
         scenario.upstream.always(account("one").head_after(Duration::from_millis(200)));
         let started = Instant::now();
-        let dead = tokio::time::timeout(Duration::from_millis(100), scenario.get(CALLERS_KEY)).await;
-        assert!(dead.is_err());
+        let leader = tokio::time::timeout(Duration::from_millis(100), scenario.get(CALLERS_KEY)).await;
+        assert!(leader.is_err());
         scenario.upstream.always(account("two").head_after(Duration::from_millis(200)));
         scenario.key_value.fail(Operation::Set, KeyValueError::AccessDenied);
         scenario.key_value.recover();
@@ -126,8 +127,8 @@ case! {
 }
 
 case! {
-    /// Nobody hangs beyond its deadline, whatever the upstream does.
-    async fn all_end_by_their_deadline(scenario, crowd) {
+    /// Each request ends by its deadline, although the upstream sends no response.
+    async fn all_requests_end_by_their_deadline(scenario, crowd) {
         scenario.configuration.set("credwell_deadline_ms", "3000");
         scenario.configuration.set("credwell_max_retries", "0");
         scenario.upstream.always(Reply::stalling());
@@ -138,8 +139,8 @@ case! {
 }
 
 case! {
-    /// A host that can't count in one step, or not now: everyone asks, and everyone is answered.
-    async fn without_turns_everyone_asks(scenario, crowd) {
+    /// Without an atomic increment there are no leases: each request goes to the upstream, and each succeeds.
+    async fn without_leases_each_request_goes_to_the_upstream(scenario, crowd) {
         scenario.key_value.fail(Operation::Increment, KeyValueError::AccessDenied);
         scenario.upstream.always(account("one").head_after(Duration::from_millis(800)));
         let responses = crowd(&scenario, 20).await;
