@@ -50,11 +50,9 @@ impl Operation {
     pub(super) fn read(arguments: &OperationArguments, settings: &ProgramSettings) -> Result<Self, CliError> {
         let metrics_listen = settings.own(arguments.metrics_listen.as_deref(), &METRICS_LISTEN);
         let metrics_address = metrics_listen.map(|text| address(&METRICS_LISTEN, text)).transpose()?;
-        let telemetry = TelemetryOptions {
-            level: level(settings.own_or_default(arguments.log_level.as_deref(), &LOG_LEVEL))?,
-            format: format(settings.own_or_default(arguments.log_format.as_deref(), &LOG_FORMAT))?,
-            ..export_options()?
-        };
+        let mut telemetry = export_options()?;
+        telemetry.level = level(settings.own_or_default(arguments.log_level.as_deref(), &LOG_LEVEL))?;
+        telemetry.format = format(settings.own_or_default(arguments.log_format.as_deref(), &LOG_FORMAT))?;
         let key = settings.fingerprint_key.as_ref();
         let audit = match settings.own_path(arguments.audit_log.as_deref(), &AUDIT_LOG) {
             Some(path) if path.file_name().is_some_and(|name| name == "-") => Some(AuditLog::to_stderr()),
