@@ -41,7 +41,7 @@ fn has_literal(text: &str) -> Vec<bool> {
     let lines = text.lines().map(|line| {
         let mut rest = line;
         let mut found = end.is_some();
-        while !rest.is_empty() && !(end.is_none() && rest.starts_with("//")) {
+        while !rest.is_empty() && (end.is_some() || !rest.starts_with("//")) {
             let quote = QUOTES.iter().find(|quote| rest.starts_with(**quote));
             let length = quote.map_or(rest.chars().next().map_or(1, char::len_utf8), |quote| quote.len());
             let is_raw = rest.starts_with("r#\"");
