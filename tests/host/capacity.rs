@@ -8,6 +8,7 @@ use http::Request;
 use http_body_util::Empty;
 use std::sync::Arc;
 use std::time::Duration;
+use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 
 /// A number of requests above the engine's limit of instances.
 const MANY: usize = INSTANCE_LIMIT as usize + 50;
@@ -23,7 +24,8 @@ async fn more_requests_than_instances_are_all_answered() {
     ]);
     let key_value = Arc::new(MemoryKeyValue::new());
     let capabilities = Capabilities::new(Arc::new(upstream), key_value, Arc::new(configuration))
-        .clock(Clock::new(START_UNIX_MS));
+        .clock(Clock::new(START_UNIX_MS))
+        .stderr(MemoryOutputPipe::new(1 << 20));
     let requests = (0..MANY).map(async |number| {
         let request = Request::get(format!("http://localhost/v1/accounts/apn_{number}/credentials"))
             .header("authorization", "Bearer pd_callers_key")
