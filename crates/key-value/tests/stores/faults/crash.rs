@@ -1,4 +1,5 @@
-//! A process that writes to a file is killed, over and over, in whatever it is doing. What it has acknowledged is there.
+//! The crash test: a process that writes to a file is killed again and again at random moments. No
+//! acknowledged write is lost.
 
 use crate::support::child;
 use credwell_key_value::{KeyValue, open};
@@ -9,30 +10,30 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How often it is killed.
+/// The number of kills.
 const KILLS: usize = 100;
 
-/// How many write at the same time, each its own key.
+/// The number of concurrent writers, each of which has a key of its own.
 const WRITERS: usize = 8;
 
 const BUCKET: &str = "default";
 const COUNTER: &str = "counter";
 
-/// What is known of a writer's key.
+/// The parent's knowledge of a writer's key.
 #[derive(Clone, Copy, Default)]
 struct Known {
-    /// The last write that was acknowledged or found.
+    /// The number of the last write that was acknowledged or found.
     done: u64,
-    /// The first one of the next process.
+    /// The number of the next process's first write.
     next: u64,
 }
 
-/// The writes of a key are numbered. Each tenth one removes it.
+/// The number in the key's value after this write. Every tenth write removes the key.
 fn state(write: u64) -> Option<u64> {
     (!write.is_multiple_of(10)).then_some(write)
 }
 
-/// A value that tells by itself whether it is whole.
+/// The value of a write. It is pseudo-random, so that [`number`] can check that it is whole.
 fn value(writer: usize, write: u64) -> Vec<u8> {
     let mut random = fastrand::Rng::with_seed(write * WRITERS as u64 + writer as u64);
     let length = random.usize(..if write.is_multiple_of(7) { 100_000 } else { 3_000 });
@@ -41,7 +42,7 @@ fn value(writer: usize, write: u64) -> Vec<u8> {
     value
 }
 
-/// The number of the write that left this value. It is whole.
+/// The number of the write that produced this value. Fails if the value is damaged.
 fn number(writer: usize, found: &[u8]) -> u64 {
     let line = found.split(|byte| *byte == b'\n').next().expect("a first line");
     let number = std::str::from_utf8(line).expect("a number").parse().expect("a number");
@@ -58,7 +59,7 @@ async fn store(path: &Path) -> Arc<dyn KeyValue> {
     open(&url).await.expect("the file opens")
 }
 
-/// The process that is killed. Does nothing as a test of its own.
+/// The child process, which is killed. Does nothing in the parent.
 #[tokio::test(flavor = "multi_thread")]
 async fn writes_until_it_is_killed() {
     let Some(subject) = child::subject() else { return };
@@ -95,7 +96,7 @@ async fn writes_until_it_is_killed() {
     }
 }
 
-/// A whole line at once.
+/// Writes a whole line at once.
 fn say(line: &str) {
     let mut output = std::io::stdout().lock();
     output.write_all(format!("{line}\n").as_bytes()).expect("somebody listens");
@@ -111,8 +112,8 @@ async fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
     for round in 0..KILLS {
         let lines = run_and_kill(&path, &known);
         let mut last_count = None;
-        for (what, writer, number) in lines {
-            match what.as_str() {
+        for (event, writer, number) in lines {
+            match event.as_str() {
                 "wrote" => (known[writer].done, acknowledged) = (number, acknowledged + 1),
                 "counted" => last_count = Some(i64::try_from(number).expect("a small number")),
                 _ => {}
@@ -125,22 +126,22 @@ async fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
         for (writer, known) in known.iter_mut().enumerate() {
             let found = store.get(BUCKET, &key(writer)).await.expect("an answer");
             let found = found.map(|found| number(writer, &found));
-            // The one after the last acknowledged can have had its effect too.
-            let under_way = known.next.max(known.done + 1);
-            let allowed = [state(known.done), state(under_way)];
-            let known_now = (known.done, under_way);
+            // The write after the last acknowledged one may have had its effect too.
+            let pending = known.next.max(known.done + 1);
+            let allowed = [state(known.done), state(pending)];
+            let known_now = (known.done, pending);
             assert!(
                 allowed.contains(&found),
                 "round {round}, writer {writer}: {found:?} after {known_now:?}"
             );
-            let done = if found == allowed[0] { known.done } else { under_way };
-            *known = Known { done, next: under_way + 1 };
+            let done = if found == allowed[0] { known.done } else { pending };
+            *known = Known { done, next: pending + 1 };
         }
-        // Counting isn't synced, but nothing is counted that wasn't.
+        // Increments aren't synced, so some can be lost. But the counter must not be too high.
         let found = store.increment(BUCKET, COUNTER, 0).await.expect("a number");
-        let most = last_count.unwrap_or(counted) + 1;
-        assert!(found <= most, "round {round}: {found} of at most {most}");
-        lost = lost.max(most - 1 - found);
+        let limit = last_count.unwrap_or(counted) + 1;
+        assert!(found <= limit, "round {round}: {found} of at most {limit}");
+        lost = lost.max(limit - 1 - found);
         counted = found;
     }
     assert!(acknowledged > KILLS, "{acknowledged} writes");
@@ -150,7 +151,7 @@ async fn nothing_acknowledged_is_lost_when_the_process_is_killed() {
     );
 }
 
-/// What a process has said that was killed at some moment: what, by which writer, and the number.
+/// Runs the child process, kills it after a random time, and returns its lines: event, writer and number.
 fn run_and_kill(path: &Path, known: &[Known]) -> Vec<(String, usize, u64)> {
     let starts: Vec<String> = known.iter().map(|known| known.next.to_string()).collect();
     let subject = format!("{}|{}", path.display(), starts.join(","));
@@ -158,14 +159,14 @@ fn run_and_kill(path: &Path, known: &[Known]) -> Vec<(String, usize, u64)> {
     let mut child = command.stderr(Stdio::piped()).spawn().expect("it starts");
     let output = BufReader::new(child.stdout.take().expect("an output"));
     let (sender, lines) = std::sync::mpsc::channel();
-    // Read all the time, since it would wait for a full pipe to be emptied.
+    // A thread reads all the time, because a full pipe would block the child.
     let reader = std::thread::spawn(move || {
         for line in output.lines().map_while(Result::ok) {
             _ = sender.send(line);
         }
     });
-    let mut said = lines.iter().skip_while(|line| !line.starts_with("ready"));
-    assert!(said.next().is_some(), "the process opens the file");
+    let mut ready = lines.iter().skip_while(|line| !line.starts_with("ready"));
+    assert!(ready.next().is_some(), "the process opens the file");
     std::thread::sleep(Duration::from_millis(fastrand::u64(1..150)));
     child.kill().expect("it is running");
     let ended = child.wait_with_output().expect("it has ended");
@@ -174,7 +175,7 @@ fn run_and_kill(path: &Path, known: &[Known]) -> Vec<(String, usize, u64)> {
     lines.try_iter().filter_map(|line| parse(&line)).collect()
 }
 
-/// None for what the test runner says, and for half a line.
+/// Parses a line of the child. `None` for a line of the test runner and for an incomplete line.
 fn parse(line: &str) -> Option<(String, usize, u64)> {
     let mut words = line.split(' ');
     let parsed = (words.next()?.to_owned(), words.next()?.parse().ok()?, words.next()?.parse().ok()?);

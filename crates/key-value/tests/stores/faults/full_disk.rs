@@ -1,4 +1,4 @@
-//! A file on a disk that is full, and on one that can't be written.
+//! Tests of a file on a full disk, and on a read-only disk.
 
 use credwell_key_value::{KeyValue, KeyValueError, OpenError, open};
 use credwell_test_programs::skip;
@@ -10,10 +10,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// How long a store may take to write again when there is room again.
+/// How long a store may take to write again after the disk has room again.
 const RECOVERY: Duration = Duration::from_secs(20);
 
-/// A small disk of its own, until it is dropped.
+/// A small disk in memory. It is unmounted when it is dropped.
 struct Disk(TempDir);
 
 impl Disk {
@@ -41,7 +41,7 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // Even where a failed test has files open on it.
+        // `--lazy` unmounts even if a failed test has open files on the disk.
         _ = Command::new("umount").arg("--lazy").arg(self.path()).status();
     }
 }
@@ -65,10 +65,10 @@ fn value(number: usize) -> Vec<u8> {
     number.to_string().into_bytes().repeat(1000)
 }
 
-/// Fills what is left of the disk with a file that can be removed.
+/// Fills the disk with a file that the test can remove.
 fn fill(path: &Path) {
     let mut ballast = fs::File::create(path).expect("a file");
-    // Down to the last byte.
+    // Large writes first, then single bytes up to the end.
     for size in [64 * 1024, 1] {
         while ballast.write_all(&vec![0; size]).is_ok() {}
     }
@@ -105,7 +105,7 @@ async fn a_full_disk_refuses_writes_serves_reads_and_recovers() {
             }
         };
         assert!(matches!(refused, KeyValueError::Failed(_)), "{refused}");
-        // At once, and for as long as the disk is full.
+        // Reads work at once, and as long as the disk is full.
         all_are_there(&store, count).await;
         let counted = store.increment("default", "counter", 1).await;
         assert!(matches!(counted, Err(KeyValueError::Failed(_))), "{counted:?}");
@@ -153,7 +153,7 @@ async fn a_file_that_cant_be_written_is_not_opened() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_half_made_on_a_full_disk_is_made_later() {
+async fn a_file_whose_creation_failed_on_a_full_disk_is_created_later() {
     let Some(disk) = Disk::new("1m") else { return };
     let ballast = disk.path().join("ballast");
     fill(&ballast);

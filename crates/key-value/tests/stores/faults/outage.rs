@@ -1,23 +1,23 @@
-//! A server is killed while many use it, and comes back.
+//! Tests of outages: a server is killed, with or without load, and restarts.
 
 use crate::support::servers::{Kind, Server};
-use crate::support::stand::JETSTREAM;
+use crate::support::test_store::JETSTREAM;
 use credwell_key_value::{CALL_LIMIT, KeyValue, KeyValueError, StoreUrl, open};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
-/// How many write at the same time.
+/// The number of concurrent writers.
 const WRITERS: usize = 8;
 
-/// How long a call may take here: the limit, and what a busy machine adds.
+/// The longest time of a call in these tests: twice the limit, to allow for a busy machine.
 const BOUND: Duration = CALL_LIMIT.saturating_mul(2);
 
-/// How long the store may take to work again.
+/// How long the store may take to recover.
 const RECOVERY: Duration = Duration::from_secs(20);
 
-/// How one call went.
+/// The record of one call.
 struct Call {
     began: Instant,
     took: Duration,
@@ -25,14 +25,14 @@ struct Call {
     number: usize,
 }
 
-/// Writes one key, one number after the other, until it is told to stop. Gives the key, and what became of each.
+/// Writes increasing numbers under one key until `stop` is set. Returns the key and the record of each call.
 async fn write(store: Arc<dyn KeyValue>, key: String, stop: Arc<AtomicBool>) -> (String, Vec<Call>) {
     let mut calls: Vec<Call> = Vec::new();
     while !stop.load(Ordering::Relaxed) {
         let (began, number) = (Instant::now(), calls.len());
         let outcome = store.set("default", &key, number.to_string().into_bytes()).await;
         if outcome.is_err() {
-            // Refused at once as it is, it would fill the memory with refusals.
+            // Calls fail at once during the outage. Without a pause, their records would fill the memory.
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         calls.push(Call { began, took: began.elapsed(), outcome, number });
@@ -51,7 +51,7 @@ async fn until(limit: Duration, condition: impl AsyncFn() -> bool) -> bool {
     true
 }
 
-/// Kills a server under load and starts it again. What the writers have met, and what is there in the end.
+/// Kills a server under load and restarts it. Checks the errors of the writers, and the values at the end.
 async fn kill_under_load(kind: Kind, settings: &str) {
     let Some(mut server) = Server::start(kind, settings) else { return };
     let url: StoreUrl = server.url().parse().expect("a store's URL");
@@ -68,22 +68,22 @@ async fn kill_under_load(kind: Kind, settings: &str) {
     server.kill();
     let killed = Instant::now();
     assert!(until(BOUND, async || store.get("default", "key 0").await.is_err()).await, "calls fail");
-    // As long as it takes to start a server elsewhere.
+    // About the time of a failover to another machine.
     tokio::time::sleep(Duration::from_secs(3)).await;
     server.restart();
     let back = Instant::now();
     let works = async || store.get("default", "key 0").await.is_ok();
     assert!(until(RECOVERY, works).await, "{kind:?} is found again");
-    // Until each of them has written again, however late.
+    // Long enough for each writer to write again.
     tokio::time::sleep(Duration::from_secs(1)).await;
     stop.store(true, Ordering::Relaxed);
 
-    let (mut failures, mut slowest, mut latest) = (0, Duration::ZERO, Duration::ZERO);
+    let (mut failed, mut slowest, mut latest) = (0, Duration::ZERO, Duration::ZERO);
     for (key, calls) in writers.join_all().await {
         for call in &calls {
             assert!(call.took < BOUND, "{kind:?}: a call took {:?}", call.took);
             assert!(!matches!(&call.outcome, Err(error) if !matches!(error, KeyValueError::Failed(_))));
-            failures += usize::from(call.outcome.is_err());
+            failed += usize::from(call.outcome.is_err());
             if call.outcome.is_err() {
                 slowest = slowest.max(call.took);
             }
@@ -97,9 +97,9 @@ async fn kill_under_load(kind: Kind, settings: &str) {
         assert!(found >= last, "{kind:?}: {key} has {found:?} after {last:?}");
     }
     let down = back.duration_since(killed);
-    println!("{kind:?} was down for {down:?}: {failures} calls failed, each within {slowest:?}");
+    println!("{kind:?} was down for {down:?}: {failed} calls failed, each within {slowest:?}");
     println!("{kind:?}: all {WRITERS} wrote again within {latest:?}");
-    assert!(failures > 0);
+    assert!(failed > 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -112,36 +112,36 @@ async fn nats_is_killed_under_load_and_comes_back() {
     kill_under_load(Kind::Nats, JETSTREAM).await;
 }
 
-/// Nobody has called while the server was away, so nobody has noticed.
+/// The server restarts while there are no calls, so the client may not have noticed the outage.
 async fn an_unnoticed_outage(kind: Kind, settings: &str) {
     let Some(mut server) = Server::start(kind, settings) else { return };
     let store = open(&server.url().parse().expect("a store's URL")).await.expect("the store opens");
     store.set("default", "key", b"value".to_vec()).await.expect("it is set");
     server.kill();
-    // So that the attempts to connect again that come at once have failed.
+    // Long enough for the client's first attempts to reconnect to fail.
     tokio::time::sleep(Duration::from_secs(1)).await;
     server.restart();
     let answer = async || store.get("default", "key").await == Ok(Some(b"value".to_vec()));
     match kind {
-        // The first call makes the connection anew.
+        // The first call reconnects.
         Kind::Redis => assert!(answer().await),
         Kind::Nats => assert!(until(RECOVERY, answer).await),
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn redis_was_away_unnoticed() {
+async fn redis_restarts_while_there_are_no_calls() {
     an_unnoticed_outage(Kind::Redis, "appendonly yes\nappendfsync always").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nats_was_away_unnoticed() {
+async fn nats_restarts_while_there_are_no_calls() {
     an_unnoticed_outage(Kind::Nats, JETSTREAM).await;
 }
 
-/// Somebody removes everything on the server, or it comes back with nothing.
+/// The server restarts without its data.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_bucket_that_nats_has_lost_is_made_again() {
+async fn a_bucket_that_nats_has_lost_is_created_again() {
     let Some(mut server) = Server::start(Kind::Nats, JETSTREAM) else { return };
     let store = open(&server.url().parse().expect("a store's URL")).await.expect("the store opens");
     store.set("default", "key", b"value".to_vec()).await.expect("it is set");

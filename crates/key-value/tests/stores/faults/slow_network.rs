@@ -1,20 +1,20 @@
-//! A server that is there, and doesn't answer.
+//! Tests of a server behind a slow or silent network.
 
 use crate::support::proxy::{Network, Proxy};
 use crate::support::servers::{Kind, Server};
-use crate::support::stand::JETSTREAM;
+use crate::support::test_store::JETSTREAM;
 use credwell_key_value::{CALL_LIMIT, KeyValue, KeyValueError, OpenError, StoreUrl, open};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
-/// How long a call may take here: the limit, and what a busy machine adds.
+/// The longest time of a call in these tests: twice the limit, to allow for a busy machine.
 const BOUND: Duration = CALL_LIMIT.saturating_mul(2);
 
-/// How long the store may take to work again.
+/// How long the store may take to recover.
 const RECOVERY: Duration = Duration::from_secs(30);
 
-/// Starts every call that there is, some of them many times over, and gives how each ended and how long it took.
+/// Makes all kinds of calls at once, some of them many times. Returns the result and the duration of each.
 async fn every_call(store: &Arc<dyn KeyValue>) -> Vec<(Result<(), KeyValueError>, Duration)> {
     let mut calls = JoinSet::new();
     macro_rules! call {
@@ -87,7 +87,7 @@ async fn calls_end_in_time(kind: Kind, settings: &str, network: Network) {
     println!(
         "{kind:?}, {network:?}: each call failed within {slowest:?}, and the first worked {recovered:?} after"
     );
-    // What failed before isn't written after it, however late.
+    // A failed write must not take effect after the successful one.
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert!(store.get("default", "key").await == Ok(Some(b"value".to_vec())), "{kind:?}");
 }
@@ -112,23 +112,23 @@ async fn calls_to_a_slow_nats_end_in_time() {
     calls_end_in_time(Kind::Nats, JETSTREAM, Network::Slow(Duration::from_secs(3))).await;
 }
 
-/// The server has moved, or its machine has lost its power, and nobody has closed the connection.
-async fn a_connection_that_leads_nowhere_is_given_up(kind: Kind, settings: &str) {
+/// The server's machine has moved or lost its power, so the connection was never closed.
+async fn a_dead_connection_is_replaced(kind: Kind, settings: &str) {
     let Some(server) = Server::start(kind, settings) else { return };
     let (proxy, url) = proxy_to(&server).await;
     let store = open(&url).await.expect("the store opens");
     store.set("default", "key", b"before".to_vec()).await.expect("it is set");
     proxy.strand();
     let recovered = recovery(kind, &store).await;
-    println!("{kind:?}: a connection that led nowhere was replaced within {recovered:?}");
+    println!("{kind:?}: a dead connection was replaced within {recovered:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_to_redis_that_leads_nowhere_is_given_up() {
-    a_connection_that_leads_nowhere_is_given_up(Kind::Redis, "").await;
+async fn a_dead_connection_to_redis_is_replaced() {
+    a_dead_connection_is_replaced(Kind::Redis, "").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_to_nats_that_leads_nowhere_is_given_up() {
-    a_connection_that_leads_nowhere_is_given_up(Kind::Nats, JETSTREAM).await;
+async fn a_dead_connection_to_nats_is_replaced() {
+    a_dead_connection_is_replaced(Kind::Nats, JETSTREAM).await;
 }

@@ -1,16 +1,16 @@
-//! `rediss://` and `tls://`, to servers with a certificate that only one file vouches for.
+//! Tests of `rediss://` and `tls://`, with servers whose certificate only one file makes trusted.
 
 use super::open_url;
 use crate::support::child;
 use crate::support::servers::{Kind, Server};
-use crate::support::stand::JETSTREAM;
+use crate::support::test_store::JETSTREAM;
 use credwell_key_value::OpenError;
 use credwell_test_programs::{available, succeed};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// Makes `certificate.pem` for this machine, and `key.pem`.
+/// Creates a self-signed `certificate.pem` for the loopback, and its `key.pem`.
 fn make_certificate(folder: &Path) -> anyhow::Result<()> {
     let config = "[req]\ndistinguished_name = name\nx509_extensions = extensions\nprompt = no\n\
         [name]\nCN = localhost\n\
@@ -22,7 +22,7 @@ fn make_certificate(folder: &Path) -> anyhow::Result<()> {
     succeed(command.current_dir(folder))
 }
 
-/// What a process does that trusts the certificate. Does nothing as a test of its own.
+/// The child process, which trusts the certificate. Does nothing in the parent.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_process_trusts_the_certificate() {
     let Some(urls) = child::subject() else { return };
@@ -35,7 +35,7 @@ async fn another_process_trusts_the_certificate() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_is_trusted_only_with_a_certificate_that_somebody_vouches_for() {
+async fn a_server_is_trusted_only_with_a_trusted_certificate() {
     let folder = tempfile::tempdir().expect("a folder");
     if available("openssl", &make_certificate(folder.path()), "apt-get install openssl").is_none() {
         return;
@@ -58,7 +58,7 @@ async fn a_server_is_trusted_only_with_a_certificate_that_somebody_vouches_for()
     let mut trusting = child::command(test, &urls.join(" "));
     let output =
         trusting.env("SSL_CERT_FILE", folder.path().join("certificate.pem")).output().expect("it runs");
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said} {}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(said.lines().filter(|line| *line == "done").count(), 2, "{said}");
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{stdout} {}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(stdout.lines().filter(|line| *line == "done").count(), 2, "{stdout}");
 }

@@ -1,8 +1,8 @@
-//! `redb:`
+//! Tests of opening `redb:`.
 
 use super::open_url;
 use crate::support::child;
-use crate::support::stand::TestClock;
+use crate::support::test_store::TestClock;
 use credwell_key_value::{KeyValue, OpenError, open_with_clock};
 use std::fs::{self, Permissions};
 use std::io::Write;
@@ -27,7 +27,7 @@ fn mode(path: &Path) -> u32 {
     fs::metadata(path).expect("the file is there").permissions().mode() & 0o777
 }
 
-/// What another process does with the file. Does nothing as a test of its own.
+/// The child process, which opens the file and writes to it. Does nothing in the parent.
 #[tokio::test]
 async fn another_process_opens_the_file() {
     let Some(path) = child::subject() else { return };
@@ -37,11 +37,11 @@ async fn another_process_opens_the_file() {
     }
 }
 
-/// The other process, and what it has said.
+/// Runs the child process with this umask, and returns its standard output.
 fn in_another_process(path: &Path, umask: &str) -> String {
     let program =
         child::command("opening::file::another_process_opens_the_file", &path.display().to_string());
-    // The mask is the process's own. This one has other threads that make files.
+    // A umask applies to a whole process, and other threads of this process create files.
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("umask {umask}; exec \"$@\""), "sh"]);
     shell.arg(program.get_program()).args(program.get_args());
@@ -69,7 +69,7 @@ async fn a_file_that_others_may_read_or_write_is_not_opened() {
         let refused = open(&path).await.err();
         assert_eq!(refused, Some(OpenError::OpenToOthers(path.clone())), "{open_to_others:o}");
     }
-    // A volume in Kubernetes is its group's.
+    // In Kubernetes a volume belongs to a group.
     for closed in [0o660, 0o640, 0o600] {
         fs::set_permissions(&path, Permissions::from_mode(closed)).expect("it is ours");
         assert!(open(&path).await.is_ok(), "{closed:o}");
@@ -82,7 +82,7 @@ async fn a_file_is_opened_once_at_a_time() {
     let store = open(&path).await.expect("the file opens");
     assert_eq!(open(&path).await.err(), Some(OpenError::InUse(path.clone())));
     assert!(in_another_process(&path, "077").contains("InUse"));
-    // The first one doesn't mind.
+    // The first store still works.
     store.set("default", "key", b"value".to_vec()).await.expect("it is set");
     drop(store);
     let store = open(&path).await.expect("the file opens again");
@@ -90,7 +90,7 @@ async fn a_file_is_opened_once_at_a_time() {
 }
 
 #[tokio::test]
-async fn what_was_counted_is_there_after_an_orderly_end() {
+async fn increments_survive_an_orderly_end() {
     let (_folder, path) = folder_and_path();
     for round in 1..=3 {
         let store = open(&path).await.expect("the file opens");
@@ -99,19 +99,19 @@ async fn what_was_counted_is_there_after_an_orderly_end() {
 }
 
 #[tokio::test]
-async fn what_is_no_store_is_left_alone() {
+async fn a_file_that_is_no_store_is_not_changed() {
     let (_folder, path) = folder_and_path();
     let other = "no store".repeat(10_000).into_bytes();
     fs::write(&path, &other).expect("a file");
     fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("it is ours");
     assert_eq!(open(&path).await.err(), Some(OpenError::NotAStore(path.clone())));
     assert!(fs::read(&path).expect("it is there") == other);
-    // Empty it may be.
+    // An empty file is allowed.
     fs::write(&path, "").expect("a file");
     assert!(open(&path).await.is_ok());
 }
 
-/// A flipped bit is found when the file is opened, wherever it is.
+/// Opening finds a flipped bit anywhere in the file.
 #[tokio::test]
 async fn a_damaged_store_is_not_opened() {
     let (_folder, path) = folder_and_path();
@@ -120,10 +120,10 @@ async fn a_damaged_store_is_not_opened() {
     store.set("default", "key", value.clone()).await.expect("it is set");
     drop(store);
     let mut bytes = fs::read(&path).expect("it is there");
-    let places: Vec<usize> =
+    let positions: Vec<usize> =
         (0..bytes.len() - value.len()).filter(|at| bytes[*at..].starts_with(&value)).collect();
-    assert!(!places.is_empty());
-    for at in places {
+    assert!(!positions.is_empty());
+    for at in positions {
         bytes[at] ^= 1;
     }
     fs::write(&path, bytes).expect("it is ours");
@@ -139,9 +139,9 @@ async fn a_folder_that_is_missing_is_named() {
     assert!(matches!(open(&folder).await.err(), Some(OpenError::FileFailed { path, .. }) if path == folder));
 }
 
-/// Expired entries are removed from the file, not only from sight: a clock that is set back doesn't bring them back.
+/// Opening removes expired entries from the file: they don't reappear after the clock is set back.
 #[tokio::test]
-async fn what_has_expired_is_swept_when_the_file_is_opened() {
+async fn expired_entries_are_removed_when_the_file_is_opened() {
     let (_folder, path) = folder_and_path();
     let url = format!("redb:{}?retention_seconds=100", path.display()).parse().expect("a store's URL");
     let clock = TestClock::default();
@@ -161,9 +161,9 @@ async fn what_has_expired_is_swept_when_the_file_is_opened() {
     assert_eq!(store.get("default", "7").await, Ok(Some(b"renewed".to_vec())));
 }
 
-/// More than are removed at a time.
+/// There are more expired entries than one transaction removes.
 #[tokio::test]
-async fn what_has_expired_is_swept_while_the_file_is_open() {
+async fn expired_entries_are_removed_while_the_file_is_open() {
     let (_folder, path) = folder_and_path();
     let url = format!("redb:{}?retention_seconds=1", path.display()).parse().expect("a store's URL");
     let clock = TestClock::default();
@@ -174,7 +174,7 @@ async fn what_has_expired_is_swept_while_the_file_is_open() {
     loop {
         clock.advance(Duration::from_secs(10));
         tokio::time::sleep(Duration::from_millis(300)).await;
-        clock.set_back();
+        clock.reset();
         if store.list_keys("default", None).await.expect("keys").keys.is_empty() {
             break;
         }
@@ -182,9 +182,9 @@ async fn what_has_expired_is_swept_while_the_file_is_open() {
     }
 }
 
-/// Between two of redb's steps in making a file, the process can end.
+/// The process can end while redb creates the file.
 #[tokio::test]
-async fn a_file_that_was_not_made_to_the_end_is_made_again() {
+async fn a_file_whose_creation_was_interrupted_is_created_again() {
     let (_folder, path) = folder_and_path();
     drop(open(&path).await.expect("the file opens"));
     let mut file = fs::OpenOptions::new().write(true).open(&path).expect("it is ours");

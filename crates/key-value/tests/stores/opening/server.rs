@@ -1,13 +1,13 @@
-//! `redis://` and `nats://`
+//! Tests of opening `redis://` and `nats://`.
 
 use super::{open_url, refusal};
 use crate::support::servers::{Kind, Server};
-use crate::support::stand::JETSTREAM;
+use crate::support::test_store::JETSTREAM;
 use credwell_key_value::{KeyValueError, OpenError};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-/// It has what has a meaning in URLs, percent-encoded, and so is not the text that a server sees.
+/// [`PASSWORD`] in percent-encoding: the password has characters with a meaning in URLs.
 const ENCODED_PASSWORD: &str = "p%40ss%3Aw%2Ford%3F";
 const PASSWORD: &str = "p@ss:w/ord?";
 
@@ -55,7 +55,7 @@ async fn nats_is_opened_with_a_token() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_nats_server_that_keeps_nothing_is_not_opened() {
+async fn a_nats_server_without_jetstream_is_not_opened() {
     let Some(server) = Server::start(Kind::Nats, "") else { return };
     let refused = refusal(&server.url(), "none").await;
     assert!(matches!(&refused, OpenError::NoJetStream { .. }), "{refused:?}");
@@ -63,7 +63,7 @@ async fn a_nats_server_that_keeps_nothing_is_not_opened() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_no_server_is_the_store_is_not_opened() {
+async fn a_store_without_a_server_is_not_opened() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = listener.local_addr().expect("an address").port();
     drop(listener);
@@ -78,7 +78,7 @@ async fn where_no_server_is_the_store_is_not_opened() {
     }
 }
 
-/// Somebody listens who speaks something else.
+/// The server on the port speaks another protocol.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_of_another_kind_is_not_opened() {
     let Some(server) = Server::start(Kind::Nats, JETSTREAM) else { return };
@@ -98,7 +98,7 @@ async fn each_database_of_redis_is_a_store_of_its_own() {
     assert_eq!(third.get("default", "key").await, Ok(None));
 }
 
-/// The server's words name what was sent: they are kept from the caller.
+/// The server's error text repeats what was sent, so the store must not pass it on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_redis_says_so_and_serves_reads() {
     let Some(server) = Server::start(Kind::Redis, "maxmemory 3mb\nmaxmemory-policy noeviction") else {
@@ -122,7 +122,7 @@ async fn a_full_redis_says_so_and_serves_reads() {
     assert_eq!(store.get("default", "key").await, Ok(Some(b"value".to_vec())));
 }
 
-/// The last one that opens the store says for how long.
+/// The last opening of the store sets the retention.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_retention_of_a_nats_bucket_can_be_changed() {
     let Some(server) = Server::start(Kind::Nats, JETSTREAM) else { return };

@@ -1,12 +1,13 @@
-//! Another process: this very program, which runs one of its tests in a role of its own.
+//! The child process of a test: this test program again, which runs one of its tests in the role of the
+//! child.
 
 use std::process::{Command, Stdio};
 
-/// The variable that says what the other process works on.
+/// The environment variable with the child's subject: the file or the URLs on which the child works.
 const SUBJECT: &str = "CREDWELL_TEST_SUBJECT";
 
-/// This program, to run the test of this name on `subject`. Its output is a pipe, on which the test's own lines follow
-/// upon those of the test runner.
+/// The command that runs the test of this name as a child on `subject`. The standard output is a pipe, which
+/// has the lines of the test runner and then those of the test.
 pub(crate) fn command(test: &str, subject: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
     command.args([test, "--exact", "--nocapture"]).env(SUBJECT, subject);
@@ -14,7 +15,7 @@ pub(crate) fn command(test: &str, subject: &str) -> Command {
     command
 }
 
-/// What this process works on, if it is the other one. Otherwise the test has nothing to do.
+/// The subject, if this process is the child. `None` in the parent, where the test does nothing.
 pub(crate) fn subject() -> Option<String> {
     std::env::var(SUBJECT).ok()
 }

@@ -1,4 +1,4 @@
-//! A network that can be slow, or silent.
+//! A proxy that simulates a slow or silent network.
 
 use std::future::pending;
 use std::pin::pin;
@@ -9,27 +9,28 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// What happens to what is sent.
+/// The state of the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Network {
-    /// It arrives.
+    /// Data arrives at once.
     Fine,
-    /// It arrives after so long.
+    /// Data arrives after a delay.
     Slow(Duration),
-    /// Nothing arrives, until the network is fine again.
+    /// No data arrives until the network is fine again.
     Silent,
 }
 
-/// Stands between a client and a server, until it is dropped.
+/// A running proxy between clients and a server. It stops when it is dropped.
 pub(crate) struct Proxy {
     port: u16,
     network: watch::Sender<Network>,
-    /// Told when the connections that there are come to lead nowhere.
+    /// Notifies the open connections that they must no longer carry data.
     strand: watch::Sender<()>,
     _serving: JoinSet<()>,
 }
 
 impl Proxy {
+    /// Starts a proxy to the server on this port.
     pub(crate) async fn to(server: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("an address").port();
@@ -44,7 +45,7 @@ impl Proxy {
                     let Ok(server) = TcpStream::connect(("127.0.0.1", server)).await else { return };
                     let mut carrying = pin!(join(client, server, watched));
                     tokio::select! {
-                        // It stays open.
+                        // The stranded connection stays open.
                         _ = stranded.changed() => pending().await,
                         () = &mut carrying => {}
                     }
@@ -62,7 +63,7 @@ impl Proxy {
         self.network.send_replace(network);
     }
 
-    /// From now on nothing arrives that is sent over the connections that there are. Others can be made.
+    /// Stops the data of all open connections, which stay open. New connections work.
     pub(crate) fn strand(&self) {
         self.strand.send_replace(());
     }
@@ -80,9 +81,9 @@ async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut network: wat
     let mut bytes = vec![0; 64 * 1024];
     loop {
         let carries = network.wait_for(|network| *network != Network::Silent).await.is_ok();
-        // What a silent network hasn't carried is still the sender's, who has taken it back with the connection.
-        let taken_back = matches!(from.as_ref().take_error(), Err(_) | Ok(Some(_)));
-        if !carries || taken_back || from.readable().await.is_err() {
+        // A sender that has reset its connection has also discarded the data that a silent network held back.
+        let is_reset = matches!(from.as_ref().take_error(), Err(_) | Ok(Some(_)));
+        if !carries || is_reset || from.readable().await.is_err() {
             return;
         }
         let delay = match *network.borrow() {

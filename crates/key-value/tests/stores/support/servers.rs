@@ -1,4 +1,4 @@
-//! Real servers, on ports and in folders of their own. They end with the test.
+//! Real Redis and NATS servers, each with a port and a folder of its own. A server ends with its test.
 
 use anyhow::{Context, bail};
 use credwell_test_programs::{available, search_path, succeed};
@@ -8,28 +8,29 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
-/// The servers that a store can be kept in.
+/// The kinds of servers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
     Redis,
     Nats,
 }
 
-/// A running server, until it is dropped.
+/// A running server. It is killed when it is dropped.
 pub(crate) struct Server {
     kind: Kind,
     child: Child,
     port: u16,
-    /// What the server is told beside port and folder, in its own words. In it, `FOLDER` is its folder and `PORT` its port.
+    /// Further lines of the server's configuration file. `FOLDER` and `PORT` stand for its folder and port.
     settings: String,
     folder: TempDir,
 }
 
-/// How often another port is tried, where somebody else has taken the one that was free.
+/// The number of attempts to start a server. Another process may take the free port before the server binds
+/// it.
 const ATTEMPTS: usize = 5;
 
 impl Server {
-    /// None where there is no such server on this machine, which is said.
+    /// Starts a server. `None` if this machine has no such server: the test is skipped.
     pub(crate) fn start(kind: Kind, settings: &str) -> Option<Self> {
         let program = kind.program();
         let found = succeed(Command::new(program).arg("--version").env("PATH", search_path()));
@@ -47,7 +48,7 @@ impl Server {
         self.port
     }
 
-    /// The server's folder, for what its settings name.
+    /// The server's folder.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
@@ -60,14 +61,14 @@ impl Server {
         }
     }
 
-    /// Ends the server without letting it do anything more.
+    /// Kills the server with SIGKILL.
     pub(crate) fn kill(&mut self) {
-        // An error says that it has ended already.
+        // The only error: the server has already ended.
         _ = self.child.kill();
         _ = self.child.wait();
     }
 
-    /// Starts it again where it was, with the data that it has kept.
+    /// Starts the server again on its port, with the data in its folder.
     pub(crate) fn restart(&mut self) {
         self.kill();
         self.child = run(self.kind, self.port, self.folder.path(), &self.settings).expect("it starts again");
@@ -100,25 +101,25 @@ fn run(kind: Kind, port: u16, folder: &Path, settings: &str) -> anyhow::Result<C
     command.env("PATH", search_path());
     command.arg(argument).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().with_context(|| format!("{program} can't be run"))?;
-    // A password in it is in no list of processes.
+    // The configuration goes to the standard input, so that the list of processes shows no password.
     child.stdin.take().context("a standard input")?.write_all(config.as_bytes())?;
     let output: Box<dyn Read + Send> = match kind {
         Kind::Redis => Box::new(child.stdout.take().context("an output")?),
         Kind::Nats => Box::new(child.stderr.take().context("an output")?),
     };
     let mut lines = BufReader::new(output).lines();
-    let mut said = Vec::new();
+    let mut log = Vec::new();
     loop {
         match lines.next().transpose()? {
             Some(line) if line.contains(ready) => break,
-            Some(line) => said.push(line),
+            Some(line) => log.push(line),
             None => {
                 _ = child.wait();
-                bail!("{program} ended: {}", said.join("\n"));
+                bail!("{program} ended: {}", log.join("\n"));
             }
         }
     }
-    // It must not wait for a reader.
+    // Reads on, because a full pipe would block the server.
     std::thread::spawn(move || lines.for_each(drop));
     Ok(child)
 }

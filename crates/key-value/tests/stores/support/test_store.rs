@@ -1,4 +1,4 @@
-//! A store to test, with whatever it needs.
+//! An empty store for a test, with its server or file and its clock.
 
 use super::servers::{Kind, Server};
 use credwell_key_value::{Clock, KeyValue, StoreUrl, open_with_clock};
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 use tempfile::TempDir;
 
-/// The stores there are.
+/// The kinds of stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Backend {
     Memory,
@@ -16,8 +16,8 @@ pub(crate) enum Backend {
     Nats,
 }
 
-/// An empty store, and what it stands on.
-pub(crate) struct Stand {
+/// An empty store, with its clock, server and folder.
+pub(crate) struct TestStore {
     pub backend: Backend,
     pub store: Arc<dyn KeyValue>,
     clock: TestClock,
@@ -25,8 +25,8 @@ pub(crate) struct Stand {
     _folder: TempDir,
 }
 
-impl Stand {
-    /// None where the machine doesn't have the server, which is said.
+impl TestStore {
+    /// Opens an empty store. `None` if this machine doesn't have the server: the test is skipped.
     pub(crate) async fn new(backend: Backend, retention: Duration) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a folder");
         let server = match backend {
@@ -34,20 +34,20 @@ impl Stand {
             Backend::Redis => Some(Server::start(Kind::Redis, "")?),
             Backend::Nats => Some(Server::start(Kind::Nats, JETSTREAM)?),
         };
-        let place = match (&server, backend) {
+        let location = match (&server, backend) {
             (Some(server), _) => server.url(),
             (None, Backend::File) => format!("redb:{}", folder.path().join("store.redb").display()),
             (None, _) => "memory:".to_owned(),
         };
-        let url = format!("{place}?retention_seconds={}", retention.as_secs());
+        let url = format!("{location}?retention_seconds={}", retention.as_secs());
         let url: StoreUrl = url.parse().expect("a store's URL");
         let clock = TestClock::default();
         let store = open_with_clock(&url, clock.clock()).await.expect("the store opens");
         Some(Self { backend, store, clock, _server: server, _folder: folder })
     }
 
-    /// Lets time pass by the store's clock.
-    pub(crate) async fn pass(&self, time: Duration) {
+    /// Advances the store's clock. Waits if the clock is that of a server.
+    pub(crate) async fn advance(&self, time: Duration) {
         match self.backend {
             Backend::Memory | Backend::File => self.clock.advance(time),
             Backend::Redis | Backend::Nats => tokio::time::sleep(time).await,
@@ -55,10 +55,10 @@ impl Stand {
     }
 }
 
-/// The settings of a NATS server that keeps entries.
+/// The configuration of a NATS server with JetStream.
 pub(crate) const JETSTREAM: &str = "jetstream { store_dir: \"FOLDER\" }";
 
-/// A clock that goes on from the present when it is told to.
+/// A clock that starts at the present time and moves only with [`advance`](Self::advance).
 #[derive(Clone, Default)]
 pub(crate) struct TestClock(Arc<AtomicU64>);
 
@@ -73,8 +73,8 @@ impl TestClock {
         self.0.fetch_add(milliseconds, Ordering::Relaxed);
     }
 
-    /// Sets the clock back to where it was at first.
-    pub(crate) fn set_back(&self) {
+    /// Sets the clock back to its start.
+    pub(crate) fn reset(&self) {
         self.0.store(0, Ordering::Relaxed);
     }
 }
