@@ -1,7 +1,8 @@
-//! The credential logic of Credwell: it keeps the credentials of connected accounts fresh, cached and encrypted.
+//! The credential logic of Credwell: it keeps the credentials of connected accounts fresh, cached and
+//! encrypted.
 //!
-//! The crate does no I/O. It runs over the [`ports`], which a shell implements with the interfaces of its host. The
-//! component's shell for WASI 0.2 is the root package of this repository; the tests bring fakes.
+//! The crate does no I/O. It runs over the [`ports`], which a shell implements with the interfaces of its
+//! host. The component's shell for WASI 0.2 is the root package of this repository; the tests bring fakes.
 //!
 //! | Room | What it holds |
 //! |---|---|

@@ -1,8 +1,9 @@
-//! The broker's metrics: counters in the store, which all instances share, and Prometheus's text format for them.
+//! The broker's metrics: counters in the store, which all instances share, and Prometheus's text format for
+//! them.
 //!
-//! A counter is a number under a key of its own. An atomic increment counts it up. To read a counter, the broker
-//! increments it by zero, because only the host knows how it stores a number. If the store loses a counter, the counter
-//! starts at zero again, as Prometheus expects of a restarted process.
+//! A counter is a number under a key of its own. An atomic increment counts it up. To read a counter, the
+//! broker increments it by zero, because only the host knows how it stores a number. If the store loses a
+//! counter, the counter starts at zero again, as Prometheus expects of a restarted process.
 
 use super::outcome::{Outcome, ProblemCode};
 use super::record::{Record, milliseconds};

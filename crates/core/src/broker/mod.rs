@@ -1,7 +1,9 @@
-//! The HTTP broker: the three calls over HTTP, for programs in any language. A program that uses Pipedream's API changes
-//! its base URL to the broker's. The broker's responses have the form of that API and come from the cache.
+//! The HTTP broker: the three calls over HTTP, for programs in any language. A program that uses Pipedream's
+//! API changes its base URL to the broker's. The broker's responses have the form of that API and come from
+//! the cache.
 //!
-//! The broker does no I/O. A shell passes a [request](IncomingRequest) to [`respond`] and sends the [`Response`].
+//! The broker does no I/O. A shell passes a [request](IncomingRequest) to [`respond`] and sends the
+//! [`Response`].
 
 pub mod authorization;
 pub mod caller;
@@ -135,8 +137,9 @@ struct Admitted {
     caller: Caller,
 }
 
-/// Authenticates the caller and checks that it may have the account. A caller that is not authenticated learns nothing,
-/// not even whether an id is well formed. Its request is not counted, so that it causes no write to the store.
+/// Authenticates the caller and checks that it may have the account. A caller that is not authenticated
+/// learns nothing, not even whether an id is well formed. Its request is not counted, so that it causes no
+/// write to the store.
 async fn admit<P: Ports>(
     ports: &P,
     request: &IncomingRequest,
@@ -162,8 +165,9 @@ async fn admit<P: Ports>(
     Ok(Admitted { configuration, account_id, caller })
 }
 
-/// The random key that encrypts the entries in the memory of an instance. The key lies in the same bucket and ends with
-/// the instance. Each request writes the key again, because the bucket drops the entry with the oldest write.
+/// The random key that encrypts the entries in the memory of an instance. The key lies in the same bucket and
+/// ends with the instance. Each request writes the key again, because the bucket drops the entry with the
+/// oldest write.
 async fn instance_keys<P: Ports>(ports: &P) -> Option<EncryptionKeys> {
     const NAME: &str = "key";
     let bucket = ports.open(&BucketLocation::Instance).await.ok()?;

@@ -2,8 +2,9 @@
 
 use crate::error::ErrorCase;
 
-/// The header in which the broker tells the host the outcome of a request. The header is internal: the listener of the
-/// host removes it. On other hosts the caller sees it, and learns no more than the rest of the response says.
+/// The header in which the broker tells the host the outcome of a request. The header is internal: the
+/// listener of the host removes it. On other hosts the caller sees it, and learns no more than the rest of
+/// the response says.
 pub const OUTCOME_HEADER: &str = "credwell-outcome";
 
 /// What became of a request.
@@ -54,7 +55,8 @@ macro_rules! problem_codes {
     };
 }
 
-// A new problem is one line here. The first part is the broker's own, the second part the listener's in the host.
+// A new problem is one line here. The first part is the broker's own, the second part the listener's in the
+// host.
 problem_codes! {
     /// The broker has no such path.
     NoSuchPath = "no-such-path", 404;
@@ -87,7 +89,8 @@ impl ProblemCode {
     /// The beginning of the type of every problem document (RFC 9457, section 3.1.1).
     pub const TYPE_PREFIX: &str = "urn:credwell:problem:";
 
-    /// The problem document (RFC 9457). `status` is [`ProblemCode::status`], or 401 for a caller's own API key.
+    /// The problem document (RFC 9457). `status` is [`ProblemCode::status`], or 401 for a caller's own API
+    /// key.
     pub fn document(self, status: u16, detail: &str) -> Vec<u8> {
         #[derive(serde::Serialize)]
         struct Document<'a> {

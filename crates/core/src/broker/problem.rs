@@ -62,8 +62,8 @@ impl Problem {
         }
     }
 
-    /// The status of the response. A refused API key is 401 for the caller that brought it. For a caller with a broker
-    /// token the refused key is the broker's, so the status is a gateway's.
+    /// The status of the response. A refused API key is 401 for the caller that brought it. For a caller with
+    /// a broker token the refused key is the broker's, so the status is a gateway's.
     pub fn status(&self) -> u16 {
         match self {
             Self::Call(Error::Unauthorized(_), Caller::ApiKey) => 401,

@@ -1,5 +1,5 @@
-//! The record of a request: a line of the log, and numbers for the metrics. A record contains neither a secret nor an
-//! account id.
+//! The record of a request: a line of the log, and numbers for the metrics. A record contains neither a
+//! secret nor an account id.
 
 use super::outcome::Outcome;
 use super::response::Response;
@@ -70,7 +70,8 @@ impl Record {
         self.upstream_durations = upstream_durations;
     }
 
-    /// The line of the log: a JSON object. `time` is in milliseconds since 1970, durations are in milliseconds.
+    /// The line of the log: a JSON object. `time` is in milliseconds since 1970, durations are in
+    /// milliseconds.
     pub fn to_line(&self) -> String {
         #[derive(serde::Serialize)]
         struct Line<'a> {

@@ -23,8 +23,8 @@ pub struct Response {
 }
 
 impl Response {
-    /// The account object as the upstream gives it, in its envelope `data`. There is no `ETag`: an entity tag would
-    /// be a fingerprint of the secret.
+    /// The account object as the upstream gives it, in its envelope `data`. There is no `ETag`: an entity tag
+    /// would be a fingerprint of the secret.
     pub fn credentials(credentials: &Credentials, is_forced: bool, now: UnixMilliseconds) -> Self {
         let account = credentials.account_json.expose_secret();
         let age = now.since(credentials.fetched_at).as_secs();

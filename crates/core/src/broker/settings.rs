@@ -104,7 +104,8 @@ impl Callers {
         match self {
             Self::PassThrough { .. } => Ok(Caller::ApiKey),
             Self::Managed { tokens, .. } => {
-                // All tokens are compared, so that the time tells neither which token matched nor how much of it.
+                // All tokens are compared, so that the time tells neither which token matched nor how much of
+                // it.
                 let known = tokens.iter().fold(false, |known, token| known | secret::same(token, bearer));
                 if known { Ok(Caller::BrokerToken) } else { Err(Problem::Unauthenticated) }
             }

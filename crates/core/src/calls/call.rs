@@ -215,8 +215,9 @@ impl<'a, P: Ports> Call<'a, P> {
         newer.and_then(|entry| self.valid_account(entry))
     }
 
-    /// Caches the failure of a call that has asked the upstream. A failure of the account becomes the account's
-    /// entry, for all later calls. Any other failure of the upstream has its own key, for the followers alone.
+    /// Caches the failure of a call that has asked the upstream. A failure of the account becomes the
+    /// account's entry, for all later calls. Any other failure of the upstream has its own key, for the
+    /// followers alone.
     pub(super) async fn cache_failure(&mut self, error: &Error) {
         let Some(requested_at) = self.requested_at else { return };
         let negative = negative::entry(error, requested_at)

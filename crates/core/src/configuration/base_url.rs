@@ -10,7 +10,8 @@ pub struct BaseUrl {
     pub secure: bool,
     /// Host and port, in lower case.
     pub authority: String,
-    /// The path before the paths of the API: empty, or a path that begins with a slash and does not end with one.
+    /// The path before the paths of the API: empty, or a path that begins with a slash and does not end with
+    /// one.
     pub path: String,
 }
 
@@ -24,11 +25,11 @@ pub enum BaseUrlError {
 }
 
 impl BaseUrl {
-    /// Reads `https://host[:port][/path]`. The scheme `http` is for loopback hosts, or for `allow_insecure`, because each
-    /// request contains the API key.
+    /// Reads `https://host[:port][/path]`. The scheme `http` is for loopback hosts, or for `allow_insecure`,
+    /// because each request contains the API key.
     ///
-    /// The form is narrower than RFC 3986: no user, no query, no fragment, no escapes, and ASCII only. So no two programs
-    /// can read the same URL in different ways.
+    /// The form is narrower than RFC 3986: no user, no query, no fragment, no escapes, and ASCII only. So no
+    /// two programs can read the same URL in different ways.
     ///
     /// # Errors
     /// [`BaseUrlError`] for any other text.
@@ -87,8 +88,8 @@ fn is_path(path: &str) -> bool {
     path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte))
 }
 
-/// Whether `host`, as it stands in a URL, is a loopback host for every resolver. RFC 6761, section 6.3, reserves the
-/// name `localhost`.
+/// Whether `host`, as it stands in a URL, is a loopback host for every resolver. RFC 6761, section 6.3,
+/// reserves the name `localhost`.
 fn is_loopback(host: &str) -> bool {
     let address = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost")

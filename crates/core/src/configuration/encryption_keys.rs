@@ -22,14 +22,14 @@ impl EncryptionKey {
     }
 }
 
-/// One or more keys. The first key encrypts, and all keys decrypt. So the operator can put a new key in front while
-/// entries of the old key stay readable.
+/// One or more keys. The first key encrypts, and all keys decrypt. So the operator can put a new key in front
+/// while entries of the old key stay readable.
 #[derive(Debug)]
 pub struct EncryptionKeys(Vec<EncryptionKey>);
 
 impl EncryptionKeys {
-    /// Reads `id:key` pairs separated by commas, each key 64 hexadecimal digits: `2026b:8f…,2026a:03…`. None for any other
-    /// text, and for a repeated id.
+    /// Reads `id:key` pairs separated by commas, each key 64 hexadecimal digits: `2026b:8f…,2026a:03…`. None
+    /// for any other text, and for a repeated id.
     pub fn parse(text: &str) -> Option<Self> {
         let mut keys: Vec<EncryptionKey> = Vec::new();
         for pair in text.split(',') {

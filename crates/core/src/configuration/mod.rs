@@ -107,8 +107,8 @@ impl Configuration {
         Ok(configuration)
     }
 
-    /// Takes the settings of a call. `callers_key` is an API key that the caller brings, in place of a configured one.
-    /// `instance_keys` encrypt entries where no keys are configured.
+    /// Takes the settings of a call. `callers_key` is an API key that the caller brings, in place of a
+    /// configured one. `instance_keys` encrypt entries where no keys are configured.
     ///
     /// # Errors
     /// The first setting that is wrong.

@@ -1,7 +1,7 @@
 //! The raw settings: the texts that the host gives, from which the parser takes one after the other.
 //!
-//! Within the prefix of this component every name must be known. So a typing error in an optional name is an error and
-//! not a silent default.
+//! Within the prefix of this component every name must be known. So a typing error in an optional name is an
+//! error and not a silent default.
 
 use super::settings::{PREFIX, Setting};
 use crate::configuration::ConfigurationError;
@@ -29,8 +29,8 @@ impl RawSettings {
         Some(self.0.swap_remove(position).1)
     }
 
-    /// The text of a setting. None if the host does not set it or sets an empty text: hosts whose settings must have a
-    /// default give an empty text for a setting that is absent.
+    /// The text of a setting. None if the host does not set it or sets an empty text: hosts whose settings
+    /// must have a default give an empty text for a setting that is absent.
     pub fn take_secret(&mut self, setting: Setting) -> Option<SecretString> {
         self.take_even_if_empty(setting).filter(|text| !text.expose_secret().is_empty())
     }
@@ -113,7 +113,8 @@ impl Setting {
         ConfigurationError::Malformed { name: self.name, expected: self.expected }
     }
 
-    /// The error that the setting is set, and that other settings make it useless. `advice` says what to change.
+    /// The error that the setting is set, and that other settings make it useless. `advice` says what to
+    /// change.
     pub fn unused(self, advice: &'static str) -> ConfigurationError {
         ConfigurationError::Unused { name: self.name, expected: advice }
     }

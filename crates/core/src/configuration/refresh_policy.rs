@@ -9,7 +9,7 @@ pub struct RefreshPolicy {
     pub window: Duration,
     /// How long credentials without an expiry are kept. None: for ever.
     pub max_age_without_expiry: Option<Duration>,
-    /// After how long the upstream is asked again whether the key may still read the account. None: not before the
-    /// credentials are refreshed.
+    /// After how long the upstream is asked again whether the key may still read the account. None: not
+    /// before the credentials are refreshed.
     pub recheck: Option<Duration>,
 }

@@ -1,4 +1,5 @@
-//! The table of settings: names, defaults, ranges and meanings, once for the parser, the program and the documents.
+//! The table of settings: names, defaults, ranges and meanings, once for the parser, the program and the
+//! documents.
 //!
 //! All names begin with [`PREFIX`], because components that are composed share one `wasi:config`.
 
@@ -60,7 +61,11 @@ const MILLISECONDS_RANGE: (u64, u64) = (1, 600_000);
 const NO_RANGE: (u64, u64) = (0, 0);
 
 macro_rules! settings {
-    ($($constant:ident: $scope:ident $secrecy:ident $name:literal, $expected:expr, $range:expr, $default:expr, $help:literal;)*) => {
+    ($(
+        $constant:ident: $scope:ident $secrecy:ident $name:literal,
+        $expected:expr, $range:expr, $default:expr,
+        $help:literal;
+    )*) => {
         $(
             #[doc = $help]
             pub const $constant: Setting =

@@ -48,7 +48,8 @@ pub(super) fn authorization(
     callers_key: Option<SecretString>,
 ) -> Result<Authorization, ConfigurationError> {
     if let Some(key) = callers_key {
-        // The settings of a configured key stay among the raw settings, so that RawSettings::finish refuses them.
+        // The settings of a configured key stay among the raw settings, so that RawSettings::finish refuses
+        // them.
         return match form {
             RequestForm::Connect { .. } => Err(ConfigurationError::Malformed {
                 name: REQUEST_FORM.name,

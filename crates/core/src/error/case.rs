@@ -32,8 +32,8 @@ macro_rules! error_cases {
                 }
             }
 
-            /// The status of the broker's response: the upstream's where the error is about the caller or the account,
-            /// else a gateway's (RFC 9110, sections 15.6.3 and 15.6.5).
+            /// The status of the broker's response: the upstream's where the error is about the caller or the
+            /// account, else a gateway's (RFC 9110, sections 15.6.3 and 15.6.5).
             pub const fn status(self) -> u16 {
                 match self {
                     $(Self::$case => $status,)*
@@ -50,8 +50,8 @@ macro_rules! error_cases {
     };
 }
 
-// A new case is one line here. The compiler then asks for its arm in `Error::case`, in the component's `error` and in the
-// host's `Error::case`.
+// A new case is one line here. The compiler then asks for its arm in `Error::case`, in the component's
+// `error` and in the host's `Error::case`.
 error_cases! {
     /// The account id is malformed.
     InvalidAccountId = "invalid-account-id", 400, ChangeRequest;
