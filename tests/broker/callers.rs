@@ -27,7 +27,8 @@ async fn assert_refused(scenario: &Scenario, authorizations: &[&str]) {
 
 case! {
     async fn a_caller_without_a_key_is_refused(scenario, pass_through) {
-        assert_refused(&scenario, &["", "Bearer", "Bearer ", "Basic cGQ6", "pd_callers_key_7c1d", "Bearer a b"]).await;
+        let refused = ["", "Bearer", "Bearer ", "Basic cGQ6", "pd_callers_key_7c1d", "Bearer a b"];
+        assert_refused(&scenario, &refused).await;
     }
 }
 
@@ -114,16 +115,15 @@ case! {
     /// The response doesn't reveal whether the account exists.
     async fn a_managed_caller_gets_no_other_account(scenario, managed) {
         let bearer = format!("Bearer {BROKER_TOKEN}");
-        let refused =
-            scenario.send("GET", "/v1/accounts/apn_secret/credentials", &[("authorization", &bearer)], "").await;
+        let headers = [("authorization", bearer.as_str())];
+        let get = || scenario.send("GET", "/v1/accounts/apn_secret/credentials", &headers, "");
+        let refused = get().await;
         assert_eq!(refused.status, 403);
         assert_eq!(refused.json()["type"], "urn:credwell:problem:not-allowed");
         assert_eq!(scenario.upstream.count(), 0);
         scenario.configuration.set("credwell_broker_accounts", "*");
         scenario.upstream.reply(Reply::status(404));
-        let unknown =
-            scenario.send("GET", "/v1/accounts/apn_secret/credentials", &[("authorization", &bearer)], "").await;
-        assert_eq!(unknown.status, 404);
+        assert_eq!(get().await.status, 404);
     }
 }
 

@@ -11,12 +11,15 @@ case! {
         scenario.upstream.reply(account("one"));
         let first = scenario.get(CALLERS_KEY).await;
         assert_eq!(first.status, 200);
-        assert_eq!(first.json(), json!({"data": {
-            "id": "apn_EOhwvQr",
-            "credentials": {"oauth_access_token": "one", "custom": [1, "two"]},
-            "expires_at": "2026-01-01T01:00:00.000Z",
-            "app": {"name_slug": "slack"},
-        }}));
+        assert_eq!(
+            first.json(),
+            json!({"data": {
+                "id": "apn_EOhwvQr",
+                "credentials": {"oauth_access_token": "one", "custom": [1, "two"]},
+                "expires_at": "2026-01-01T01:00:00.000Z",
+                "app": {"name_slug": "slack"},
+            }})
+        );
         assert_eq!(first.header("content-type"), Some("application/json"));
         assert_eq!(first.header("cache-control"), Some("no-store"));
         assert_eq!(first.header("age"), Some("0"));
@@ -37,7 +40,8 @@ case! {
         scenario.upstream.reply(account("one"));
         scenario.upstream.reply(account("two"));
         scenario.get(CALLERS_KEY).await;
-        let headers = [("authorization", "Bearer pd_callers_key_7c1d"), ("cache-control", "max-age=0, no-cache")];
+        let headers =
+            [("authorization", "Bearer pd_callers_key_7c1d"), ("cache-control", "max-age=0, no-cache")];
         let forced = scenario.send("GET", ACCOUNT, &headers, "").await;
         assert_eq!(forced.token(), "two");
         assert_eq!(forced.header("cache-status"), Some("credwell; fwd=request; ttl=3600"));
@@ -69,11 +73,17 @@ case! {
         scenario.get(CALLERS_KEY).await;
         scenario.upstream.reply(account("one"));
         let unchanged = scenario.refresh(CALLERS_KEY, r#"{"rejected": "one"}"#).await;
-        assert_eq!(unchanged.header("cache-status"), Some("credwell; fwd=request; ttl=3600; detail=token-unchanged"));
+        assert_eq!(
+            unchanged.header("cache-status"),
+            Some("credwell; fwd=request; ttl=3600; detail=token-unchanged")
+        );
         scenario.key_value.remove_bucket("default");
         scenario.upstream.reply(account("two"));
         let degraded = scenario.get(CALLERS_KEY).await;
-        assert_eq!(degraded.header("cache-status"), Some("credwell; fwd=miss; ttl=3600; detail=cache-degraded"));
+        assert_eq!(
+            degraded.header("cache-status"),
+            Some("credwell; fwd=miss; ttl=3600; detail=cache-degraded")
+        );
     }
 }
 

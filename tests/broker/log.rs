@@ -16,8 +16,9 @@ case! {
         assert_eq!(
             lines[0],
             json!({
-                "time": host_test::START_UNIX_MS, "method": "GET", "action": "get", "account": hash, "status": 200,
-                "outcome": "miss", "duration": 40, "upstream_requests": 1, "upstream_duration": 40, "warnings": [],
+                "time": host_test::START_UNIX_MS, "method": "GET", "action": "get", "account": hash,
+                "status": 200, "outcome": "miss", "duration": 40, "upstream_requests": 1,
+                "upstream_duration": 40, "warnings": [],
             })
         );
         assert_eq!(

@@ -49,10 +49,17 @@ case! {
         scenario.send("GET", other, &[("authorization", &bearer)], "").await;
         scenario.send("DELETE", ACCOUNT, &[("authorization", &bearer)], "").await;
         scenario.send("GET", "/v1/accounts/apn_x/credentials", &[("authorization", &bearer)], "").await;
-        for (outcome, count) in
-            [("hit", 3), ("miss", 1), ("refresh", 2), ("not-found", 1), ("ok", 1), ("not-allowed", 1), ("timed-out", 0)]
-        {
-            assert_counts(&scenario, &format!("credwell_requests_total{{outcome=\"{outcome}\"}} {count}")).await;
+        for (outcome, count) in [
+            ("hit", 3),
+            ("miss", 1),
+            ("refresh", 2),
+            ("not-found", 1),
+            ("ok", 1),
+            ("not-allowed", 1),
+            ("timed-out", 0),
+        ] {
+            let line = format!("credwell_requests_total{{outcome=\"{outcome}\"}} {count}");
+            assert_counts(&scenario, &line).await;
         }
         assert_counts(&scenario, "credwell_warnings_total{warning=\"already-expired\"} 1").await;
     }
@@ -96,7 +103,8 @@ case! {
         enable(&scenario);
         for token in [BROKER_TOKEN, "", "metrics"] {
             let refused = metrics(&scenario, token).await;
-            assert_eq!((refused.status, refused.header("www-authenticate")), (401, Some("Bearer")), "{token}");
+            assert_eq!(refused.status, 401, "{token}");
+            assert_eq!(refused.header("www-authenticate"), Some("Bearer"), "{token}");
         }
         assert_eq!(scenario.send("GET", "/metrics", &[], "").await.status, 401);
         // The token for metrics gets no credentials.

@@ -82,9 +82,8 @@ case! {
             let before = (scenario.upstream.count(), Instant::now());
             scenario.upstream.always(reply.head_after(Duration::from_millis(800)));
             let responses = crowd(&scenario, 200).await;
-            let expected = |response: &Response| {
-                response.status == status && response.header("retry-after") == header
-            };
+            let expected =
+                |response: &Response| response.status == status && response.header("retry-after") == header;
             assert!(responses.iter().all(expected), "{responses:?}");
             assert_eq!(scenario.upstream.count(), before.0 + 1);
             assert!(before.1.elapsed() < Duration::from_millis(1_600), "{:?}", before.1.elapsed());

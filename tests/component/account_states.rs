@@ -13,7 +13,9 @@ case! {
             Reply::status(200).json(&json!({"data": {}})),
         ] {
             scenario.reply(reply);
-            let Err(Error::NoCredentials(message)) = scenario.get().await else { panic!("not no-credentials") };
+            let Err(Error::NoCredentials(message)) = scenario.get().await else {
+                panic!("not no-credentials")
+            };
             assert!(message.contains("OAuth client of your own"), "{message}");
         }
         // The error isn't cached, because a user can connect the account again at any time.
@@ -37,7 +39,9 @@ case! {
     /// The account may recover, so the next call requests it again.
     async fn an_unhealthy_account_is_an_error_and_not_cached(scenario) {
         scenario.reply(Account::oauth("1").with("healthy", false).with("error", "invalid_grant"));
-        let Err(Error::AccountUnhealthy(state)) = scenario.get().await else { panic!("not account-unhealthy") };
+        let Err(Error::AccountUnhealthy(state)) = scenario.get().await else {
+            panic!("not account-unhealthy")
+        };
         assert_eq!(state.reason.as_deref(), Some("invalid_grant"));
         scenario.reply(Account::oauth("1"));
         assert_token(&scenario.get().await, "1", Source::Upstream);

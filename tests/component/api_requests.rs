@@ -55,12 +55,15 @@ case! {
         assert_eq!(requests[0].uri.to_string(), "https://api.pipedream.com/v1/oauth/token");
         assert_eq!(requests[0].header("authorization"), None);
         let body: serde_json::Value = serde_json::from_slice(&requests[0].body).unwrap();
-        assert_eq!(body, json!({
-            "grant_type": "client_credentials",
-            "client_id": "client",
-            "client_secret": secret("client"),
-            "scope": "connect:accounts:read",
-        }));
+        assert_eq!(
+            body,
+            json!({
+                "grant_type": "client_credentials",
+                "client_id": "client",
+                "client_secret": secret("client"),
+                "scope": "connect:accounts:read",
+            })
+        );
         assert_eq!(
             requests[1].uri.to_string(),
             "https://api.pipedream.com/v1/connect/proj_a1B2/accounts/apn_EOhwvQr?include_credentials=true"
@@ -93,8 +96,9 @@ case! {
         scenario.reply(Account::oauth("1"));
         scenario.get().await.unwrap();
         let options = scenario.harness.upstream.last_request().unwrap().options;
-        let milliseconds = [options.connect_timeout, options.first_byte_timeout, options.between_bytes_timeout]
-            .map(|timeout| timeout.unwrap().as_millis());
+        let milliseconds =
+            [options.connect_timeout, options.first_byte_timeout, options.between_bytes_timeout]
+                .map(|timeout| timeout.unwrap().as_millis());
         assert_eq!(milliseconds, [1100, 1200, 1300]);
     }
 }
@@ -116,9 +120,23 @@ case! {
     async fn a_malformed_account_id_is_refused_and_nothing_is_sent_or_stored(scenario) {
         let long = format!("apn_{}", "a".repeat(200));
         let id_with_a_secret = secret("token-in-the-wrong-place");
-        for id in ["", "apn_", "EOhwvQr", "apn_a/../b", "apn_a%2Fb", "apn_a b", "apn_ä", "apn_a\n", &long, &id_with_a_secret] {
+        for id in [
+            "",
+            "apn_",
+            "EOhwvQr",
+            "apn_a/../b",
+            "apn_a%2Fb",
+            "apn_a b",
+            "apn_ä",
+            "apn_a\n",
+            &long,
+            &id_with_a_secret,
+        ] {
             let error = scenario.get_account(id).await.unwrap_err();
-            assert!(matches!(&error, host_test::Error::InvalidAccountId(text) if text.contains("apn_")), "{id}: {error:?}");
+            assert!(
+                matches!(&error, host_test::Error::InvalidAccountId(text) if text.contains("apn_")),
+                "{id}: {error:?}"
+            );
         }
         assert_eq!(scenario.requests(), 0);
         assert!(scenario.harness.key_value.operations().is_empty());

@@ -17,10 +17,13 @@ case! {
                 scenario.forget().await.unwrap();
                 scenario.harness.key_value.fail(operation, failure);
                 scenario.reply(Account::oauth("1"));
-                let answer = scenario.get().await;
-                assert_token(&answer, "1", Source::Upstream);
-                let warnings = answer.unwrap().warnings;
-                assert!(matches!(warnings.as_slice(), [Warning::CacheDegraded(_)]), "{operation:?}: {warnings:?}");
+                let result = scenario.get().await;
+                assert_token(&result, "1", Source::Upstream);
+                let warnings = result.unwrap().warnings;
+                assert!(
+                    matches!(warnings.as_slice(), [Warning::CacheDegraded(_)]),
+                    "{operation:?}: {warnings:?}"
+                );
             }
         }
     }
@@ -36,9 +39,9 @@ case! {
         scenario.harness.key_value.recover();
         scenario.reply(Account::oauth("1"));
         assert_token(&scenario.get().await, "1", Source::Upstream);
-        let answer = scenario.get().await;
-        assert_token(&answer, "1", Source::Cache);
-        assert!(answer.unwrap().warnings.is_empty());
+        let result = scenario.get().await;
+        assert_token(&result, "1", Source::Cache);
+        assert!(result.unwrap().warnings.is_empty());
     }
 }
 
@@ -55,8 +58,8 @@ case! {
     async fn forgetting_fails_if_the_store_fails(scenario) {
         for operation in [Operation::Open, Operation::Delete] {
             scenario.harness.key_value.fail(operation, failed());
-            let answer = scenario.forget().await;
-            assert!(matches!(answer, Err(Error::StoreFailure(_))), "{answer:?}");
+            let result = scenario.forget().await;
+            assert!(matches!(result, Err(Error::StoreFailure(_))), "{result:?}");
             scenario.harness.key_value.recover();
         }
     }
@@ -66,7 +69,9 @@ case! {
     async fn the_bucket_is_configurable(scenario, builder => builder.config("credwell_bucket", "sessions")) {
         scenario.reply(Account::oauth("1"));
         let warnings = scenario.get().await.unwrap().warnings;
-        assert!(matches!(warnings.as_slice(), [Warning::CacheDegraded(text)] if text.contains("credwell_bucket")));
+        assert!(
+            matches!(warnings.as_slice(), [Warning::CacheDegraded(text)] if text.contains("credwell_bucket"))
+        );
         scenario.harness.key_value.add_bucket("sessions");
         scenario.reply(Account::oauth("1"));
         scenario.get().await.unwrap();
@@ -76,7 +81,9 @@ case! {
 
 case! {
     /// wasmtime's own in-memory store has only the bucket whose name is empty.
-    async fn the_bucket_with_the_empty_name_can_be_used(scenario, builder => builder.config("credwell_bucket", "")) {
+    async fn the_bucket_with_the_empty_name_can_be_used(
+        scenario, builder => builder.config("credwell_bucket", "")
+    ) {
         // Spin has no such bucket. There an empty setting means the default.
         if scenario.flavour == host_test::Flavour::Wasmtime {
             scenario.harness.key_value.add_bucket("");
@@ -107,9 +114,9 @@ case! {
         ] {
             scenario.harness.key_value.put(&bucket, &key, found);
             scenario.reply(Account::oauth("1"));
-            let answer = scenario.get().await;
-            assert_token(&answer, "1", Source::Upstream);
-            assert!(answer.unwrap().warnings.is_empty());
+            let result = scenario.get().await;
+            assert_token(&result, "1", Source::Upstream);
+            assert!(result.unwrap().warnings.is_empty());
             assert_token(&scenario.get().await, "1", Source::Cache);
         }
     }
@@ -144,16 +151,17 @@ case! {
     /// Spin takes values up to 1 MiB. An account of that size is larger as an encrypted entry: Spin doesn't
     /// cache it, and the caller gets it all the same.
     async fn an_account_that_is_too_large_for_the_store_is_served_all_the_same(scenario) {
-        let body = |note: &str| serde_json::json!({"data": Account::oauth("1").with("note", note).0}).to_string();
+        let body =
+            |note: &str| serde_json::json!({"data": Account::oauth("1").with("note", note).0}).to_string();
         let note = "x".repeat(1024 * 1024 - body("").len());
         let is_cached = scenario.flavour == host_test::Flavour::Wasmtime;
         for cached in [false, is_cached] {
             if !cached {
                 scenario.reply(host_test::Reply::status(200).body(body(&note)));
             }
-            let answer = scenario.get().await;
-            assert_token(&answer, "1", if cached { Source::Cache } else { Source::Upstream });
-            let is_degraded = matches!(answer.unwrap().warnings[..], [Warning::CacheDegraded(_)]);
+            let result = scenario.get().await;
+            assert_token(&result, "1", if cached { Source::Cache } else { Source::Upstream });
+            let is_degraded = matches!(result.unwrap().warnings[..], [Warning::CacheDegraded(_)]);
             assert_eq!(is_degraded, !is_cached);
         }
     }

@@ -22,7 +22,9 @@ case! {
         account.0["credentials"]["nothing"] = json!(null);
         account.0["credentials"]["unicode"] = json!("\u{1F511} \"quoted\" \n");
         // A number that neither a 64-bit integer nor a double holds exactly.
-        let body = json!({"data": account.0}).to_string().replace(r#""number":0"#, r#""number":123456789012345678901234567890.12345"#);
+        let body = json!({"data": account.0})
+            .to_string()
+            .replace(r#""number":0"#, r#""number":123456789012345678901234567890.12345"#);
         scenario.reply(Reply::status(200).body(body));
 
         for source in [Source::Upstream, Source::Cache] {
@@ -118,9 +120,9 @@ case! {
     async fn a_malformed_expiry_is_an_error_and_nothing_is_cached(scenario) {
         for expiry in [json!("tomorrow"), json!(""), json!(3600), json!("2026-01-01T01:00:00"), json!({})] {
             scenario.reply(Account::oauth("1").with("expires_at", expiry));
-            let answer = scenario.get().await;
-            assert_error(&answer, "malformed-response");
-            assert!(format!("{answer:?}").contains("expires_at"));
+            let result = scenario.get().await;
+            assert_error(&result, "malformed-response");
+            assert!(format!("{result:?}").contains("expires_at"));
         }
         assert!(scenario.harness.key_value.entries().is_empty());
     }
@@ -199,8 +201,8 @@ case! {
         scenario.reply(Account::oauth("1"));
         let mut instance = scenario.harness.instance().await;
         for source in [Source::Upstream, Source::Cache, Source::Cache] {
-            let answer = instance.get(ACCOUNT).await.unwrap();
-            assert_token(&scenario.recorded(answer), "1", source);
+            let result = instance.get(ACCOUNT).await.unwrap();
+            assert_token(&scenario.recorded(result), "1", source);
         }
     }
 }

@@ -31,8 +31,8 @@ case! {
             scenario.get().await.unwrap();
             scenario.advance(3598);
             scenario.reply(Reply::status(500).head_after(Duration::from_secs(5)));
-            let answer = if refresh { scenario.refresh(None).await } else { scenario.get().await };
-            assert_error(&answer, "upstream-failure");
+            let result = if refresh { scenario.refresh(None).await } else { scenario.get().await };
+            assert_error(&result, "upstream-failure");
             assert!(scenario.harness.key_value.entries().is_empty());
         }
     }

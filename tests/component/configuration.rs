@@ -5,8 +5,8 @@ use crate::scenario::{Account, Scenario, assert_token, case, secret};
 use host_test::{ConfigurationError, Credentials, Error, Source};
 
 #[track_caller]
-fn assert_names(answer: &Result<Credentials, Error>, name: &str) {
-    match answer {
+fn assert_names(result: &Result<Credentials, Error>, name: &str) {
+    match result {
         Err(Error::Configuration(message)) => assert!(message.contains(name), "{name}: {message}"),
         other => panic!("{name}: expected a configuration error, got {}", other.is_ok()),
     }

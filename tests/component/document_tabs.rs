@@ -26,10 +26,10 @@ case! {
         assert_eq!(failure.status, 500);
         assert!(failure.message.contains("500"));
         scenario.reply(Account::oauth("1").with("more", json!({"kept": true})));
-        let answer = scenario.get().await.unwrap();
+        let result = scenario.get().await.unwrap();
         assert_request_of_the_document(&scenario.harness.upstream.last_request().unwrap());
-        assert_eq!(field(&answer.account_fields, "more"), Some(json!({"kept": true})));
-        assert_eq!(field(&answer.fields, "oauth_access_token"), Some(json!(secret("1"))));
+        assert_eq!(field(&result.account_fields, "more"), Some(json!({"kept": true})));
+        assert_eq!(field(&result.fields, "oauth_access_token"), Some(json!(secret("1"))));
     }
 }
 
@@ -50,15 +50,15 @@ case! {
     async fn curl(scenario) {
         let account = Account::oauth("1");
         scenario.reply(account.clone());
-        let answer = scenario.get().await.unwrap();
+        let result = scenario.get().await.unwrap();
         assert_request_of_the_document(&scenario.harness.upstream.last_request().unwrap());
         for (name, value) in account.0.as_object().unwrap() {
             if name != "credentials" {
-                assert_eq!(field(&answer.account_fields, name).as_ref(), Some(value), "{name}");
+                assert_eq!(field(&result.account_fields, name).as_ref(), Some(value), "{name}");
             }
         }
         for (name, value) in account.0["credentials"].as_object().unwrap() {
-            assert_eq!(field(&answer.fields, name).as_ref(), Some(value), "{name}");
+            assert_eq!(field(&result.fields, name).as_ref(), Some(value), "{name}");
         }
     }
 }
@@ -69,11 +69,11 @@ case! {
     async fn node(scenario) {
         let credentials = json!({"oauth_access_token": secret("1"), "custom": [1, 2]});
         scenario.reply(Reply::status(200).json(&json!({"data": {"credentials": credentials}})));
-        let answer = scenario.get().await.unwrap();
+        let result = scenario.get().await.unwrap();
         assert_request_of_the_document(&scenario.harness.upstream.last_request().unwrap());
-        assert_eq!(answer.fields.len(), 2);
-        assert_eq!(field(&answer.fields, "custom"), Some(json!([1, 2])));
-        assert_eq!(answer.access_token, Some(secret("1")));
+        assert_eq!(result.fields.len(), 2);
+        assert_eq!(field(&result.fields, "custom"), Some(json!([1, 2])));
+        assert_eq!(result.access_token, Some(secret("1")));
     }
 }
 
@@ -83,10 +83,10 @@ case! {
     async fn python(scenario) {
         let credentials = json!({"api_key": secret("key")});
         scenario.reply(Reply::status(200).json(&json!({"data": {"credentials": credentials}})));
-        let answer = scenario.get().await.unwrap();
+        let result = scenario.get().await.unwrap();
         assert_request_of_the_document(&scenario.harness.upstream.last_request().unwrap());
-        assert_eq!(field(&answer.fields, "api_key"), Some(json!(secret("key"))));
-        assert_eq!(answer.access_token, None);
+        assert_eq!(field(&result.fields, "api_key"), Some(json!(secret("key"))));
+        assert_eq!(result.access_token, None);
     }
 }
 

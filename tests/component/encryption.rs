@@ -70,7 +70,9 @@ case! {
     /// An attacker who can write to the store can't insert an unencrypted entry.
     async fn a_plaintext_entry_is_refused_where_a_key_is_configured(scenario) {
         let unencrypted = |builder: host_test::HarnessBuilder| {
-            builder.without_config("credwell_encryption_keys").config("credwell_allow_plaintext_cache", "true")
+            builder
+                .without_config("credwell_encryption_keys")
+                .config("credwell_allow_plaintext_cache", "true")
         };
         let plaintext = scenario.second_host(unencrypted);
         scenario.reply(Account::oauth("1"));

@@ -30,9 +30,9 @@ case! {
         ] {
             // The body of an error response must not reach the caller.
             scenario.reply(Reply::status(status).body(r#"{"error": "s3cr3t-in-the-body", "code": 1}"#));
-            let answer = scenario.get().await;
-            assert_error(&answer, expected);
-            if let Err(Error::UpstreamFailure(failure)) = &answer {
+            let result = scenario.get().await;
+            assert_error(&result, expected);
+            if let Err(Error::UpstreamFailure(failure)) = &result {
                 assert_eq!(failure.status, status);
                 assert!(failure.message.contains(&status.to_string()));
             }
@@ -70,7 +70,9 @@ case! {
                 Fault::Dns => ("unreachable", "DNS-error"),
                 Fault::DnsTimeout => ("timed-out", "DNS-timeout"),
                 Fault::ConnectTimeout => ("timed-out", "credwell_connect_timeout_ms"),
-                Fault::ReadTimeout | Fault::ResponseTimeout => ("timed-out", "credwell_first_byte_timeout_ms"),
+                Fault::ReadTimeout | Fault::ResponseTimeout => {
+                    ("timed-out", "credwell_first_byte_timeout_ms")
+                }
                 Fault::ConnectionRefused => ("unreachable", "connection-refused"),
                 Fault::DestinationIpProhibited => ("unreachable", "destination-IP-prohibited"),
                 Fault::RequestDenied => ("unreachable", "HTTP-request-denied"),
@@ -122,7 +124,9 @@ async fn retry_after(scenario: &Scenario, reply: Reply) -> Option<u64> {
 }
 
 case! {
-    async fn a_rate_limit_has_the_upstreams_wait(scenario, builder => builder.config("credwell_max_retries", "0")) {
+    async fn a_rate_limit_has_the_upstreams_wait(
+        scenario, builder => builder.config("credwell_max_retries", "0")
+    ) {
         let limited = || Reply::status(429);
         assert_eq!(retry_after(&scenario, limited()).await, None);
         assert_eq!(retry_after(&scenario, limited().header("retry-after", "7")).await, Some(7));
@@ -130,7 +134,10 @@ case! {
         let date = "Thu, 01 Jan 2026 00:00:30 GMT";
         assert_eq!(retry_after(&scenario, limited().header("retry-after", date)).await, Some(30));
         assert_eq!(retry_after(&scenario, limited().header("x-ratelimit-reset", "9")).await, Some(9));
-        assert_eq!(retry_after(&scenario, limited().header("x-ratelimit-reset", "1767225640")).await, Some(40));
+        assert_eq!(
+            retry_after(&scenario, limited().header("x-ratelimit-reset", "1767225640")).await,
+            Some(40)
+        );
         assert_eq!(retry_after(&scenario, limited().header("retry-after", "soon")).await, None);
     }
 }

@@ -102,7 +102,9 @@ fn damaged(damage: Damage) -> Vec<u8> {
 }
 
 case! {
-    async fn no_response_traps_the_component(scenario, builder => builder.config("credwell_max_retries", "0")) {
+    async fn no_response_traps_the_component(
+        scenario, builder => builder.config("credwell_max_retries", "0")
+    ) {
         let config = Config { rng_seed: RngSeed::Fixed(20_260_101), ..Config::default() };
         let mut runner = TestRunner::new(config);
         let (mut answered, mut refused) = (0, 0);
@@ -111,7 +113,7 @@ case! {
             let body = damaged(damage.clone());
             scenario.harness.upstream.always(Reply::status(200).body(body));
             match scenario.harness.try_get(ACCOUNT).await {
-                Ok(answer) => match scenario.recorded(answer) {
+                Ok(result) => match scenario.recorded(result) {
                     Ok(_) => answered += 1,
                     Err(_) => refused += 1,
                 },
@@ -120,11 +122,18 @@ case! {
             // A second call reads the entry that the first call has cached.
             scenario.harness.upstream.always(Reply::status(500));
             let cached = scenario.harness.try_get(ACCOUNT).await;
-            assert!(cached.is_ok(), "{damage:?}: {}", cached.err().map(|trap| trap.to_string()).unwrap_or_default());
+            assert!(
+                cached.is_ok(),
+                "{damage:?}: {}",
+                cached.err().map(|trap| trap.to_string()).unwrap_or_default()
+            );
             scenario.forget().await.unwrap();
         }
         // Both outcomes must be frequent. Otherwise the changes damage too little or too much.
-        assert!(answered > RESPONSES / 20 && refused > RESPONSES / 5, "{answered} answered, {refused} refused");
+        assert!(
+            answered > RESPONSES / 20 && refused > RESPONSES / 5,
+            "{answered} answered, {refused} refused"
+        );
     }
 }
 
@@ -136,7 +145,8 @@ case! {
         scenario.get().await.unwrap();
         let (bucket, key, entry) = scenario.harness.key_value.entries().remove(0);
         let mut runner = TestRunner::new(Config { rng_seed: RngSeed::Fixed(7), ..Config::default() });
-        let strategy = (any::<prop::sample::Index>(), prop::collection::vec(any::<u8>(), 0..40), any::<bool>());
+        let strategy =
+            (any::<prop::sample::Index>(), prop::collection::vec(any::<u8>(), 0..40), any::<bool>());
         for _ in 0..300 {
             let (position, bytes, keep_rest) = strategy.new_tree(&mut runner).unwrap().current();
             let position = position.index(entry.len());

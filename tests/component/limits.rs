@@ -21,7 +21,9 @@ fn message(error: &Error) -> String {
 }
 
 case! {
-    async fn each_timeout_is_enforced_and_named(scenario, builder => builder.config("credwell_max_retries", "0")) {
+    async fn each_timeout_is_enforced_and_named(
+        scenario, builder => builder.config("credwell_max_retries", "0")
+    ) {
         let account = || Account::oauth("1").reply();
         let whole = body_of(2000);
         let (one, other) = whole.split_at(1000);
@@ -35,7 +37,11 @@ case! {
             let before = Instant::now();
             scenario.reply(reply);
             let error = scenario.get().await.unwrap_err();
-            assert!(matches!(&error, Error::TimedOut(text) if text.contains(name)), "{name}: {}", message(&error));
+            assert!(
+                matches!(&error, Error::TimedOut(text) if text.contains(name)),
+                "{name}: {}",
+                message(&error)
+            );
             let took = before.elapsed().as_millis();
             assert!((allowed..allowed + 100).contains(&took), "{name}: {took} ms");
         }
@@ -64,7 +70,11 @@ case! {
         scenario.reply(Reply::status(200).chunks(trickle.collect::<Vec<_>>()));
         let before = Instant::now();
         let error = scenario.get().await.unwrap_err();
-        assert!(matches!(&error, Error::TimedOut(text) if text.contains("credwell_deadline_ms")), "{}", message(&error));
+        assert!(
+            matches!(&error, Error::TimedOut(text) if text.contains("credwell_deadline_ms")),
+            "{}",
+            message(&error)
+        );
         let took = before.elapsed().as_millis();
         assert!((12_000..12_100).contains(&took), "{took} ms");
     }
@@ -91,7 +101,11 @@ case! {
         scenario.forget().await.unwrap();
         scenario.reply(Reply::status(200).body(body_of(MIB + 1)));
         let error = scenario.get().await.unwrap_err();
-        assert!(matches!(&error, Error::MalformedResponse(text) if text.contains("1 MiB")), "{}", message(&error));
+        assert!(
+            matches!(&error, Error::MalformedResponse(text) if text.contains("1 MiB")),
+            "{}",
+            message(&error)
+        );
         // There is no retry: the body would be as large again.
         assert_eq!(scenario.requests(), 2);
     }

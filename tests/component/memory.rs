@@ -192,7 +192,7 @@ impl Client {
         let calls = [
             ("a failure without anything cached", 0, none(), get(), false),
             ("a fetch", 0, self.fetch, get(), true),
-            ("an answer from the cache", 0, none(), get(), true),
+            ("a result from the cache", 0, none(), get(), true),
             ("a refresh", 0, self.refresh, refresh(), true),
             ("a refresh that another caller has made", 0, none(), refresh(), true),
             ("a fall-back on the cached token", 3550, none(), get(), true),

@@ -14,7 +14,10 @@ fn with_client(builder: HarnessBuilder) -> HarnessBuilder {
 
 fn token(name: &str, expires_in: i64) -> Reply {
     Reply::status(200).json(&json!({
-        "access_token": secret(name), "token_type": "Bearer", "expires_in": expires_in, "created_at": 1_767_225_600,
+        "access_token": secret(name),
+        "token_type": "Bearer",
+        "expires_in": expires_in,
+        "created_at": 1_767_225_600,
     }))
 }
 
@@ -39,7 +42,10 @@ case! {
             scenario.get_account(id).await.unwrap();
         }
         let paths: Vec<_> = sent(&scenario).into_iter().map(|(path, _)| path).collect();
-        assert_eq!(paths, ["/v1/oauth/token", "/v1/accounts/apn_a", "/v1/accounts/apn_b", "/v1/accounts/apn_c"]);
+        assert_eq!(
+            paths,
+            ["/v1/oauth/token", "/v1/accounts/apn_a", "/v1/accounts/apn_b", "/v1/accounts/apn_c"]
+        );
         // The entries of three accounts and of the token.
         assert_eq!(scenario.harness.key_value.entries().len(), 4);
     }
@@ -106,7 +112,12 @@ case! {
 
 case! {
     async fn a_malformed_token_is_an_error(scenario, builder => with_client(builder)) {
-        for body in [json!({}), json!({"access_token": 5}), json!({"access_token": "a", "expires_in": "x"}), json!([])] {
+        for body in [
+            json!({}),
+            json!({"access_token": 5}),
+            json!({"access_token": "a", "expires_in": "x"}),
+            json!([]),
+        ] {
             scenario.reply(Reply::status(200).json(&body));
             assert_error(&scenario.get().await, "malformed-response");
         }
@@ -135,9 +146,9 @@ case! {
         scenario.reply(Reply::status(429).header("retry-after", "20"));
         for (name, warnings) in [("2", 1), ("3", 0)] {
             scenario.reply(Account::oauth(name).with("expires_at", at(7200)));
-            let answer = scenario.refresh(None).await;
-            assert_token(&answer, name, Source::Upstream);
-            assert_eq!(answer.unwrap().warnings.len(), warnings);
+            let result = scenario.refresh(None).await;
+            assert_token(&result, name, Source::Upstream);
+            assert_eq!(result.unwrap().warnings.len(), warnings);
             scenario.advance(19);
         }
         let bearers: Vec<_> = sent(&scenario).into_iter().map(|(_, bearer)| bearer).collect();
@@ -147,14 +158,20 @@ case! {
 
 case! {
     /// A token endpoint that hangs leaves time for the request of the account.
-    async fn a_token_that_cannot_be_refreshed_in_time_still_serves(scenario, builder => with_client(builder)) {
+    async fn a_token_that_cannot_be_refreshed_in_time_still_serves(
+        scenario, builder => with_client(builder)
+    ) {
         scenario.reply(token("t1", 3600));
         scenario.reply(Account::oauth("1"));
         scenario.get().await.unwrap();
         scenario.advance(3550);
         let hanging = || Reply::status(200).head_after(std::time::Duration::from_secs(60));
         scenario.harness.upstream.respond_with(move |request| {
-            if request.uri.path() == "/v1/oauth/token" { hanging() } else { Account::oauth("2").expiring(7200).reply() }
+            if request.uri.path() == "/v1/oauth/token" {
+                hanging()
+            } else {
+                Account::oauth("2").expiring(7200).reply()
+            }
         });
         assert_token(&scenario.refresh(None).await, "2", Source::Upstream);
     }
@@ -186,8 +203,9 @@ case! {
 
 case! {
     /// The request has a body, the client's secret. The stalled connection doesn't accept it.
-    async fn a_token_endpoint_that_accepts_no_body_ends_at_the_deadline(scenario, builder => with_client(builder)
-        .config("credwell_max_retries", "0")
+    async fn a_token_endpoint_that_accepts_no_body_ends_at_the_deadline(
+        scenario, builder => with_client(builder)
+            .config("credwell_max_retries", "0")
     ) {
         scenario.reply(Reply::stalling());
         let before = tokio::time::Instant::now();

@@ -92,9 +92,9 @@ case! {
             scenario.get().await.unwrap();
             scenario.advance(3550);
             scenario.reply(failure);
-            let answer = scenario.get().await;
-            assert_token(&answer, "1", Source::Cache);
-            let warnings = answer.unwrap().warnings;
+            let result = scenario.get().await;
+            assert_token(&result, "1", Source::Cache);
+            let warnings = result.unwrap().warnings;
             assert!(matches!(warnings.as_slice(), [Warning::RefreshFailed(_)]), "{warnings:?}");
         }
     }
@@ -110,9 +110,9 @@ case! {
         for (wait, requests) in [(0, 2), (0, 2), (1, 3), (1, 3), (1, 4), (3, 4), (1, 5)] {
             scenario.advance(wait);
             scenario.reply(Reply::status(500));
-            let answer = scenario.get().await;
-            assert_token(&answer, "1", Source::Cache);
-            assert!(matches!(answer.unwrap().warnings[..], [Warning::RefreshFailed(_)]));
+            let result = scenario.get().await;
+            assert_token(&result, "1", Source::Cache);
+            assert!(matches!(result.unwrap().warnings[..], [Warning::RefreshFailed(_)]));
             assert_eq!(scenario.requests(), requests);
         }
     }
@@ -151,9 +151,9 @@ case! {
             scenario.advance(3550);
             scenario.reply(reply.clone());
             for _ in 0..2 {
-                let answer = scenario.get().await;
-                assert_token(&answer, "1", Source::Cache);
-                assert!(matches!(answer.unwrap().warnings[..], [Warning::RefreshFailed(_)]));
+                let result = scenario.get().await;
+                assert_token(&result, "1", Source::Cache);
+                assert!(matches!(result.unwrap().warnings[..], [Warning::RefreshFailed(_)]));
             }
             scenario.advance(50);
             scenario.reply(reply);
@@ -198,9 +198,9 @@ case! {
     async fn credentials_that_have_expired_on_arrival_have_a_warning(scenario) {
         scenario.reply(Account::oauth("1").expiring(-10));
         scenario.reply(Account::oauth("2").expiring(3600));
-        let answer = scenario.get().await;
-        assert_token(&answer, "1", Source::Upstream);
-        assert!(matches!(answer.unwrap().warnings[..], [Warning::AlreadyExpired(_)]));
+        let result = scenario.get().await;
+        assert_token(&result, "1", Source::Upstream);
+        assert!(matches!(result.unwrap().warnings[..], [Warning::AlreadyExpired(_)]));
         assert_token(&scenario.get().await, "2", Source::Upstream);
     }
 }
@@ -249,9 +249,9 @@ case! {
             (19, Source::Cache, 4),
         ] {
             scenario.advance(wait);
-            let answer = scenario.get().await;
-            assert_token(&answer, "1", source);
-            assert!(answer.unwrap().warnings.is_empty());
+            let result = scenario.get().await;
+            assert_token(&result, "1", source);
+            assert!(result.unwrap().warnings.is_empty());
             assert_eq!(scenario.requests(), requests);
         }
         scenario.reply(Account::oauth("2").expiring(7200));

@@ -57,18 +57,20 @@ case! {
             scenario.reply(Account::oauth("1"));
         }
         scenario.get().await.unwrap();
-        for (wait, source) in [(0, Source::Upstream), (4, Source::Cache), (1, Source::Upstream), (9, Source::Cache)] {
+        for (wait, source) in
+            [(0, Source::Upstream), (4, Source::Cache), (1, Source::Upstream), (9, Source::Cache)]
+        {
             scenario.advance(wait);
-            let answer = scenario.refresh(Some(&secret("1"))).await;
-            assert_token(&answer, "1", source);
-            let warnings = answer.unwrap().warnings;
+            let result = scenario.refresh(Some(&secret("1"))).await;
+            assert_token(&result, "1", source);
+            let warnings = result.unwrap().warnings;
             assert!(matches!(warnings.as_slice(), [Warning::TokenUnchanged(_)]), "{warnings:?}");
         }
         scenario.reply(Account::oauth("2"));
         scenario.advance(1);
-        let answer = scenario.refresh(Some(&secret("1"))).await;
-        assert_token(&answer, "2", Source::Upstream);
-        assert!(answer.unwrap().warnings.is_empty());
+        let result = scenario.refresh(Some(&secret("1"))).await;
+        assert_token(&result, "2", Source::Upstream);
+        assert!(result.unwrap().warnings.is_empty());
     }
 }
 
@@ -77,9 +79,9 @@ case! {
     async fn a_token_that_the_upstream_insists_on_backs_off_with_an_empty_cache_too(scenario) {
         scenario.reply(Account::oauth("1"));
         for source in [Source::Upstream, Source::Cache] {
-            let answer = scenario.refresh(Some(&secret("1"))).await;
-            assert_token(&answer, "1", source);
-            assert!(matches!(answer.unwrap().warnings[..], [Warning::TokenUnchanged(_)]));
+            let result = scenario.refresh(Some(&secret("1"))).await;
+            assert_token(&result, "1", source);
+            assert!(matches!(result.unwrap().warnings[..], [Warning::TokenUnchanged(_)]));
         }
     }
 }
@@ -88,7 +90,9 @@ case! {
     /// For an account without access token the rejected secret is one of the text fields.
     async fn a_rejected_key_is_replaced(scenario) {
         let keys = |key: &str| {
-            Account::oauth("unused").with("credentials", json!({"api_key": secret(key), "host": "db"})).without("expires_at")
+            Account::oauth("unused")
+                .with("credentials", json!({"api_key": secret(key), "host": "db"}))
+                .without("expires_at")
         };
         scenario.reply(keys("one"));
         scenario.reply(keys("two"));
@@ -151,8 +155,8 @@ case! {
 
 case! {
     async fn a_malformed_id_is_refused(scenario) {
-        let answer = scenario.recorded(scenario.harness.refresh("nothing", Some(&secret("1"))).await);
-        assert_error(&answer, "invalid-account-id");
+        let result = scenario.recorded(scenario.harness.refresh("nothing", Some(&secret("1"))).await);
+        assert_error(&result, "invalid-account-id");
         assert!(scenario.harness.forget("nothing").await.is_err());
         assert!(scenario.harness.forget(ACCOUNT).await.is_ok());
         assert_eq!(scenario.requests(), 0);

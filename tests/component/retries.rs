@@ -110,7 +110,9 @@ case! {
 
 case! {
     async fn two_hosts_do_not_retry_at_the_same_times(scenario) {
-        let other = scenario.second_host(|builder| builder.entropy(host_test::Entropy::seeded(1)).key_value(host_test::MemoryKeyValue::new()));
+        let other = scenario.second_host(|builder| {
+            builder.entropy(host_test::Entropy::seeded(1)).key_value(host_test::MemoryKeyValue::new())
+        });
         for _ in 0..6 {
             scenario.reply(Reply::status(503));
         }
@@ -124,11 +126,9 @@ case! {
 case! {
     /// The header has seconds or a date.
     async fn the_upstreams_retry_after_is_honoured(scenario) {
-        for (header, value, seconds) in [
-            ("retry-after", "3", 3),
-            ("retry-after", "0", 0),
-            ("x-ratelimit-reset", "4", 4),
-        ] {
+        for (header, value, seconds) in
+            [("retry-after", "3", 3), ("retry-after", "0", 0), ("x-ratelimit-reset", "4", 4)]
+        {
             let before = scenario.requests();
             scenario.reply(Reply::status(429).header(header, value));
             scenario.reply(Account::oauth("1"));
@@ -161,7 +161,9 @@ case! {
 }
 
 case! {
-    async fn no_wait_outlasts_the_deadline(scenario, builder => builder.config("credwell_deadline_ms", "2000")) {
+    async fn no_wait_outlasts_the_deadline(
+        scenario, builder => builder.config("credwell_deadline_ms", "2000")
+    ) {
         let before = tokio::time::Instant::now();
         scenario.reply(Reply::status(429).header("retry-after", "3"));
         assert_error(&scenario.get().await, "rate-limited");

@@ -19,7 +19,10 @@ macro_rules! case {
     ($(#[$attribute:meta])* async fn $name:ident($scenario:ident) $body:block) => {
         $crate::scenario::case!($(#[$attribute])* async fn $name($scenario, builder => builder) $body);
     };
-    ($(#[$attribute:meta])* async fn $name:ident($scenario:ident, $builder:ident => $build:expr) $body:block) => {
+    (
+        $(#[$attribute:meta])*
+        async fn $name:ident($scenario:ident, $builder:ident => $build:expr) $body:block
+    ) => {
         mod $name {
             #[allow(unused_imports, reason = "not every case needs all that its module does")]
             use super::*;
@@ -203,8 +206,8 @@ pub(crate) fn at(seconds: i64) -> String {
 
 /// Fails unless the result is credentials with this access token from this source.
 #[track_caller]
-pub(crate) fn assert_token(answer: &Result<Credentials, Error>, token: &str, source: Source) {
-    match answer {
+pub(crate) fn assert_token(result: &Result<Credentials, Error>, token: &str, source: Source) {
+    match result {
         Ok(credentials) => {
             let found = credentials.access_token.as_deref().map(|token| token.trim_start_matches(SECRET));
             assert_eq!((found, credentials.source), (Some(token), source));
@@ -215,8 +218,8 @@ pub(crate) fn assert_token(answer: &Result<Credentials, Error>, token: &str, sou
 
 /// Fails unless the result is the error `name`.
 #[track_caller]
-pub(crate) fn assert_error(answer: &Result<Credentials, Error>, name: &str) {
-    match answer {
+pub(crate) fn assert_error(result: &Result<Credentials, Error>, name: &str) {
+    match result {
         Err(error) => assert_eq!(error.case().name(), name, "{error:?}"),
         Ok(_) => panic!("expected {name}, got credentials"),
     }
