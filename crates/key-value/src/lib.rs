@@ -1,6 +1,6 @@
 //! The stores behind `wasi:keyvalue`: in memory, in a file, in Redis or Valkey, in NATS JetStream.
 //!
-//! This crate has no dependency on the WebAssembly runtime. [`open`] takes a [`StoreUrl`] and returns a
+//! This crate has no dependency on the WebAssembly runtime. [`open()`] takes a [`StoreUrl`] and returns a
 //! [`KeyValue`]:
 //!
 //! | URL | Feature | Entries are kept in | Entries survive | Shared by |
@@ -18,7 +18,7 @@
 //! # Features
 //!
 //! `file`, `redis` and `nats` build the stores of the table above and their dependencies. All three are on by
-//! default. `memory:` needs no feature. [`open`] returns [`OpenError::NotBuilt`] for a URL whose feature is
+//! default. `memory:` needs no feature. [`open()`] returns [`OpenError::NotBuilt`] for a URL whose feature is
 //! off.
 //!
 //! # Guarantees
@@ -29,8 +29,8 @@
 //!   two seconds.
 //! - A call ends within [`CALL_LIMIT`], whatever the network, the server or the disk does. After
 //!   [`KeyValueError::Failed`] a write may have happened, may not have happened, or may happen later.
-//! - An open store recovers by itself once its server or its disk is back. The first [`open`] fails instead,
-//!   so that a wrong URL is found at the start.
+//! - An open store recovers by itself once its server or its disk is back. The first [`open()`] fails
+//!   instead, so that a wrong URL is found at the start.
 //! - Numbers are stored as decimal text: `get` reads what `increment` has written.
 //! - A bucket's name is empty or has at most 64 of `A-Z a-z 0-9 . _ -`. Every such bucket opens, and is empty
 //!   at first. The host decides which buckets a component may open. A key is any text of at most

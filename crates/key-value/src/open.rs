@@ -91,7 +91,7 @@ pub async fn open(url: &StoreUrl) -> Result<Arc<dyn KeyValue>, OpenError> {
     open_with_clock(url, Clock::system()).await
 }
 
-/// Opens a store as [`open`] does. Entries in memory and in a file expire by `clock`; Redis and NATS have
+/// Opens a store as [`open()`] does. Entries in memory and in a file expire by `clock`; Redis and NATS have
 /// clocks of their own.
 ///
 /// # Errors

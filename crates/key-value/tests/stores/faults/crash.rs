@@ -99,8 +99,8 @@ async fn writes_until_it_is_killed() {
 /// Writes a whole line at once.
 fn say(line: &str) {
     let mut output = std::io::stdout().lock();
-    output.write_all(format!("{line}\n").as_bytes()).expect("somebody listens");
-    output.flush().expect("somebody listens");
+    output.write_all(format!("{line}\n").as_bytes()).expect("the parent reads the pipe");
+    output.flush().expect("the parent reads the pipe");
 }
 
 #[tokio::test(flavor = "multi_thread")]

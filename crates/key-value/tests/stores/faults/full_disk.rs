@@ -35,7 +35,7 @@ impl Disk {
     }
 
     fn remount(&self, how: &str) {
-        mount(&["-o", &format!("remount,{how}")], self.path()).expect("it is mounted anew");
+        mount(&["-o", &format!("remount,{how}")], self.path()).expect("the disk is remounted");
     }
 }
 
