@@ -115,31 +115,19 @@ fn numbers<const COUNT: usize>(text: &str) -> anyhow::Result<[u64; COUNT]> {
     numbers.try_into().map_err(|_| anyhow::anyhow!("not {COUNT} numbers: {text:?}"))
 }
 
-/// Sees to it that there is wrk: on Debian it is installed if it is missing.
+/// Checks that wrk is there. `cargo xtask bench` installs it where it can.
 ///
 /// # Errors
 ///
-/// It is missing and can't be installed. The message says what to do.
-pub async fn install() -> anyhow::Result<()> {
-    if is_installed().await {
-        return Ok(());
-    }
-    eprintln!("installing Debian's package wrk");
-    for arguments in [&["update"][..], &["install", "--yes", "--no-install-recommends", "wrk"]] {
-        let mut command = Command::new("apt-get");
-        // What it prints must not get into the report.
-        command.args(arguments).env("DEBIAN_FRONTEND", "noninteractive").stdout(std::io::stderr());
-        if !command.status().await.is_ok_and(|status| status.success()) {
-            break;
-        }
-    }
+/// It is missing. The message says what to do.
+pub async fn require() -> anyhow::Result<()> {
     ensure!(is_installed().await, "wrk is missing: install it, on Debian with `apt-get install wrk`");
     Ok(())
 }
 
 /// Whether wrk can be run.
 pub async fn is_installed() -> bool {
-    // It ends with 1, whatever it is asked for without a URL.
+    // Without a URL it prints its version and fails.
     Command::new("wrk").arg("--version").output().await.is_ok()
 }
 

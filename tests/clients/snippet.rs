@@ -1,4 +1,4 @@
-//! The snippets of Pipedream's page on its credentials API, each with what it takes to run it.
+//! The snippets from Pipedream's page on its credentials API, with the code and the programs that run them.
 
 use anyhow::Context;
 use std::ffi::OsString;
@@ -7,18 +7,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
-/// A snippet as it stands on the page, and what is around it.
+/// A snippet from the page, with the code around it.
 pub(crate) struct Snippet {
     pub name: &'static str,
     pub language: Language,
     text: &'static str,
-    /// What comes before the snippet, on lines of its own.
+    /// The code before the snippet.
     before: &'static str,
-    /// What comes after it: most of the snippets print nothing.
+    /// The code after the snippet. It prints the result, because most snippets print nothing.
     after: &'static str,
 }
 
-/// What a snippet is written in.
+/// The language of a snippet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Language {
     Shell,
@@ -26,7 +26,7 @@ pub(crate) enum Language {
     Python,
 }
 
-/// What a program left behind.
+/// The exit status and the output of a program.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub status: Option<i32>,
@@ -34,21 +34,21 @@ pub(crate) struct Outcome {
     pub stderr: String,
 }
 
-/// The page's tabs, in its order.
+/// The snippets in the order of the page's tabs.
 pub(crate) const SNIPPETS: [Snippet; 5] = [
     Snippet {
         name: "Pipedream (Node.js)",
         language: Language::Node,
         text: include_str!("snippets/pipedream-node.js"),
         before: "let component; const defineComponent = (defined) => (component = defined);",
-        // `accoundId` is how the page spells it in its URL.
+        // The page writes `accoundId` in its URL.
         after: "
             const props = {
               pipedream: { $auth: { api_key: '<PIPEDREAM_API_KEY>' } },
               accoundId: '<ACCOUNT_ID>',
             };
-            const answer = await component.run.call(props, { steps: {}, $: {} });
-            console.log(JSON.stringify(answer));
+            const result = await component.run.call(props, { steps: {}, $: {} });
+            console.log(JSON.stringify(result));
         ",
     },
     Snippet {
@@ -95,12 +95,14 @@ pub(crate) fn snippets() -> impl Iterator<Item = (&'static Snippet, &'static Pat
 }
 
 impl Language {
-    /// What a snippet needs, and how to get it on Debian.
+    /// The program that a snippet needs, and the command that installs it on Debian.
     fn needs(self) -> (&'static str, &'static str) {
         match self {
             Self::Shell => ("curl", "apt-get install curl"),
             Self::Node => ("Node.js", "apt-get install nodejs"),
-            Self::Python => ("Python with venv", "apt-get install python3 python3-venv"),
+            Self::Python => {
+                ("Python with requests", "apt-get install python3 python3-venv; cargo xtask test")
+            }
         }
     }
 
@@ -116,11 +118,8 @@ impl Language {
             Ok("node".into())
         });
         static PYTHON: LazyLock<anyhow::Result<PathBuf>> = LazyLock::new(|| {
-            let requirements = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/requirements.txt");
-            credwell_test_programs::python_environment(
-                &credwell_test_programs::folder("clients/python")?,
-                requirements,
-            )
+            let folder = credwell_test_programs::PYTHON_CLIENTS.find()?;
+            Ok(credwell_test_programs::python_in(&folder))
         });
         match self {
             Self::Shell => &SHELL,
@@ -129,7 +128,7 @@ impl Language {
         }
     }
 
-    /// Each program reads what it is to run from its standard input.
+    /// The arguments that make the program run the code on its standard input.
     fn arguments(self) -> Vec<OsString> {
         match self {
             Self::Shell => Vec::new(),
@@ -140,17 +139,17 @@ impl Language {
 }
 
 impl Snippet {
-    /// Runs the snippet with the page's placeholders replaced, and another base URL.
+    /// Runs the snippet with values for the page's placeholders and with another base URL.
     pub(crate) fn run(&self, program: &Path, base_url: &str, account_id: &str, api_key: &str) -> Outcome {
         let text = [self.before, self.text, self.after].join("\n");
-        assert!(text.contains("https://api.pipedream.com"), "{} asks someone else", self.name);
+        assert!(text.contains("https://api.pipedream.com"), "{} has another base URL", self.name);
         let text = text
             .replace("https://api.pipedream.com", base_url)
             .replace("<ACCOUNT_ID>", account_id)
             .replace("<PIPEDREAM_API_KEY>", api_key);
         let child = Command::new(program)
             .args(self.language.arguments())
-            // Whoever runs the tests may send what leaves the machine through a proxy.
+            // The environment of the tests may have a proxy, which can't reach this machine's loopback.
             .env("NO_PROXY", "127.0.0.1")
             .env("no_proxy", "127.0.0.1")
             .stdin(Stdio::piped())
@@ -159,7 +158,7 @@ impl Snippet {
             .spawn();
         let mut child = child.unwrap_or_else(|error| panic!("can't run {}: {error}", program.display()));
         let mut input = child.stdin.take().expect("the input is piped");
-        input.write_all(text.as_bytes()).expect("the program reads what it is to run");
+        input.write_all(text.as_bytes()).expect("the program reads the code");
         drop(input);
         let output = child.wait_with_output().expect("the program can be waited for");
         let [stdout, stderr] = [output.stdout, output.stderr]

@@ -1,6 +1,6 @@
-//! One run of an example.
+//! The examples, and one run of an example as a process.
 
-use crate::install;
+use crate::setup;
 use credwell_test_programs::available;
 use host_test::{SampleUpstream, TEST_ENCRYPTION_KEYS};
 use serde_json::Value;
@@ -9,15 +9,15 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::LazyLock;
 
-/// An example with everything that it depends on.
+/// An example with its installed dependencies.
 #[derive(Debug)]
 pub(crate) struct Example {
     pub program: PathBuf,
-    /// What comes before the arguments that are the same in all languages.
+    /// The arguments before those that all languages share.
     pub arguments: Vec<OsString>,
 }
 
-/// What a program left behind.
+/// The exit status and the output of a program.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub status: Option<i32>,
@@ -25,24 +25,28 @@ pub(crate) struct Outcome {
     pub stderr: String,
 }
 
-/// The examples that this machine can run. The first test that asks for them installs their packages.
+/// The examples that this machine can run. The first call prepares them.
 pub(crate) fn examples() -> Vec<&'static Example> {
-    static NODE: LazyLock<anyhow::Result<Example>> = LazyLock::new(install::node);
-    static PYTHON: LazyLock<anyhow::Result<Example>> = LazyLock::new(install::python);
+    static NODE: LazyLock<anyhow::Result<Example>> = LazyLock::new(setup::node);
+    static PYTHON: LazyLock<anyhow::Result<Example>> = LazyLock::new(setup::python);
     let examples: [(_, &anyhow::Result<Example>, _); 2] = [
-        ("Node.js with npm", &NODE, "apt-get install nodejs npm"),
-        ("Python with venv", &PYTHON, "apt-get install python3 python3-venv"),
+        ("Node.js with the packages of the example", &NODE, "apt-get install nodejs npm; cargo xtask test"),
+        (
+            "Python with the packages of the example",
+            &PYTHON,
+            "apt-get install python3 python3-venv; cargo xtask test",
+        ),
     ];
     let found = examples.into_iter().filter_map(|(needs, example, remedy)| available(needs, example, remedy));
     found.collect()
 }
 
 impl Example {
-    /// Runs the example, and looks for secrets in all that it wrote.
+    /// Runs the example, and checks that its output holds no secret.
     pub(crate) fn run(&self, base_url: &str, api_key: &str, arguments: &[&str]) -> Outcome {
         let mut command = Command::new(&self.program);
         for (name, _) in std::env::vars_os() {
-            // Whoever runs the tests may have settings of their own.
+            // The environment of the tests may have settings for Credwell.
             if name.to_string_lossy().starts_with("CREDWELL_") {
                 command.env_remove(name);
             }
@@ -69,7 +73,7 @@ impl Example {
 }
 
 impl Outcome {
-    /// The lines of JSON on stdout.
+    /// The lines of the standard output, parsed as JSON.
     pub(crate) fn lines(&self) -> Vec<Value> {
         let lines = self.stdout.lines().map(serde_json::from_str);
         lines.collect::<Result<_, _>>().unwrap_or_else(|error| panic!("{error}: {}", self.stdout))

@@ -1,12 +1,12 @@
-//! The examples in other languages, each run as a program of its own, with the built component and an upstream on
-//! this machine.
+//! Tests of the examples in other languages. Each example runs as a process, with the built component and a
+//! sample upstream on this machine.
 //!
-//! What they depend on is installed into `target/languages`, once. Where that isn't possible, for want of the language
-//! or of a network, the tests are skipped, except in continuous integration, where they fail.
+//! `cargo xtask test` installs the dependencies of the examples into `target/languages`. If the language or a
+//! dependency is missing, the tests are skipped. In continuous integration they fail.
 
 mod example;
-mod install;
 mod server;
+mod setup;
 
 use example::examples;
 use host_test::SampleUpstream;
@@ -15,14 +15,14 @@ use std::sync::{Arc, Mutex};
 
 const WRONG_KEY: &str = "pd_wrong_api_key_5f0c7e913b";
 
-/// An account whose token is `xoxp-` and 32 hexadecimal digits.
+/// An account with access tokens of `xoxp-` and 32 hexadecimal digits.
 const ACCOUNT: &str = SampleUpstream::ACCOUNT_IDS[0];
 
-/// An account that has keys and no token.
+/// An account that is based on keys and has no access token.
 const ACCOUNT_WITH_KEYS: &str = SampleUpstream::ACCOUNT_IDS[1];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_second_answer_comes_from_the_cache() {
+async fn the_second_result_comes_from_the_cache() {
     for example in examples() {
         let upstream = SampleUpstream::start().await.expect("a free port");
         let outcome = example.run(&upstream.base_url(), SampleUpstream::API_KEY, &[ACCOUNT]);
@@ -63,10 +63,10 @@ async fn what_an_account_does_not_have_is_null() {
 async fn a_request_that_is_refused_is_sent_again_with_a_fresh_token() {
     for example in examples() {
         let tokens = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&tokens);
-        // Refuses the first token that it is sent.
+        let received = Arc::clone(&tokens);
+        // An app that rejects the first access token.
         let app = server::serve(move |head| {
-            let mut tokens = seen.lock().expect("no other test panicked here");
+            let mut tokens = received.lock().expect("no other test panicked here");
             tokens.push(server::header(head, "authorization").map(str::to_owned));
             let status = if tokens.len() == 1 { "401 Unauthorized" } else { "200 OK" };
             format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
@@ -83,7 +83,7 @@ async fn a_request_that_is_refused_is_sent_again_with_a_fresh_token() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_wrong_key_is_told_and_not_shown() {
+async fn a_wrong_key_is_reported_and_not_shown() {
     for example in examples() {
         let upstream = SampleUpstream::start().await.expect("a free port");
         let outcome = example.run(&upstream.base_url(), WRONG_KEY, &[ACCOUNT]);
@@ -95,7 +95,7 @@ async fn a_wrong_key_is_told_and_not_shown() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_that_breaks_off_is_an_error_of_the_component() {
+async fn a_response_that_breaks_off_is_an_error_of_the_component() {
     for example in examples() {
         let upstream = server::serve(|_| "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{".to_owned());
         let outcome = example.run(&upstream, SampleUpstream::API_KEY, &[ACCOUNT]);

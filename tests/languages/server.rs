@@ -1,23 +1,23 @@
-//! The smallest server that a client of HTTP/1.1 can talk to.
+//! A minimal HTTP/1.1 server, whose responses a test makes.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
-/// Answers every request with what `answer` makes of its head, then closes the connection. It returns the server's URL.
-/// The server runs until the tests end.
-pub(crate) fn serve(answer: impl Fn(&str) -> String + Send + 'static) -> String {
+/// Starts a server and returns its URL. `respond` makes the whole response from the head of the request. The
+/// server closes each connection after one response, and runs until the tests end.
+pub(crate) fn serve(respond: impl Fn(&str) -> String + Send + 'static) -> String {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let address = listener.local_addr().expect("the port is bound");
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             // A client that hangs up early is no failure of the server.
-            _ = exchange(stream, &answer);
+            _ = serve_request(stream, &respond);
         }
     });
     format!("http://{address}")
 }
 
-fn exchange(stream: TcpStream, answer: impl Fn(&str) -> String) -> std::io::Result<()> {
+fn serve_request(stream: TcpStream, respond: impl Fn(&str) -> String) -> std::io::Result<()> {
     let mut head = String::new();
     let mut reader = BufReader::new(&stream);
     while !head.ends_with("\r\n\r\n") {
@@ -25,10 +25,10 @@ fn exchange(stream: TcpStream, answer: impl Fn(&str) -> String) -> std::io::Resu
             return Ok(());
         }
     }
-    (&stream).write_all(answer(&head).as_bytes())
+    (&stream).write_all(respond(&head).as_bytes())
 }
 
-/// The value of a header. Clients differ in how they write its name.
+/// The value of a header. Clients write the name in different cases.
 pub(crate) fn header<'head>(head: &'head str, name: &str) -> Option<&'head str> {
     head.lines().find_map(|line| {
         let (found, value) = line.split_once(':')?;

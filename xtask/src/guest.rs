@@ -1,4 +1,4 @@
-//! The WebAssembly guests of this repository, and how one is built.
+//! The guests of this repository: the packages that are built into WebAssembly components.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,19 +16,17 @@ pub(crate) struct Guest {
     manifest: PathBuf,
     /// The package's name.
     package: String,
-    /// The flavour: names of Cargo features with dashes between them, and the end of the file's name.
+    /// The flavour: the names of Cargo features with dashes between them, which also end the name of the file.
     flavour: Option<&'static str>,
 }
 
 /// Every component of the repository: the root package in its flavours, then those with a manifest of their own.
 pub(crate) fn all(root: &Path) -> Result<Vec<Guest>> {
-    let manifest = root.join("Cargo.toml");
-    let package = package_name(&manifest)?;
     let mut guests = vec![
-        Guest { manifest: manifest.clone(), package: package.clone(), flavour: None },
-        Guest { manifest: manifest.clone(), package: package.clone(), flavour: Some("spin") },
-        Guest { manifest: manifest.clone(), package: package.clone(), flavour: Some("broker") },
-        Guest { manifest, package, flavour: Some("broker-spin") },
+        Guest::credentials(root)?,
+        Guest::of_root(root, Some("spin"))?,
+        Guest::broker(root)?,
+        Guest::of_root(root, Some("broker-spin"))?,
     ];
     for manifest in own_manifests(root)? {
         let package = package_name(&manifest)?;
@@ -37,8 +35,8 @@ pub(crate) fn all(root: &Path) -> Result<Vec<Guest>> {
     Ok(guests)
 }
 
-/// The manifests of the guests that are packages of their own: the examples, in an order that doesn't depend on the
-/// file system, and the load test's.
+/// The manifests of the guests outside of the workspace: the examples, in the order of their names, and the guest of
+/// the load test.
 pub(crate) fn own_manifests(root: &Path) -> Result<Vec<PathBuf>> {
     let folder = root.join("examples");
     let mut manifests = Vec::new();
@@ -59,8 +57,7 @@ fn package_name(manifest: &Path) -> Result<String> {
     find_package_name(&text).with_context(|| format!("{} names no package", manifest.display()))
 }
 
-/// Finds the package's name in a manifest's text. A whole TOML parser for one line would be the tool's largest
-/// dependency.
+/// Finds the package's name in the text of a manifest. A TOML parser would be the largest dependency of this tool.
 fn find_package_name(manifest: &str) -> Option<String> {
     let mut lines = manifest.lines().map(str::trim);
     lines.find(|line| *line == "[package]")?;
@@ -71,13 +68,29 @@ fn find_package_name(manifest: &str) -> Option<String> {
     })
 }
 
-/// The folder in which the guests are compiled. It isn't the host's, because another compiler may write there, and
-/// all guests share it, because they share their dependencies and the standard library.
+/// The folder in which the guests are compiled. All guests share it, because they share their dependencies and the
+/// standard library. The host has another one: its compiler can be a different one.
 fn target_directory(root: &Path) -> PathBuf {
     root.join("target/guest")
 }
 
 impl Guest {
+    /// The credentials component, for the host of this repository.
+    pub(crate) fn credentials(root: &Path) -> Result<Self> {
+        Self::of_root(root, None)
+    }
+
+    /// The HTTP broker, for the host of this repository.
+    pub(crate) fn broker(root: &Path) -> Result<Self> {
+        Self::of_root(root, Some("broker"))
+    }
+
+    /// The root package in a flavour.
+    fn of_root(root: &Path, flavour: Option<&'static str>) -> Result<Self> {
+        let manifest = root.join("Cargo.toml");
+        Ok(Self { package: package_name(&manifest)?, manifest, flavour })
+    }
+
     /// Adds the arguments that select this guest to a cargo command, right after the subcommand.
     pub(crate) fn select(&self, command: &mut Command, toolchain: &Toolchain, root: &Path) {
         if toolchain.builds_std {
@@ -91,17 +104,37 @@ impl Guest {
         }
     }
 
-    /// Builds the component and returns where it is.
+    /// Builds the component and returns its path.
     pub(crate) fn build(&self, toolchain: &Toolchain, root: &Path) -> Result<PathBuf> {
+        process::run(&mut self.build_command(toolchain, root)?)?;
+        self.install(root)
+    }
+
+    /// Builds the component and returns its path. What the compiler prints is shown only if it fails.
+    pub(crate) fn build_silently(&self, toolchain: &Toolchain, root: &Path) -> Result<PathBuf> {
+        process::read(&mut self.build_command(toolchain, root)?)?;
+        self.install(root)
+    }
+
+    fn build_command(&self, toolchain: &Toolchain, root: &Path) -> Result<Command> {
         let mut command = toolchain.command(process::cargo(), root)?;
         command.arg("build");
         self.select(&mut command, toolchain, root);
-        process::run(command.arg("--lib"))?;
+        command.arg("--lib");
+        Ok(command)
+    }
 
+    /// Copies the built component to its place and returns its path.
+    fn install(&self, root: &Path) -> Result<PathBuf> {
         let artifact = format!("{TARGET}/release/{}.wasm", self.package.replace('-', "_"));
-        let component = root.join("target/components").join(self.file_name());
+        let component = self.path(root);
         install(&target_directory(root).join(artifact), &component)?;
         Ok(component)
+    }
+
+    /// The path of the built component.
+    pub(crate) fn path(&self, root: &Path) -> PathBuf {
+        root.join("target/components").join(self.file_name())
     }
 
     /// The component's file name.
@@ -111,7 +144,7 @@ impl Guest {
     }
 }
 
-/// Puts the built file in its place, unless the same is there already: whatever depends on it stays fresh.
+/// Copies a built component to its place, unless the same bytes are there: its time of change then stays the same.
 fn install(built: &Path, component: &Path) -> Result<()> {
     let bytes = fs::read(built).with_context(|| format!("the build left no {}", built.display()))?;
     if fs::read(component).is_ok_and(|present| present == bytes) {
@@ -120,7 +153,7 @@ fn install(built: &Path, component: &Path) -> Result<()> {
     if let Some(folder) = component.parent() {
         fs::create_dir_all(folder).with_context(|| format!("can't create {}", folder.display()))?;
     }
-    // Renamed into place, so that a test that runs at the same time never reads half a file.
+    // A test that runs at the same time must not read half a file.
     let unfinished = component.with_extension("wasm.new");
     fs::write(&unfinished, bytes).with_context(|| format!("can't write {}", unfinished.display()))?;
     fs::rename(&unfinished, component).with_context(|| format!("can't write {}", component.display()))

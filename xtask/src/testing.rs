@@ -1,9 +1,9 @@
-//! `cargo xtask test`: all tests, with the skipped ones counted and shown as skipped.
+//! `cargo xtask test`: the installation of what tests need, and the test run with its summary.
 //!
-//! The harness of Rust knows no test that finds out at run time that it has to be skipped, and prints `ok` for it. So
-//! such a test also records itself in a file (see `crates/test-programs`), and this module corrects the lines.
+//! The harness prints `ok` for a test that returns early because it lacks a program. Such a test also records itself
+//! in a file (see `crates/test-programs`). With that record this module corrects the lines and the sums.
 
-mod programs;
+mod packages;
 mod report;
 
 use std::env;
@@ -12,53 +12,88 @@ use std::fs;
 use std::io::{self, BufRead, BufReader, IsTerminal, Write};
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
+use credwell_test_programs::{RECORD_VARIABLE, folder, wasmtime};
 
-use crate::process;
-use credwell_test_programs::RECORD_VARIABLE;
+use crate::tool::WASMTIME;
+use crate::{process, programs};
 use report::Report;
 
-/// The option that leaves out the installation of programs.
-const NO_INSTALL: &str = "--no-install";
+/// How long after the end of cargo its output may be silent before it counts as complete. A process that a test has
+/// left behind can keep the pipe open.
+const SILENCE: Duration = Duration::from_secs(1);
 
-/// Installs the programs that tests need, runs `cargo test` with these arguments, and ends with one summary.
-pub fn run(root: &Path, arguments: &[OsString]) -> Result<ExitCode> {
-    let (options, arguments): (Vec<_>, Vec<_>) =
-        arguments.iter().cloned().partition(|argument| argument == NO_INSTALL);
-    if options.is_empty() {
-        programs::install(root);
+/// Installs what tests need and this machine lacks. What can't be installed is said, and the tests skip or fail.
+pub(crate) fn install() {
+    programs::install_all();
+    if wasmtime().is_err()
+        && let Err(error) = WASMTIME.build()
+    {
+        eprintln!("wasmtime can't be built: {error:#}");
     }
-    let record = root.join("target").join(format!("skipped-tests-{}", std::process::id()));
-    _ = fs::remove_file(&record);
-
-    let is_terminal = io::stdout().is_terminal();
-    let mut command = Command::new(process::cargo());
-    command.args(["test", "--workspace", "--locked"]).args(with_colour(arguments, is_terminal));
-    command.current_dir(root).env(RECORD_VARIABLE, &record).stdout(Stdio::piped());
-    let mut child = command.spawn().context("can't start cargo")?;
-    let output = child.stdout.take().context("the output of cargo is not piped")?;
-
-    let mut report = Report::default();
-    let mut stdout = io::stdout().lock();
-    for line in BufReader::new(output).split(b'\n') {
-        let line = String::from_utf8_lossy(&line?).into_owned();
-        // A test records itself before the harness prints its line.
-        let line = report.line(&line, || fs::read_to_string(&record).unwrap_or_default());
-        writeln!(stdout, "{line}")?;
-    }
-    let status = child.wait().context("can't wait for cargo")?;
-    report.finish(&fs::read_to_string(&record).unwrap_or_default());
-    _ = fs::remove_file(&record);
-    write!(stdout, "{report}")?;
-    let code = status.code().and_then(|code| u8::try_from(code).ok());
-    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+    packages::install();
 }
 
-/// The arguments with colours for the harness, which sees no terminal behind the pipe.
-fn with_colour(mut arguments: Vec<OsString>, is_terminal: bool) -> Vec<OsString> {
-    if is_terminal && env::var_os("NO_COLOR").is_none() {
-        if !arguments.iter().any(|argument| argument == "--") {
+/// Runs `cargo test` with these arguments, and ends with one summary. The exit status is the one of cargo.
+pub(crate) fn run(root: &Path, arguments: &[OsString]) -> Result<ExitCode> {
+    let record = folder("tmp")?.join(format!("skipped-tests-{}", std::process::id()));
+    _ = fs::remove_file(&record);
+    let shows_colours = io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none();
+    let mut command = Command::new(process::cargo());
+    command.args(["test", "--workspace"]).args(harness_colours(arguments, shows_colours));
+    command.current_dir(root).env(RECORD_VARIABLE, &record);
+
+    let read_record = || fs::read_to_string(&record).unwrap_or_default();
+    let mut stdout = io::stdout().lock();
+    let (report, code) = correct(&mut command, &read_record, &mut stdout)?;
+    _ = fs::remove_file(&record);
+    write!(stdout, "{report}")?;
+    Ok(code)
+}
+
+/// Runs the command to its end and writes its output with corrected lines.
+fn correct(
+    command: &mut Command,
+    read_record: &dyn Fn() -> String,
+    shown: &mut dyn Write,
+) -> Result<(Report, ExitCode)> {
+    let mut child = command.stdout(Stdio::piped()).spawn().context("can't start cargo")?;
+    let output = child.stdout.take().context("the output of cargo is not piped")?;
+    let (sender, lines) = mpsc::channel();
+    thread::spawn(move || {
+        let lines = BufReader::new(output).split(b'\n').map_while(Result::ok);
+        lines.map(|line| sender.send(line)).all(|sent| sent.is_ok())
+    });
+
+    let mut report = Report::default();
+    let mut status = None;
+    loop {
+        match lines.recv_timeout(SILENCE) {
+            Ok(line) => writeln!(shown, "{}", report.line(&String::from_utf8_lossy(&line), read_record))?,
+            Err(RecvTimeoutError::Timeout) if status.is_none() => {
+                status = child.try_wait().context("can't wait for cargo")?;
+            }
+            Err(_) => break,
+        }
+    }
+    let status = child.wait().context("can't wait for cargo")?;
+    report.finish(&read_record());
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok((report, code.map_or(ExitCode::FAILURE, ExitCode::from)))
+}
+
+/// The arguments, with colours for the harness if they are to be shown: the harness sees only a pipe.
+fn harness_colours(arguments: &[OsString], shows_colours: bool) -> Vec<OsString> {
+    let mut arguments = arguments.to_vec();
+    let separator = arguments.iter().position(|argument| argument == "--");
+    let of_harness = separator.map_or(&[][..], |position| &arguments[position..]);
+    let has_choice = of_harness.iter().any(|argument| argument.as_encoded_bytes().starts_with(b"--color"));
+    if shows_colours && !has_choice {
+        if separator.is_none() {
             arguments.push("--".into());
         }
         arguments.push("--color=always".into());
@@ -71,11 +106,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colours_go_to_the_harness() {
+    fn the_harness_gets_the_choice_of_colours() {
         let words = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
-        assert_eq!(with_colour(words(&["-p", "xtask"]), false), words(&["-p", "xtask"]));
-        let expected = words(&["-p", "xtask", "--", "--color=always"]);
-        assert_eq!(with_colour(words(&["-p", "xtask"]), true), expected);
-        assert_eq!(with_colour(words(&["--", "a"]), true), words(&["--", "a", "--color=always"]));
+        let arguments = words(&["-p", "xtask"]);
+        assert_eq!(harness_colours(&arguments, false), arguments);
+        assert_eq!(harness_colours(&arguments, true), words(&["-p", "xtask", "--", "--color=always"]));
+        assert_eq!(harness_colours(&words(&["--", "a"]), true), words(&["--", "a", "--color=always"]));
+        let chosen = words(&["--color", "never", "--", "--color", "never"]);
+        assert_eq!(harness_colours(&chosen, true), chosen);
+    }
+
+    #[test]
+    fn output_that_a_process_keeps_open_ends_with_cargo() {
+        // The shell stands for cargo, and the program in its background for one that a test has left behind.
+        let script = "sleep 60 & echo 'test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured'; exit 3";
+        let record = || String::from("a\tnode\tinstall it\tmissing\n");
+        let mut shown = Vec::new();
+        let (report, code) = correct(Command::new("sh").args(["-c", script]), &record, &mut shown).unwrap();
+        assert_eq!(shown, b"test result: ok. 1 passed; 1 skipped; 0 failed; 0 ignored; 0 measured\n");
+        let expected = "\n  1 skipped: needs node; to run: install it\n1 passed, 0 failed, 1 skipped\n";
+        assert_eq!((report.to_string().as_str(), code), (expected, ExitCode::from(3)));
     }
 }

@@ -64,7 +64,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> anyhow::Result<Option<P
 
 /// Runs the test, prints its report and returns the number of failed requests.
 async fn bench(plan: Plan) -> anyhow::Result<u64> {
-    load::install().await?;
+    load::require().await?;
     let program = std::env::current_exe()?;
     let programs = program.parent().context("the program's path has no folder")?;
     let findings = run::run(plan, programs).await?;

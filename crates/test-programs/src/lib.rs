@@ -1,15 +1,17 @@
-//! The programs of others that tests need: how a test finds them, and how it skips without them.
+//! The search for the programs and packages of others that tests need, and the skip of a test without them.
 //!
-//! `cargo xtask test` installs the programs. A test only looks for them. A test that does not find its program calls
+//! `cargo xtask test` installs the programs and the packages. A test only looks for them. A test that does not find its program calls
 //! [`skip`]: in continuous integration the test then fails, and elsewhere it is counted as skipped.
 
-mod python;
+mod packages;
 mod skip;
 mod target;
+mod wasmtime;
 
-pub use python::python_environment;
-pub use skip::{RECORD_VARIABLE, available, skip};
+pub use packages::{NODE_EXAMPLE, PYTHON_CLIENTS, PYTHON_EXAMPLE, Packages, python_in};
+pub use skip::{RECORD_VARIABLE, SkippedTest, available, skip};
 pub use target::{folder, lock, once_for};
+pub use wasmtime::wasmtime;
 
 use anyhow::{Context, bail};
 use std::process::Command;

@@ -1,84 +1,106 @@
-//! The report of a test run: the harness's lines with skipped tests corrected, and the summary.
+//! The report of a test run: the lines of the harness with skipped tests corrected, and the summary.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+
+use credwell_test_programs::SkippedTest;
 
 /// What has been read of a run so far.
 #[derive(Debug, Default, PartialEq)]
-pub struct Report {
+pub(crate) struct Report {
     passed: usize,
     failed: usize,
     ignored: usize,
-    /// The lines of the record that belong to a printed test or a printed result.
-    recorded: usize,
-    /// The skipped tests of the binary whose lines are being read.
-    skipped_in_binary: usize,
     /// The number of skipped tests by what they need and how to get it.
     skipped: BTreeMap<(String, String), usize>,
     has_results: bool,
+    /// The lines of the record that belong to tests that have been read.
+    taken: BTreeSet<usize>,
+    /// What has been read of the present binary.
+    binary: Binary,
 }
 
-/// A line of the record: a skipped test.
-struct Record<'a> {
-    test: &'a str,
-    needs: &'a str,
-    remedy: &'a str,
-}
-
-fn records(text: &str) -> impl Iterator<Item = Record<'_>> {
-    text.lines().filter_map(|line| {
-        let mut parts = line.split('\t');
-        Some(Record { test: parts.next()?, needs: parts.next()?, remedy: parts.next()? })
-    })
+/// What has been read of the output of one binary.
+#[derive(Debug, Default, PartialEq)]
+struct Binary {
+    skipped: usize,
+    /// The harness prints a line for each test, and not only dots.
+    has_test_lines: bool,
 }
 
 impl Report {
-    /// Reads a line of the harness, and returns it as it is to be shown. `record` reads the record of skipped tests.
-    pub fn line(&mut self, line: &str, record: impl Fn() -> String) -> String {
+    /// Reads a line of the harness, and returns the line to show. `read_record` returns the present record of skipped
+    /// tests: a test records itself before the harness prints its line.
+    pub(crate) fn line(&mut self, line: &str, read_record: &dyn Fn() -> String) -> String {
         let plain = without_colours(line);
-        if let Some(test) = plain.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... ok")) {
-            let record = record();
-            if let Some(skipped) = records(&record).find(|skipped| skipped.test == test) {
-                return format!("test {test} ... skipped, needs {}", skipped.needs);
+        if let Some(test) = name_in(&plain, "ok") {
+            self.binary.has_test_lines = true;
+            let skipped = self.take(&read_record(), Some(test));
+            if let Some(first) = skipped.first() {
+                self.skip(first);
+                let needs: Vec<_> = skipped.iter().map(|skipped| skipped.needs.as_str()).collect();
+                let word = if line == plain { "skipped" } else { "\x1b[33mskipped\x1b[m" };
+                return format!("test {test} ... {word} (needs {})", needs.join(", "));
             }
+        } else if let Some(test) = name_in(&plain, "FAILED") {
+            self.binary.has_test_lines = true;
+            // A test that lacks one program and fails with another has failed.
+            self.take(&read_record(), Some(test));
+        } else if let Some(counts) = plain.strip_prefix("test result: ").and_then(counts) {
+            return self.result(line, counts, read_record);
         }
-        match plain.strip_prefix("test result: ").and_then(counts) {
-            Some(counts) => self.result(line, &counts, &record()),
-            None => line.to_owned(),
-        }
+        line.to_owned()
     }
 
-    /// Reads the result of one binary, whose skipped tests are the new ones in the record.
-    fn result(&mut self, line: &str, [passed, failed, ignored]: &[usize; 3], record: &str) -> String {
-        let skipped = self.count(record);
-        let passed_for_real = passed.saturating_sub(skipped);
+    /// Reads the result of one binary.
+    fn result(
+        &mut self,
+        line: &str,
+        [passed, failed, ignored]: [usize; 3],
+        read_record: &dyn Fn() -> String,
+    ) -> String {
+        if !self.binary.has_test_lines {
+            self.skip_remaining(&read_record());
+        }
+        let skipped = std::mem::take(&mut self.binary).skipped;
+        let remaining = passed.saturating_sub(skipped);
         self.has_results = true;
-        self.passed += passed_for_real;
+        self.passed += remaining;
         self.failed += failed;
         self.ignored += ignored;
         if skipped == 0 {
             return line.to_owned();
         }
-        line.replacen(&format!("{passed} passed"), &format!("{passed_for_real} passed; {skipped} skipped"), 1)
+        line.replacen(&format!("{passed} passed"), &format!("{remaining} passed; {skipped} skipped"), 1)
     }
 
-    /// Counts the tests that are new in the record. A test that lacks two programs counts once.
-    fn count(&mut self, record: &str) -> usize {
-        let new: Vec<_> = records(record).skip(self.recorded).collect();
-        self.recorded += new.len();
+    /// Reads the record after the last line. What is left of it belongs to tests without a line of their own, as with
+    /// the option `--nocapture`, or to a binary that has ended without a result.
+    pub(crate) fn finish(&mut self, record: &str) {
+        self.skip_remaining(record);
+        self.passed = self.passed.saturating_sub(self.binary.skipped);
+    }
+
+    /// Counts the tests in the rest of the record as skipped, each test once.
+    fn skip_remaining(&mut self, record: &str) {
         let mut tests = BTreeMap::new();
-        for skipped in &new {
-            tests.entry(skipped.test).or_insert((skipped.needs, skipped.remedy));
+        for skipped in self.take(record, None) {
+            tests.entry(skipped.test.clone()).or_insert(skipped);
         }
-        for (needs, remedy) in tests.values() {
-            *self.skipped.entry(((*needs).to_owned(), (*remedy).to_owned())).or_default() += 1;
-        }
-        tests.len()
+        tests.values().for_each(|skipped| self.skip(skipped));
     }
 
-    /// Reads the record after the last line. A binary that was killed has records and no result.
-    pub fn finish(&mut self, record: &str) {
-        self.count(record);
+    /// Counts a skipped test by the first thing that it needs.
+    fn skip(&mut self, skipped: &SkippedTest) {
+        self.binary.skipped += 1;
+        *self.skipped.entry((skipped.needs.clone(), skipped.remedy.clone())).or_default() += 1;
+    }
+
+    /// Takes the new lines of the record, those of one test or all of them.
+    fn take(&mut self, record: &str, test: Option<&str>) -> Vec<SkippedTest> {
+        let lines = SkippedTest::read(record).enumerate();
+        let wanted = lines.filter(|(_, skipped)| test.is_none_or(|test| skipped.test == test));
+        wanted.filter(|(number, _)| self.taken.insert(*number)).map(|(_, skipped)| skipped).collect()
     }
 }
 
@@ -90,14 +112,20 @@ impl fmt::Display for Report {
         }
         writeln!(formatter)?;
         for ((needs, remedy), count) in &self.skipped {
-            writeln!(formatter, "{count} skipped: needs {needs}. To run: {remedy}")?;
+            writeln!(formatter, "  {count} skipped: needs {needs}; to run: {remedy}")?;
         }
         if self.ignored > 0 {
-            writeln!(formatter, "{} skipped: marked as ignored", self.ignored)?;
+            writeln!(formatter, "  {} skipped: marked as ignored", self.ignored)?;
         }
         let skipped = self.skipped.values().sum::<usize>() + self.ignored;
         writeln!(formatter, "{} passed, {} failed, {skipped} skipped", self.passed, self.failed)
     }
+}
+
+/// The name of the test in a line of the harness with this outcome.
+fn name_in<'line>(line: &'line str, outcome: &str) -> Option<&'line str> {
+    let name = line.strip_prefix("test ")?.strip_suffix(outcome)?.strip_suffix(" ... ")?;
+    Some(name.strip_suffix(" - should panic").unwrap_or(name))
 }
 
 /// The numbers of passed, failed and ignored tests in a result: `ok. 3 passed; 0 failed; 1 ignored; …`.
@@ -124,13 +152,17 @@ fn without_colours(line: &str) -> String {
 mod tests {
     use super::*;
 
-    const RECORD: &str = "stores::redis\tredis-server\tapt-get install redis-server\n\
-                          stores::both\tredis-server\tapt-get install redis-server\n\
-                          stores::both\tnats-server\tapt-get install nats-server\n";
+    const RECORD: &str = "stores::redis\tredis-server\tapt-get install redis-server\tnot found\n\
+                          stores::both\tredis-server\tapt-get install redis-server\tnot found\n\
+                          stores::both\tnats-server\tapt-get install nats-server\tnot found\n";
+
+    const RESULT: &str =
+        "test result: \x1b[32mok\x1b[0m. 5 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out";
 
     fn report(lines: &[&str], record: &str) -> (Vec<String>, Report) {
         let mut report = Report::default();
-        let shown = lines.iter().map(|line| report.line(line, || record.to_owned())).collect();
+        let read_record = || record.to_owned();
+        let shown = lines.iter().map(|line| report.line(line, &read_record)).collect();
         report.finish(record);
         (shown, report)
     }
@@ -139,46 +171,58 @@ mod tests {
     fn a_skipped_test_is_not_shown_as_passed() {
         let (shown, report) = report(
             &[
-                "running 4 tests",
+                "running 5 tests",
                 "test stores::redis ... \x1b[32mok\x1b(B\x1b[m",
-                "test stores::redis ... ok",
                 "test stores::memory ... ok",
-                "test stores::both ... ok",
+                "test stores::both - should panic ... ok",
                 "test stores::file ... FAILED",
                 "test result: FAILED. 3 passed; 1 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.1s",
             ],
             RECORD,
         );
-        assert_eq!(shown[2], "test stores::redis ... skipped, needs redis-server");
-        assert_eq!(shown[3], "test stores::memory ... ok");
-        assert_eq!(shown[4], "test stores::both ... skipped, needs redis-server");
-        assert!(shown[6].starts_with("test result: FAILED. 1 passed; 2 skipped; 1 failed; 1 ignored;"));
-        assert_eq!((report.passed, report.failed), (1, 1));
+        assert_eq!(shown[1], "test stores::redis ... \x1b[33mskipped\x1b[m (needs redis-server)");
+        assert_eq!(shown[2], "test stores::memory ... ok");
+        assert_eq!(shown[3], "test stores::both ... skipped (needs redis-server, nats-server)");
+        assert!(shown[5].starts_with("test result: FAILED. 1 passed; 2 skipped; 1 failed; 1 ignored;"));
         assert_eq!(
             report.to_string(),
-            "\n2 skipped: needs redis-server. To run: apt-get install redis-server\n\
+            "\n  2 skipped: needs redis-server; to run: apt-get install redis-server\n  \
              1 skipped: marked as ignored\n1 passed, 1 failed, 3 skipped\n"
         );
     }
 
     #[test]
     fn results_of_several_binaries_are_added() {
-        let line =
-            "test result: \x1b[32mok\x1b[0m. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out";
-        let (shown, report) = report(&[line, line], "");
-        assert_eq!(shown, [line, line]);
-        assert_eq!(report.to_string(), "\n4 passed, 0 failed, 0 skipped\n");
+        let (shown, report) = report(&[RESULT, RESULT], "");
+        assert_eq!(shown, [RESULT, RESULT]);
+        assert_eq!(report.to_string(), "\n10 passed, 0 failed, 0 skipped\n");
     }
 
     #[test]
     fn a_skip_in_one_binary_does_not_count_in_the_next() {
-        let line = "test result: ok. 5 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out";
-        let (shown, report) = report(&[line, line], RECORD);
-        assert!(
-            shown[0].contains("3 passed; 2 skipped") && shown[1].contains("5 passed; 0 failed"),
-            "{shown:?}"
-        );
+        let test = "test stores::redis ... ok";
+        let (shown, report) = report(&[test, "test stores::both ... ok", RESULT, test, RESULT], RECORD);
+        assert_eq!(shown[3], test);
+        assert!(shown[2].contains("3 passed; 2 skipped") && shown[4] == RESULT, "{shown:?}");
         assert!(report.to_string().ends_with("\n8 passed, 0 failed, 2 skipped\n"), "{report}");
+    }
+
+    #[test]
+    fn a_failed_test_counts_as_failed_only() {
+        let result = "test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out";
+        let (_, report) = report(&["test stores::redis ... FAILED", result], RECORD.lines().next().unwrap());
+        assert_eq!(report.to_string(), "\n0 passed, 1 failed, 0 skipped\n");
+    }
+
+    #[test]
+    fn skips_are_counted_without_lines_for_tests() {
+        let (shown, terse) = report(&["running 5 tests", ".....", RESULT], RECORD);
+        assert!(shown[2].contains("3 passed; 2 skipped"), "{shown:?}");
+        assert!(terse.to_string().ends_with("\n3 passed, 0 failed, 2 skipped\n"), "{terse}");
+        // With --nocapture the output of a test is in its line.
+        let lines = ["test stores::memory ... ok", "test stores::both ... skipped: needs", "ok", RESULT];
+        let (_, uncaptured) = report(&lines, RECORD);
+        assert!(uncaptured.to_string().ends_with("\n3 passed, 0 failed, 2 skipped\n"), "{uncaptured}");
     }
 
     #[test]

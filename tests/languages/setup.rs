@@ -1,8 +1,8 @@
-//! Installs what the examples depend on.
+//! The setup of each example: its packages, its program and its arguments. `cargo xtask test` installs the packages.
 
 use crate::example::Example;
 use anyhow::Context;
-use credwell_test_programs::{folder, lock, once_for, python_environment, succeed};
+use credwell_test_programs::{NODE_EXAMPLE, PYTHON_EXAMPLE, lock, once_for, python_in, succeed};
 use host_test::Flavour;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,20 +12,12 @@ use std::process::Command;
 pub(crate) fn node() -> anyhow::Result<Example> {
     succeed(Command::new("node").arg("--version"))?;
     let source = example_folder("node");
-    let folder = folder("languages/node")?;
+    let folder = NODE_EXAMPLE.find()?;
     let _lock = lock(&folder)?;
-
-    let manifests = ["package.json", "package-lock.json"].map(|name| source.join(name));
-    once_for(&folder.join("installed"), &manifests, || {
-        copy(&manifests, &folder)?;
-        // One retry: a machine without a network shouldn't wait for minutes.
-        let options = ["--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"];
-        succeed(Command::new("npm").arg("ci").args(options).current_dir(&folder))
-    })?;
 
     let scripts = ["transpile.js", "credwell.js", "index.js"].map(|name| source.join(name));
     let component = component()?;
-    let inputs = [&manifests[..], &scripts, std::slice::from_ref(&component)].concat();
+    let inputs = [&scripts[..], &[source.join("package-lock.json"), component.clone()]].concat();
     once_for(&folder.join("transpiled-from"), &inputs, || {
         copy(&scripts, &folder)?;
         succeed(Command::new("node").arg("transpile.js").arg(&component).current_dir(&folder))
@@ -34,18 +26,17 @@ pub(crate) fn node() -> anyhow::Result<Example> {
 }
 
 pub(crate) fn python() -> anyhow::Result<Example> {
-    let source = example_folder("python");
-    let program = python_environment(&folder("languages/python")?, source.join("requirements.txt"))?;
+    let program = python_in(&PYTHON_EXAMPLE.find()?);
     // -B: the source tree stays clean.
-    let arguments = vec!["-B".into(), source.join("main.py").into(), component()?.into()];
-    Ok(Example { program, arguments })
+    let script = example_folder("python").join("main.py");
+    Ok(Example { program, arguments: vec!["-B".into(), script.into(), component()?.into()] })
 }
 
 fn example_folder(language: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(language)
 }
 
-/// The component's absolute path. That it is missing is no reason to skip a test.
+/// The component's absolute path. A missing component is no reason to skip a test.
 fn component() -> anyhow::Result<PathBuf> {
     let path = Flavour::Wasmtime.path();
     Ok(path.canonicalize().unwrap_or_else(|_| panic!("no {}: run `cargo xtask build`", path.display())))
@@ -53,7 +44,7 @@ fn component() -> anyhow::Result<PathBuf> {
 
 fn copy(files: &[PathBuf], folder: &Path) -> anyhow::Result<()> {
     for file in files {
-        fs::copy(file, folder.join(file.file_name().context("a file's path")?))?;
+        fs::copy(file, folder.join(file.file_name().context("the path of a file")?))?;
     }
     Ok(())
 }

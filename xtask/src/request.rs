@@ -1,0 +1,142 @@
+//! The command line of the build tool.
+
+use std::ffi::OsString;
+
+use anyhow::{Result, bail};
+
+/// What `help` prints.
+pub(crate) const HELP: &str = "\
+Usage: cargo xtask <command> [arguments]
+
+Commands:
+  build            Build all components into target/components and list what they import and export
+  run [ARGS...]    Build what the program `credwell` needs, then run it with these arguments, without any its demo
+  test [ARGS...]   Install the programs that the tests need, build the components, then run `cargo test --workspace`
+                   with these arguments. --no-install leaves out the first step
+  bench [ARGS...]  Build the components and the host program at full speed, then run the load test with these
+                   arguments; `--help` lists them
+  lint             Check the formatting, then run clippy and rustdoc on the host crates and clippy on every component
+  docs             Build the book into target/book
+  deny             Check the licences, sources and advisories of the dependencies
+  help             Print this text
+
+The components need a compiler with the target wasm32-unknown-unknown. The tool takes the first that it finds:
+  1. the default toolchain, where the target is installed
+  2. Debian's packages rustc-web and rust-web-src, where they are installed
+  3. the default toolchain, after `rustup target add wasm32-unknown-unknown`
+  4. Debian's packages, after installing them with apt-get (only as root)
+
+Other programs come from the search path. As root on Debian, the tool installs a missing one with apt-get. It builds
+wasmtime, mdbook and cargo-deny with `cargo install` into target/tools.
+";
+
+/// The option of `test` that leaves out the installation of programs.
+const NO_INSTALL: &str = "--no-install";
+
+/// What the command line asks for.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Request {
+    /// Build all components and describe them.
+    Build,
+    /// Build what the host program needs and run it with these arguments.
+    Run(Vec<OsString>),
+    /// Run the tests.
+    Test {
+        /// Whether missing programs are installed first.
+        installs: bool,
+        /// The arguments for `cargo test`.
+        arguments: Vec<OsString>,
+    },
+    /// Build the components and the servers, and run the load test with these arguments.
+    Bench(Vec<OsString>),
+    /// Check the formatting, and run clippy and rustdoc.
+    Lint,
+    /// Build the book.
+    Docs,
+    /// Check the dependencies.
+    Deny,
+    /// Print the help text.
+    Help,
+}
+
+impl Request {
+    /// Reads the command line, without the name of this program.
+    pub(crate) fn parse(mut arguments: impl Iterator<Item = OsString>) -> Result<Self> {
+        let Some(command) = arguments.next() else {
+            return Ok(Self::Help);
+        };
+        let rest: Vec<OsString> = arguments.collect();
+        let request = match command.to_str() {
+            Some("run") => return Ok(Self::Run(rest)),
+            Some("test") => return Ok(Self::test(rest)),
+            Some("bench") => return Ok(Self::Bench(rest)),
+            Some("build") => Self::Build,
+            Some("lint") => Self::Lint,
+            Some("docs") => Self::Docs,
+            Some("deny") => Self::Deny,
+            Some("help" | "--help" | "-h") => return Ok(Self::Help),
+            _ => bail!("there is no command {command:?}; `cargo xtask help` lists them"),
+        };
+        if let Some(argument) = rest.first() {
+            bail!("{command:?} takes no arguments, but got {argument:?}; see `cargo xtask help`");
+        }
+        Ok(request)
+    }
+
+    /// Takes the option of this tool out of the arguments for `cargo test`. What follows `--` belongs to the tests.
+    fn test(mut arguments: Vec<OsString>) -> Self {
+        let own = arguments.iter().take_while(|argument| *argument != "--");
+        let position = own.into_iter().position(|argument| argument == NO_INSTALL);
+        if let Some(position) = position {
+            arguments.remove(position);
+        }
+        Self::Test { installs: position.is_none(), arguments }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Plain strings as arguments.
+    fn words(arguments: &[&str]) -> Vec<OsString> {
+        arguments.iter().map(OsString::from).collect()
+    }
+
+    /// Parses a command line.
+    fn parse(arguments: &[&str]) -> Result<Request> {
+        Request::parse(words(arguments).into_iter())
+    }
+
+    #[test]
+    fn arguments_of_other_programs_are_passed_on_as_they_are() {
+        let arguments = words(&["--help", "--"]);
+        assert_eq!(parse(&["run", "--help", "--"]).unwrap(), Request::Run(arguments.clone()));
+        assert_eq!(parse(&["bench", "--help", "--"]).unwrap(), Request::Bench(arguments.clone()));
+        assert_eq!(parse(&["test", "--help", "--"]).unwrap(), Request::Test { installs: true, arguments });
+    }
+
+    #[test]
+    fn the_tests_run_without_an_installation_on_demand() {
+        for (given, installs, passed_on) in [
+            (&["--no-install"][..], false, &[][..]),
+            (&["-p", "xtask", "--no-install", "--", "--list"], false, &["-p", "xtask", "--", "--list"]),
+            (&["--", "--no-install"], true, &["--", "--no-install"]),
+        ] {
+            let expected = Request::Test { installs, arguments: words(passed_on) };
+            assert_eq!(parse(&[&["test"], given].concat()).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn nothing_at_all_is_a_call_for_help() {
+        assert_eq!(parse(&[]).unwrap(), Request::Help);
+        assert_eq!(parse(&["--help"]).unwrap(), Request::Help);
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused() {
+        assert!(parse(&["biuld"]).unwrap_err().to_string().contains("biuld"));
+        assert!(parse(&["lint", "--fix"]).unwrap_err().to_string().contains("--fix"));
+    }
+}
