@@ -1,4 +1,4 @@
-//! The checks that need no test: formatting and clippy, for the host crates and for the components.
+//! The checks that run no test: formatting, clippy and rustdoc for the host crates, clippy for the components.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,6 +18,14 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         process::run(host(root).args(["fmt", "--check", "--manifest-path"]).arg(manifest))?;
     }
     process::run(host(root).args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    // Both are built without their features too: the program for its demo, the stores by embedders.
+    for package in ["credwell-cli", "credwell-key-value"] {
+        let selection = ["--package", package, "--no-default-features"];
+        process::run(host(root).arg("clippy").args(selection).args(["--", "-D", "warnings"]))?;
+    }
+    let mut rustdoc = host(root);
+    rustdoc.env("RUSTDOCFLAGS", "--deny=warnings").args(["doc", "--workspace", "--no-deps"]);
+    process::run(&mut rustdoc)?;
 
     let toolchain = toolchain::find()?;
     let debian_clippy = if toolchain.builds_std { Some(debian_clippy(&toolchain)?) } else { None };
