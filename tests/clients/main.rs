@@ -1,7 +1,8 @@
-//! The clients that Pipedream's own page shows, with the broker in place of Pipedream: nothing of them is changed but the
-//! URL's host. They are in `snippets`, as they stand in the page's tabs.
+//! Tests of the broker with the clients on Pipedream's own page. Only the host in the URL is changed. The
+//! folder `snippets` has the clients exactly as the page shows them in its tabs.
 //!
-//! Where a program that they need is missing, the tests are skipped, except in continuous integration, where they fail.
+//! If a client needs a program that is missing, its test is skipped. In continuous integration the test
+//! fails.
 
 mod snippet;
 
@@ -16,10 +17,10 @@ use std::sync::Arc;
 
 const WRONG_KEY: &str = "pd_wrong_api_key_5f0c7e913b";
 
-/// An account whose token is `xoxp-` and 32 hexadecimal digits.
+/// An account with access tokens of `xoxp-` and 32 hexadecimal digits.
 const ACCOUNT: &str = SampleUpstream::ACCOUNT_IDS[0];
 
-/// Serves the broker for callers with API keys of their own, until the test ends, and returns its URL.
+/// Starts the broker in pass-through mode and returns its URL. The broker runs until the test ends.
 async fn serve(upstream: &SampleUpstream) -> String {
     let configuration = Configuration::from_iter([
         ("credwell_broker_mode", "pass-through"),
@@ -42,12 +43,12 @@ async fn the_snippets_of_the_page_get_the_credentials_and_share_the_cache() {
     for (snippet, program) in snippets() {
         let outcome = snippet.run(program, &base_url, ACCOUNT, SampleUpstream::API_KEY);
         assert_eq!(outcome.status, Some(0), "{}: {}", snippet.name, outcome.stderr);
-        let answer: Value = serde_json::from_str(&outcome.stdout).expect("the snippet prints JSON");
-        // The first token that the upstream has issued: no snippet had to wait for another.
-        let token = &answer["data"]["credentials"]["oauth_access_token"];
+        let document: Value = serde_json::from_str(&outcome.stdout).expect("the snippet prints JSON");
+        // The first token that the upstream has issued, because all snippets share one cache entry.
+        let token = &document["data"]["credentials"]["oauth_access_token"];
         assert_eq!(*token, format!("xoxp-{:032x}", 1), "{}", snippet.name);
-        assert_eq!(answer["data"]["id"], ACCOUNT, "{}", snippet.name);
-        assert!(answer["data"]["expires_at"].is_string(), "{}", snippet.name);
+        assert_eq!(document["data"]["id"], ACCOUNT, "{}", snippet.name);
+        assert!(document["data"]["expires_at"].is_string(), "{}", snippet.name);
         assert_eq!(upstream.count(), 1, "{}", snippet.name);
     }
 }
@@ -57,7 +58,7 @@ async fn a_wrong_key_fails_as_the_snippets_expect() {
     let upstream = SampleUpstream::start().await.expect("a free port");
     let base_url = serve(&upstream).await;
     for (snippet, program) in snippets() {
-        // The account is in the cache, for the right key.
+        // Now the cache has the account under the correct key.
         let outcome = snippet.run(program, &base_url, ACCOUNT, SampleUpstream::API_KEY);
         assert_eq!(outcome.status, Some(0), "{}: {}", snippet.name, outcome.stderr);
 
@@ -66,11 +67,11 @@ async fn a_wrong_key_fails_as_the_snippets_expect() {
             assert_eq!((outcome.status, outcome.stdout.as_str()), (Some(1), ""), "{}", snippet.name);
             assert!(outcome.stderr.contains("Error: API request failed: 401"), "{}", outcome.stderr);
         } else {
-            // The others don't look at the status: they print what is in place of the credentials.
+            // The other snippets don't check the status: they print the problem document.
             assert_eq!(outcome.status, Some(0), "{}: {}", snippet.name, outcome.stderr);
-            let answer: Value = serde_json::from_str(&outcome.stdout).expect("a problem document is JSON");
+            let document: Value = serde_json::from_str(&outcome.stdout).expect("a problem document is JSON");
             assert_eq!(
-                (&answer["status"], answer.get("data")),
+                (&document["status"], document.get("data")),
                 (&Value::from(401), None),
                 "{}",
                 snippet.name

@@ -1,4 +1,5 @@
-//! The setup of each example: its packages, its program and its arguments. `cargo xtask test` installs the packages.
+//! The setup of each example: its packages, its program and its arguments. `cargo xtask test` installs the
+//! packages.
 
 use crate::example::Example;
 use anyhow::Context;

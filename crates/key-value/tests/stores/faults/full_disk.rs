@@ -17,7 +17,7 @@ const RECOVERY: Duration = Duration::from_secs(20);
 struct Disk(TempDir);
 
 impl Disk {
-    /// None where this user may not have one, which is said.
+    /// Mounts a disk of this size. None if this user isn't allowed to mount one: then the test is skipped.
     fn new(size: &str) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a folder");
         let options = format!("size={size}");
