@@ -16,11 +16,13 @@ pub(crate) struct Guest {
     manifest: PathBuf,
     /// The package's name.
     package: String,
-    /// The flavour: the names of Cargo features with dashes between them, which also end the name of the file.
+    /// The flavour: the names of Cargo features with dashes between them, which also end the name of the
+    /// file.
     flavour: Option<&'static str>,
 }
 
-/// Every component of the repository: the root package in its flavours, then those with a manifest of their own.
+/// Every component of the repository: the root package in its flavours, then those with a manifest of their
+/// own.
 pub(crate) fn all(root: &Path) -> Result<Vec<Guest>> {
     let mut guests = vec![
         Guest::credentials(root)?,
@@ -35,8 +37,8 @@ pub(crate) fn all(root: &Path) -> Result<Vec<Guest>> {
     Ok(guests)
 }
 
-/// The manifests of the guests outside of the workspace: the examples, in the order of their names, and the guest of
-/// the load test.
+/// The manifests of the guests outside of the workspace: the examples, in the order of their names, and the
+/// guest of the load test.
 pub(crate) fn own_manifests(root: &Path) -> Result<Vec<PathBuf>> {
     let folder = root.join("examples");
     let mut manifests = Vec::new();
@@ -57,7 +59,8 @@ fn package_name(manifest: &Path) -> Result<String> {
     find_package_name(&text).with_context(|| format!("{} names no package", manifest.display()))
 }
 
-/// Finds the package's name in the text of a manifest. A TOML parser would be the largest dependency of this tool.
+/// Finds the package's name in the text of a manifest. A TOML parser would be the largest dependency of this
+/// tool.
 fn find_package_name(manifest: &str) -> Option<String> {
     let mut lines = manifest.lines().map(str::trim);
     lines.find(|line| *line == "[package]")?;
@@ -68,8 +71,8 @@ fn find_package_name(manifest: &str) -> Option<String> {
     })
 }
 
-/// The folder in which the guests are compiled. All guests share it, because they share their dependencies and the
-/// standard library. The host has another one: its compiler can be a different one.
+/// The folder in which the guests are compiled. All guests share it, because they share their dependencies
+/// and the standard library. The host has another one: its compiler can be a different one.
 fn target_directory(root: &Path) -> PathBuf {
     root.join("target/guest")
 }
@@ -144,7 +147,8 @@ impl Guest {
     }
 }
 
-/// Copies a built component to its place, unless the same bytes are there: its time of change then stays the same.
+/// Copies a built component to its place, unless the same bytes are there: its time of change then stays the
+/// same.
 fn install(built: &Path, component: &Path) -> Result<()> {
     let bytes = fs::read(built).with_context(|| format!("the build left no {}", built.display()))?;
     if fs::read(component).is_ok_and(|present| present == bytes) {

@@ -1,4 +1,5 @@
-//! The checks that run no test: formatting, clippy and rustdoc for the host crates, clippy for the components.
+//! The checks that run no test: formatting, clippy and rustdoc for the host crates, clippy for the
+//! components.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -48,7 +49,8 @@ fn host(root: &Path) -> Command {
     command
 }
 
-/// The clippy of Debian's compiler, which is installed if it is missing: a clippy works with its own compiler only.
+/// The clippy of Debian's compiler, which is installed if it is missing: a clippy works with its own compiler
+/// only.
 fn debian_clippy(toolchain: &Toolchain) -> Result<PathBuf> {
     let program = toolchain.sysroot.join("bin/cargo-clippy");
     let driver = toolchain.sysroot.join("bin/clippy-driver");

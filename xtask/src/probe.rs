@@ -76,7 +76,8 @@ fn parse_release(text: &str) -> Option<(u32, u32)> {
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
-/// Finds the linker: toolchains from rustup have it beside their other tools, and it can be installed by itself.
+/// Finds the linker: toolchains from rustup have it beside their other tools, and it can be installed by
+/// itself.
 pub(crate) fn find_linker(sysroot: &Path) -> Result<Option<PathBuf>> {
     let version = process::read(Command::new("rustc").arg("-vV"))?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));

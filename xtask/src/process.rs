@@ -16,8 +16,8 @@ pub(crate) fn cargo() -> OsString {
     env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"))
 }
 
-/// Runs a command to its end and fails if it fails. What it prints goes to standard error, which leaves standard
-/// output to what the user asked for.
+/// Runs a command to its end and fails if it fails. What it prints goes to standard error, which leaves
+/// standard output to what the user asked for.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     command.stdout(Stdio::from(std::io::stderr()));
     let status = command.status().with_context(|| format!("can't start: {}", describe(command)))?;

@@ -43,8 +43,8 @@ pub(crate) fn install_all() {
     install(&PROGRAMS.map(|program| program.name));
 }
 
-/// Installs those of the named programs that are missing, where this machine and this user can. One line says what
-/// could not be installed.
+/// Installs those of the named programs that are missing, where this machine and this user can. One line says
+/// what could not be installed.
 pub(crate) fn install(names: &[&str]) {
     let wanted = PROGRAMS.iter().filter(|program| names.contains(&program.name));
     let missing: Vec<_> = wanted.filter(|program| !program.is_found()).collect();

@@ -83,7 +83,8 @@ impl Request {
         Ok(request)
     }
 
-    /// Takes the option of this tool out of the arguments for `cargo test`. What follows `--` belongs to the tests.
+    /// Takes the option of this tool out of the arguments for `cargo test`. What follows `--` belongs to the
+    /// tests.
     fn test(mut arguments: Vec<OsString>) -> Self {
         let own = arguments.iter().take_while(|argument| *argument != "--");
         let position = own.into_iter().position(|argument| argument == NO_INSTALL);

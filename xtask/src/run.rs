@@ -1,7 +1,8 @@
 //! `cargo xtask run`: the program `credwell`, built with what it needs and nothing else.
 //!
-//! A newcomer's first command is `cargo xtask run`. So the components and the program are compiled at the same time,
-//! and the program with the profile `quick` of the root manifest, which is for a short compilation.
+//! A newcomer's first command is `cargo xtask run`. So the components and the program are compiled at the
+//! same time, and the program with the profile `quick` of the root manifest, which is for a short
+//! compilation.
 
 use std::ffi::OsString;
 use std::path::Path;

@@ -1,7 +1,8 @@
 //! `cargo xtask test`: the installation of what tests need, and the test run with its summary.
 //!
-//! The harness prints `ok` for a test that returns early because it lacks a program. Such a test also records itself
-//! in a file (see `crates/test-programs`). With that record this module corrects the lines and the sums.
+//! The harness prints `ok` for a test that returns early because it lacks a program. Such a test also records
+//! itself in a file (see `crates/test-programs`). With that record this module corrects the lines and the
+//! sums.
 
 mod packages;
 mod report;
@@ -23,11 +24,12 @@ use crate::tool::WASMTIME;
 use crate::{process, programs};
 use report::Report;
 
-/// How long after the end of cargo its output may be silent before it counts as complete. A process that a test has
-/// left behind can keep the pipe open.
+/// How long after the end of cargo its output may be silent before it counts as complete. A process that a
+/// test has left behind can keep the pipe open.
 const SILENCE: Duration = Duration::from_secs(1);
 
-/// Installs what tests need and this machine lacks. What can't be installed is said, and the tests skip or fail.
+/// Installs what tests need and this machine lacks. What can't be installed is said, and the tests skip or
+/// fail.
 pub(crate) fn install() {
     programs::install_all();
     if wasmtime().is_err()

@@ -1,4 +1,5 @@
-//! The programs that this tool builds with `cargo install` into `target/tools` where the search path lacks them.
+//! The programs that this tool builds with `cargo install` into `target/tools` where the search path lacks
+//! them.
 
 use std::env;
 use std::fs;

@@ -23,8 +23,8 @@ pub(crate) const PACKAGES: &[&str] = &["rustc-web", "rust-web-src"];
 /// How long rustup may take. Without a network it would try for longer than anyone waits.
 const RUSTUP_TIME_LIMIT: Duration = Duration::from_secs(120);
 
-/// Beginnings of the variables that are kept from a build of a component: those of the cargo that runs this tool,
-/// which is another compiler's, and those that would make the result depend on who builds it.
+/// Beginnings of the variables that are kept from a build of a component: those of the cargo that runs this
+/// tool, which is another compiler's, and those that would make the result depend on who builds it.
 const FOREIGN_VARIABLES: &[&str] = &[
     "CARGO_BIN_",
     "CARGO_BUILD_RUST",
@@ -144,8 +144,8 @@ impl Toolchain {
         Ok(command)
     }
 
-    /// Compiler flags for a small component that tells nothing of this machine: other names stand for its folders
-    /// in the panic messages. They are in cargo's own encoding.
+    /// Compiler flags for a small component that tells nothing of this machine: other names stand for its
+    /// folders in the panic messages. They are in cargo's own encoding.
     fn flags(&self, root: &Path) -> Result<OsString> {
         let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from);
         let cargo_home = cargo_home.or_else(|| Some(env::home_dir()?.join(".cargo")));

@@ -1,7 +1,8 @@
 //! The search for the programs and packages of others that tests need, and the skip of a test without them.
 //!
-//! `cargo xtask test` installs the programs and the packages. A test only looks for them. A test that does not find its program calls
-//! [`skip`]: in continuous integration the test then fails, and elsewhere it is counted as skipped.
+//! `cargo xtask test` installs the programs and the packages. A test only looks for them. A test that does
+//! not find its program calls [`skip`]: in continuous integration the test then fails, and elsewhere it is
+//! counted as skipped.
 
 mod packages;
 mod skip;

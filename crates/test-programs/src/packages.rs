@@ -5,8 +5,8 @@ use crate::{folder, lock, once_for};
 use anyhow::ensure;
 use std::path::{Path, PathBuf};
 
-/// Packages of another language, in a folder of the target folder. `cargo xtask test` installs them, and a test finds
-/// them.
+/// Packages of another language, in a folder of the target folder. `cargo xtask test` installs them, and a
+/// test finds them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Packages {
     /// The folder in the target folder.
@@ -42,7 +42,8 @@ impl Packages {
         Ok(folder)
     }
 
-    /// Installs the packages with `work`, unless that was done before. `work` gets the folder and the manifests.
+    /// Installs the packages with `work`, unless that was done before. `work` gets the folder and the
+    /// manifests.
     ///
     /// # Errors
     ///

@@ -3,8 +3,8 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 
-/// The environment variable with the path of the record: the file that lists skipped tests. `cargo xtask test` sets
-/// it. The prefix is not `CREDWELL_`, because the program warns about such variables.
+/// The environment variable with the path of the record: the file that lists skipped tests. `cargo xtask
+/// test` sets it. The prefix is not `CREDWELL_`, because the program warns about such variables.
 pub const RECORD_VARIABLE: &str = "XTASK_SKIPPED_TESTS";
 
 /// One line of the record: a test, and one thing that the test needs and does not have.
@@ -37,8 +37,8 @@ impl SkippedTest {
     }
 }
 
-/// Skips the test that calls it, which returns afterwards. `needs` names the program or the right that is missing,
-/// `reason` says what was found, and `remedy` how to get it.
+/// Skips the test that calls it, which returns afterwards. `needs` names the program or the right that is
+/// missing, `reason` says what was found, and `remedy` how to get it.
 ///
 /// # Panics
 ///

@@ -30,7 +30,8 @@ pub fn lock(folder: &Path) -> anyhow::Result<fs::File> {
     Ok(file)
 }
 
-/// Does `work`, unless it was done before with the same input files. The stamp is a file for this function alone.
+/// Does `work`, unless it was done before with the same input files. The stamp is a file for this function
+/// alone.
 ///
 /// # Errors
 ///

@@ -5,8 +5,8 @@ use anyhow::Context;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The oldest version that the tests take. Version 39 is the first that serves more than one request per instance,
-/// and an older version is more than a year old.
+/// The oldest version that the tests take. Version 39 is the first that serves more than one request per
+/// instance, and an older version is more than a year old.
 const OLDEST_MAJOR_VERSION: u32 = 40;
 
 /// The first program on the search path that is recent enough.

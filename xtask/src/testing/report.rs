@@ -29,8 +29,8 @@ struct Binary {
 }
 
 impl Report {
-    /// Reads a line of the harness, and returns the line to show. `read_record` returns the present record of skipped
-    /// tests: a test records itself before the harness prints its line.
+    /// Reads a line of the harness, and returns the line to show. `read_record` returns the present record of
+    /// skipped tests: a test records itself before the harness prints its line.
     pub(crate) fn line(&mut self, line: &str, read_record: &dyn Fn() -> String) -> String {
         let plain = without_colours(line);
         if let Some(test) = name_in(&plain, "ok") {
@@ -74,8 +74,8 @@ impl Report {
         line.replacen(&format!("{passed} passed"), &format!("{remaining} passed; {skipped} skipped"), 1)
     }
 
-    /// Reads the record after the last line. What is left of it belongs to tests without a line of their own, as with
-    /// the option `--nocapture`, or to a binary that has ended without a result.
+    /// Reads the record after the last line. What is left of it belongs to tests without a line of their own,
+    /// as with the option `--nocapture`, or to a binary that has ended without a result.
     pub(crate) fn finish(&mut self, record: &str) {
         self.skip_remaining(record);
         self.passed = self.passed.saturating_sub(self.binary.skipped);
