@@ -5,6 +5,7 @@
 //! compilation.
 
 use std::ffi::OsString;
+use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::thread;
@@ -31,15 +32,15 @@ struct Needs {
 impl Needs {
     /// What the command line needs. A command that this tool doesn't know may need everything.
     fn of(arguments: &[OsString]) -> Self {
-        let words = arguments.iter().filter_map(|argument| argument.to_str());
-        let command = words.into_iter().find(|word| !word.starts_with('-'));
-        let needs = |credentials, broker| Self { credentials, broker, all_features: true };
-        match command.unwrap_or(if arguments.is_empty() { "demo" } else { "help" }) {
-            "demo" => Self { credentials: true, broker: false, all_features: false },
-            "get" | "refresh" | "forget" | "check" => needs(true, false),
-            "serve" => needs(false, true),
-            "key" | "completions" | "help" => needs(false, false),
-            _ => needs(true, true),
+        let words: Vec<_> = arguments.iter().filter_map(|argument| argument.to_str()).collect();
+        let command = words.iter().copied().find(|word| !word.starts_with('-'));
+        let needs = |credentials, broker, all_features| Self { credentials, broker, all_features };
+        match command.unwrap_or(if words.is_empty() { "demo" } else { "help" }) {
+            "demo" => needs(true, false, false),
+            "get" | "refresh" | "forget" | "check" => needs(true, false, !names_local_store(&words)),
+            "serve" => needs(false, true, true),
+            "key" | "completions" | "help" => needs(false, false, false),
+            _ => needs(true, true, true),
         }
     }
 
@@ -55,6 +56,14 @@ impl Needs {
     }
 }
 
+/// Whether an option names a store in memory or in a file. Without the option, the environment or a file of settings
+/// can name a store on a server.
+fn names_local_store(words: &[&str]) -> bool {
+    let values = words.windows(2).filter(|pair| pair[0] == "--store").map(|pair| pair[1]);
+    let mut values = values.chain(words.iter().filter_map(|word| word.strip_prefix("--store=")));
+    values.any(|url| url.starts_with("memory:") || url.starts_with("redb:"))
+}
+
 /// Builds what the command line needs and becomes the program. Standard output is left to the program.
 pub(crate) fn run(root: &Path, arguments: &[OsString]) -> Result<ExitCode> {
     let needs = Needs::of(arguments);
@@ -67,8 +76,8 @@ pub(crate) fn run(root: &Path, arguments: &[OsString]) -> Result<ExitCode> {
         let shown = component.strip_prefix(root).unwrap_or(&component).display();
         eprintln!("[{}/{stages}] building {shown} in the background{duration}", number + 1);
     }
-    let program = folder(PROFILE)?.join("credwell");
-    let duration = first_time(&program, "2 to 3 minutes with two processor cores");
+    let stamp = folder(PROFILE)?.join(if needs.all_features { "built-with-all-features" } else { "built" });
+    let duration = first_time(&stamp, "2 to 3 minutes with two processor cores");
     eprintln!("[{}/{stages}] building the program credwell{duration}", stages - 1);
 
     thread::scope(|scope| {
@@ -78,6 +87,7 @@ pub(crate) fn run(root: &Path, arguments: &[OsString]) -> Result<ExitCode> {
         let components = components.join().expect("the thread does not panic");
         program.and(components)
     })?;
+    fs::write(&stamp, "").with_context(|| format!("can't write {}", stamp.display()))?;
 
     let mut command = cargo("run", &needs, root);
     command.args(["--quiet", "--"]).args(arguments);
@@ -124,8 +134,11 @@ mod tests {
             (&[][..], true, false, false),
             (&["demo"], true, false, false),
             (&["--quiet", "get", "apn_a"], true, false, true),
-            (&["serve", "--listen", "127.0.0.1:0"], false, true, true),
-            (&["--help"], false, false, true),
+            (&["get", "--store", "memory:", "apn_a"], true, false, false),
+            (&["check", "--store=redb:cache.redb"], true, false, false),
+            (&["check", "--store", "redis://localhost"], true, false, true),
+            (&["serve", "--store", "memory:"], false, true, true),
+            (&["--help"], false, false, false),
             (&["something-new"], true, true, true),
         ] {
             let words: Vec<_> = arguments.iter().map(OsString::from).collect();
