@@ -46,7 +46,7 @@ pub(crate) fn run(root: &Path, arguments: &[OsString]) -> Result<ExitCode> {
     _ = fs::remove_file(&record);
     let shows_colours = io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none();
     let mut command = Command::new(process::cargo());
-    command.args(["test", "--workspace"]).args(harness_colours(arguments, shows_colours));
+    command.args(["test", "--workspace", "--no-fail-fast"]).args(harness_colours(arguments, shows_colours));
     command.current_dir(root).env(RECORD_VARIABLE, &record);
 
     let read_record = || fs::read_to_string(&record).unwrap_or_default();
@@ -88,6 +88,12 @@ fn correct(
     Ok((report, code.map_or(ExitCode::FAILURE, ExitCode::from)))
 }
 
+/// Whether the arguments for cargo select packages. Cargo would ignore the selection beside `--workspace`.
+fn selects_packages(arguments: &[OsString]) -> bool {
+    let words = arguments.iter().take_while(|argument| *argument != "--").filter_map(|it| it.to_str());
+    words.into_iter().any(|word| word.starts_with("--package") || word.starts_with("-p"))
+}
+
 /// The arguments, with colours for the harness if they are to be shown: the harness sees only a pipe.
 fn harness_colours(arguments: &[OsString], shows_colours: bool) -> Vec<OsString> {
     let mut arguments = arguments.to_vec();
@@ -106,6 +112,14 @@ fn harness_colours(arguments: &[OsString], shows_colours: bool) -> Vec<OsString>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_selection_of_packages_replaces_the_workspace() {
+        let selects =
+            |words: &[&str]| selects_packages(&words.iter().map(OsString::from).collect::<Vec<_>>());
+        assert!(selects(&["-p", "xtask"]) && selects(&["-pxtask"]) && selects(&["--package=xtask"]));
+        assert!(!selects(&["--test", "stores"]) && !selects(&["--", "-p"]) && !selects(&[]));
+    }
 
     #[test]
     fn the_harness_gets_the_choice_of_colours() {
