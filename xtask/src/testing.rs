@@ -46,7 +46,11 @@ pub(crate) fn run(root: &Path, arguments: &[OsString]) -> Result<ExitCode> {
     _ = fs::remove_file(&record);
     let shows_colours = io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none();
     let mut command = Command::new(process::cargo());
-    command.args(["test", "--workspace", "--no-fail-fast"]).args(harness_colours(arguments, shows_colours));
+    command.args(["test", "--no-fail-fast"]);
+    if !selects_packages(arguments) {
+        command.arg("--workspace");
+    }
+    command.args(harness_colours(arguments, shows_colours));
     command.current_dir(root).env(RECORD_VARIABLE, &record);
 
     let read_record = || fs::read_to_string(&record).unwrap_or_default();
