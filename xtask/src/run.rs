@@ -56,8 +56,8 @@ impl Needs {
     }
 }
 
-/// Whether an option names a store in memory or in a file. Without the option, the environment or a file of settings
-/// can name a store on a server.
+/// Whether an option names a store in memory or in a file. Without the option, the environment or a file of
+/// settings can name a store on a server.
 fn names_local_store(words: &[&str]) -> bool {
     let values = words.windows(2).filter(|pair| pair[0] == "--store").map(|pair| pair[1]);
     let mut values = values.chain(words.iter().filter_map(|word| word.strip_prefix("--store=")));
