@@ -2,7 +2,6 @@
 //! components.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Result, bail};
 
@@ -14,18 +13,24 @@ const DEBIAN_CLIPPY_PACKAGE: &str = "rust-web-clippy";
 
 /// Runs all checks, the cheapest first.
 pub(crate) fn run(root: &Path) -> Result<()> {
-    process::run(host(root).args(["fmt", "--all", "--check"]))?;
+    // Cargo names files by their paths from the present folder.
+    let cargo = |subcommand: &str| {
+        let mut command = process::host_cargo(subcommand);
+        command.current_dir(root);
+        command
+    };
+    process::run(cargo("fmt").args(["--all", "--check"]))?;
     for manifest in guest::own_manifests(root)? {
-        process::run(host(root).args(["fmt", "--check", "--manifest-path"]).arg(manifest))?;
+        process::run(cargo("fmt").args(["--check", "--manifest-path"]).arg(manifest))?;
     }
-    process::run(host(root).args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    process::run(cargo("clippy").args(["--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     // Both are built without their features too: the program for its demo, the stores by embedders.
     for package in ["credwell-cli", "credwell-key-value"] {
         let selection = ["--package", package, "--no-default-features"];
-        process::run(host(root).arg("clippy").args(selection).args(["--", "-D", "warnings"]))?;
+        process::run(cargo("clippy").args(selection).args(["--", "-D", "warnings"]))?;
     }
-    let mut rustdoc = host(root);
-    rustdoc.env("RUSTDOCFLAGS", "--deny=warnings").args(["doc", "--workspace", "--no-deps"]);
+    let mut rustdoc = cargo("doc");
+    rustdoc.env("RUSTDOCFLAGS", "--deny=warnings").args(["--workspace", "--no-deps"]);
     process::run(&mut rustdoc)?;
 
     let toolchain = toolchain::find()?;
@@ -40,13 +45,6 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         process::run(command.args(["--", "-D", "warnings"]))?;
     }
     Ok(())
-}
-
-/// A cargo command for the host, in the workspace's folder.
-fn host(root: &Path) -> Command {
-    let mut command = Command::new(process::cargo());
-    command.current_dir(root);
-    command
 }
 
 /// The clippy of Debian's compiler, which is installed if it is missing: a clippy works with its own compiler

@@ -18,7 +18,7 @@ mod toolchain;
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 
@@ -81,9 +81,9 @@ fn bench(root: &Path, arguments: &[OsString]) -> Result<ExitCode> {
     // Standard output belongs to the report.
     eprint!("{}", build(root)?);
     let cargo = |subcommand: &str| {
-        let mut command = Command::new(process::cargo());
+        let mut command = process::host_cargo(subcommand);
         // The profile of the root manifest that is for speed.
-        command.args([subcommand, "--profile", "host"]).current_dir(root);
+        command.args(["--profile", "host"]).current_dir(root);
         command
     };
     process::run(cargo("build").args([

@@ -16,6 +16,24 @@ pub(crate) fn cargo() -> OsString {
     env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"))
 }
 
+/// Beginnings of the variables that describe the package of this tool. A build script that depends on one of them, such
+/// as the one of ring, would run again whenever this tool and a plain cargo take turns.
+const PACKAGE_VARIABLES: &[&str] =
+    &["CARGO_BIN_", "CARGO_CRATE_", "CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_PRIMARY_"];
+
+/// A command of cargo for the host, with the environment that a plain cargo has.
+pub(crate) fn host_cargo(subcommand: &str) -> Command {
+    let mut command = Command::new(cargo());
+    command.arg(subcommand);
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if PACKAGE_VARIABLES.iter().any(|beginning| text.starts_with(beginning)) {
+            command.env_remove(&name);
+        }
+    }
+    command
+}
+
 /// Runs a command to its end and fails if it fails. What it prints goes to standard error, which leaves
 /// standard output to what the user asked for.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
@@ -70,7 +88,7 @@ pub(crate) fn hand_over(command: &mut Command) -> Result<ExitCode> {
 
 /// Runs the command to its end and passes its exit status on.
 #[cfg(not(unix))]
-pub fn hand_over(command: &mut Command) -> Result<ExitCode> {
+pub(crate) fn hand_over(command: &mut Command) -> Result<ExitCode> {
     let status = command.status().with_context(|| format!("can't start: {}", describe(command)))?;
     let code = status.code().and_then(|code| u8::try_from(code).ok());
     Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
@@ -115,6 +133,14 @@ mod tests {
         command.args(["--one", "two words"]).env("NAME", "a value");
         let error = run(&mut command).unwrap_err().to_string();
         assert!(error.ends_with("NAME='a value' false --one 'two words'"), "{error}");
+    }
+
+    #[test]
+    fn the_package_of_this_tool_is_kept_from_cargo() {
+        let command = host_cargo("build");
+        let removed = |name: &str| command.get_envs().any(|it| it == (OsStr::new(name), None));
+        // Cargo sets both for a test.
+        assert!(removed("CARGO_MANIFEST_DIR") && removed("CARGO_PKG_NAME") && !removed("CARGO"));
     }
 
     #[test]

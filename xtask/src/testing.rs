@@ -45,8 +45,8 @@ pub(crate) fn run(root: &Path, arguments: &[OsString]) -> Result<ExitCode> {
     let record = folder("tmp")?.join(format!("skipped-tests-{}", std::process::id()));
     _ = fs::remove_file(&record);
     let shows_colours = io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none();
-    let mut command = Command::new(process::cargo());
-    command.args(["test", "--no-fail-fast"]);
+    let mut command = process::host_cargo("test");
+    command.arg("--no-fail-fast");
     if !selects_packages(arguments) {
         command.arg("--workspace");
     }
