@@ -16,8 +16,8 @@ pub(crate) fn cargo() -> OsString {
     env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"))
 }
 
-/// Beginnings of the variables that describe the package of this tool. A build script that depends on one of them, such
-/// as the one of ring, would run again whenever this tool and a plain cargo take turns.
+/// Beginnings of the variables that describe the package of this tool. A build script that depends on one of
+/// them, such as the one of ring, would run again whenever this tool and a plain cargo take turns.
 const PACKAGE_VARIABLES: &[&str] =
     &["CARGO_BIN_", "CARGO_CRATE_", "CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_PRIMARY_"];
 
