@@ -54,21 +54,17 @@ macro_rules! case {
 }
 pub(crate) use case;
 
-/// The brokers of the crowd cases by flavour, each with its own engine and so its own limit of instances.
-static CROWD_BROKERS: [LazyLock<Broker>; 2] = [LazyLock::new(wasmtime), LazyLock::new(spin)];
-
-fn wasmtime() -> Broker {
-    Broker::new(Flavour::Wasmtime).expect("the broker is built")
-}
-
-fn spin() -> Broker {
-    Broker::new(Flavour::Spin).expect("the broker is built")
-}
+/// The brokers of the crowd cases by flavour, each with its own engine and so its own limit of instances. One
+/// case at a time locks a broker.
+static CROWD_BROKERS: [LazyLock<Mutex<Broker>>; 2] = [
+    LazyLock::new(|| Mutex::new(Broker::new(Flavour::Wasmtime).expect("the broker is built"))),
+    LazyLock::new(|| Mutex::new(Broker::new(Flavour::Spin).expect("the broker is built"))),
+];
 
 /// A broker on the test host.
 pub(crate) struct Scenario {
     harness: BrokerHarness,
-    _crowd: Option<MutexGuard<'static, ()>>,
+    _crowd: Option<MutexGuard<'static, Broker>>,
 }
 
 impl Deref for Scenario {
@@ -109,11 +105,10 @@ impl Scenario {
     /// A broker in pass-through mode for many concurrent requests. No other test uses this broker meanwhile:
     /// a request that waits for a free instance would start too late to be concurrent.
     pub(crate) fn crowd(flavour: Flavour) -> Self {
-        static GATES: [Mutex<()>; 2] = [const { Mutex::new(()) }; 2];
-        let index = usize::from(flavour == Flavour::Spin);
-        let gate = GATES[index].lock().unwrap_or_else(PoisonError::into_inner);
-        let harness = BrokerHarness::builder(flavour).broker(CROWD_BROKERS[index].clone()).build();
-        Self { harness, _crowd: Some(gate) }
+        let broker = &CROWD_BROKERS[usize::from(flavour == Flavour::Spin)];
+        let broker = broker.lock().unwrap_or_else(PoisonError::into_inner);
+        let harness = BrokerHarness::builder(flavour).broker(broker.clone()).build();
+        Self { harness, _crowd: Some(broker) }
     }
 
     pub(crate) fn managed(flavour: Flavour) -> Self {

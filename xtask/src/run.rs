@@ -113,10 +113,8 @@ fn build_components(guests: &[Guest], toolchain: &Toolchain, root: &Path) -> Res
 
 /// A cargo command for the program. It stays in the folder of the user, because arguments can name files.
 fn cargo(subcommand: &str, needs: &Needs, root: &Path) -> Command {
-    let mut command = Command::new(process::cargo());
-    command
-        .args([subcommand, "--locked", "--profile", PROFILE, "--manifest-path"])
-        .arg(root.join("Cargo.toml"));
+    let mut command = process::host_cargo(subcommand);
+    command.args(["--locked", "--profile", PROFILE, "--manifest-path"]).arg(root.join("Cargo.toml"));
     command.args(["--package", "credwell-cli", "--bin", "credwell"]);
     if !needs.all_features {
         command.arg("--no-default-features");

@@ -53,9 +53,8 @@ impl Permits {
 
     fn new(component: &Component, idle: u32) -> Self {
         let required = component.resources_required();
-        let per_instance = |count: Option<u32>| count.unwrap_or(1).max(1);
-        let memories = per_instance(required.as_ref().map(|required| required.num_memories));
-        let tables = per_instance(required.as_ref().map(|required| required.num_tables));
+        let counts = required.map_or([1, 1], |required| [required.num_memories, required.num_tables]);
+        let [memories, tables] = counts.map(|count| count.max(1));
         let room = INSTANCE_LIMIT.min(MEMORY_COUNT / memories).min(TABLE_COUNT / tables);
         let idle = idle.min(room / 4);
         Self {

@@ -65,7 +65,6 @@ pub(crate) async fn within_call_limit<T>(
 
 /// The error for a cursor that this store did not issue.
 #[cfg(any(feature = "nats", feature = "redis"))]
-#[cfg(any(feature = "nats", feature = "redis"))]
 pub(crate) fn foreign_cursor() -> KeyValueError {
     KeyValueError::Failed("the cursor is not one of this store".to_owned())
 }

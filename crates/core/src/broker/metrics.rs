@@ -14,7 +14,7 @@ use core::time::Duration;
 /// The beginning of the keys of all counters.
 const PREFIX: &str = "credwell.count.";
 
-/// The label of outcomes that no caller who has authenticated can reach.
+/// The label of all other outcomes, which no request of an authenticated caller has.
 const OTHER: &str = "other";
 
 /// The outcomes of requests of callers that have authenticated.
@@ -48,8 +48,8 @@ const BOUNDS: [(u64, &str); 9] = [
 
 /// Counts a request. A count that fails is lost, because the caller already has the response.
 pub async fn count<P: Ports>(ports: &P, record: &Record) {
-    let Some(place) = &record.counted_in else { return };
-    let Ok(bucket) = ports.open(place).await else { return };
+    let Some(location) = &record.counted_in else { return };
+    let Ok(bucket) = ports.open(location).await else { return };
     let outcome = outcomes().find(|known| *known == record.outcome.name()).unwrap_or(OTHER);
     let mut counts = vec![(["requests.", outcome].concat(), 1)];
     counts.extend(record.warnings.iter().map(|warning| (["warnings.", warning.name()].concat(), 1)));
