@@ -3,17 +3,18 @@
 //! The text of an entry is one line of words for the header, and then the content as the upstream sent it:
 //!
 //! ```text
-//! account 1767225600000 1767229200000 - unchanged 1 1767225605000
+//! account 1767225600000 1767229200000 - unchanged 1 1767225605000 1767222000000
 //! {"id": "apn_EOhwvQr", "credentials": {…}}
 //! ```
 //!
 //! | word | |
 //! |---|---|
-//! | kind | `account`, `token`, `not-found`, `forbidden`, `dead` or `failed` |
+//! | kind | `account`, `token`, `not-found`, `forbidden`, `dead`, `failed`, `held-off` or `removed` |
 //! | `fetched_at` | in Unix milliseconds |
 //! | `expires_at` | in Unix milliseconds, or `-` for none |
 //! | `next_refresh_at` | in Unix milliseconds, or `-` for none |
 //! | backoff | its cause, count and `retry_at` in Unix milliseconds, three words; or one `-` for none |
+//! | `first_fetched_at` | in Unix milliseconds; left out if it is the same as `fetched_at` |
 
 use super::backoff::{Backoff, Cause, after_failure};
 use super::freshness::Times;
@@ -37,6 +38,9 @@ pub struct Header {
     pub kind: Kind,
     /// When the call that fetched the content sent its request.
     pub fetched_at: UnixMilliseconds,
+    /// When the call that was the first to fetch this token sent its request. Later calls can fetch the same
+    /// token again.
+    pub first_fetched_at: UnixMilliseconds,
     /// When the content expires.
     pub expires_at: Option<UnixMilliseconds>,
     /// When the upstream refreshes the account's token, which can revoke the present one.
@@ -60,16 +64,18 @@ pub enum Kind {
     Dead,
     /// The request failed: see `calls::shared_failure`.
     Failed,
+    /// The upstream wants no requests until `expires_at`: see `calls::hold_off`.
+    HeldOff,
+    /// A caller has removed the entry. Without this tombstone, a call that began before could write the entry
+    /// back.
+    Removed,
 }
 
 impl Header {
-    /// The header of a fetched account, without a backoff.
-    pub fn of_account(
-        fetched_at: UnixMilliseconds,
-        expires_at: Option<UnixMilliseconds>,
-        next_refresh_at: Option<UnixMilliseconds>,
-    ) -> Self {
-        Self { kind: Kind::Account, fetched_at, expires_at, next_refresh_at, backoff: None }
+    /// The header of an entry that has no times but this one.
+    pub fn new(kind: Kind, fetched_at: UnixMilliseconds) -> Self {
+        let first_fetched_at = fetched_at;
+        Self { kind, fetched_at, first_fetched_at, expires_at: None, next_refresh_at: None, backoff: None }
     }
 
     /// Backs the next refresh off after one that failed with `error`.
@@ -82,6 +88,7 @@ impl Header {
     pub fn times(&self) -> Times {
         Times {
             fetched_at: self.fetched_at,
+            first_fetched_at: self.first_fetched_at,
             expires_at: self.expires_at,
             next_refresh_at: self.next_refresh_at,
             backoff: self.backoff,
@@ -94,9 +101,12 @@ impl Entry {
     pub fn from_text(text: &SecretSlice<u8>) -> Option<Self> {
         let (header, content) = core::str::from_utf8(text.expose_secret()).ok()?.split_once('\n')?;
         let mut words = header.split(' ');
-        let header = Header {
-            kind: Kind::ALL.into_iter().find(|kind| Some(kind.word()) == words.clone().next())?,
-            fetched_at: parse_time(words.nth(1)?)??,
+        let kind = words.next()?;
+        let fetched_at = parse_time(words.next()?)??;
+        let mut header = Header {
+            kind: Kind::ALL.into_iter().find(|known| known.word() == kind)?,
+            fetched_at,
+            first_fetched_at: fetched_at,
             expires_at: parse_time(words.next()?)?,
             next_refresh_at: parse_time(words.next()?)?,
             backoff: match words.next()? {
@@ -108,29 +118,43 @@ impl Entry {
                 }),
             },
         };
+        if let Some(word) = words.next() {
+            header.first_fetched_at = parse_time(word)??;
+        }
         words.next().is_none().then(|| Self { header, content: content.into() })
     }
 }
 
 /// The text of an entry with this header and content.
 pub fn to_text(header: &Header, content: &SecretString) -> SecretSlice<u8> {
-    let Header { kind, fetched_at, expires_at, next_refresh_at, backoff } = header;
+    let Header { kind, fetched_at, first_fetched_at, expires_at, next_refresh_at, backoff } = header;
     let backoff = backoff.map(|Backoff { cause, count, retry_at }| {
         [cause.word(), &count.to_string(), &retry_at.0.to_string()].join(" ")
     });
-    let header = [
-        kind.word(),
-        &fetched_at.0.to_string(),
-        &expires_at.map_or_else(absent, |time| time.0.to_string()),
-        &next_refresh_at.map_or_else(absent, |time| time.0.to_string()),
-        &backoff.unwrap_or_else(absent),
+    let mut words = vec![
+        kind.word().to_owned(),
+        fetched_at.0.to_string(),
+        expires_at.map_or_else(absent, |time| time.0.to_string()),
+        next_refresh_at.map_or_else(absent, |time| time.0.to_string()),
+        backoff.unwrap_or_else(absent),
     ];
-    [header.join(" ").as_bytes(), b"\n", content.expose_secret().as_bytes()].concat().into()
+    if first_fetched_at != fetched_at {
+        words.push(first_fetched_at.0.to_string());
+    }
+    [words.join(" ").as_bytes(), b"\n", content.expose_secret().as_bytes()].concat().into()
 }
 
 impl Kind {
-    const ALL: [Self; 6] =
-        [Self::Account, Self::Token, Self::NotFound, Self::Forbidden, Self::Dead, Self::Failed];
+    const ALL: [Self; 8] = [
+        Self::Account,
+        Self::Token,
+        Self::NotFound,
+        Self::Forbidden,
+        Self::Dead,
+        Self::Failed,
+        Self::HeldOff,
+        Self::Removed,
+    ];
 
     fn word(self) -> &'static str {
         match self {
@@ -140,6 +164,8 @@ impl Kind {
             Self::Forbidden => "forbidden",
             Self::Dead => "dead",
             Self::Failed => "failed",
+            Self::HeldOff => "held-off",
+            Self::Removed => "removed",
         }
     }
 }
@@ -166,6 +192,7 @@ mod tests {
         #[test]
         fn a_written_entry_is_read_back(
             fetched_at: i64,
+            first_fetched_at: Option<i64>,
             expires_at: Option<i64>,
             next: Option<i64>,
             count: Option<u32>,
@@ -174,6 +201,7 @@ mod tests {
             let header = Header {
                 kind: Kind::Account,
                 fetched_at: UnixMilliseconds(fetched_at),
+                first_fetched_at: UnixMilliseconds(first_fetched_at.unwrap_or(fetched_at)),
                 expires_at: expires_at.map(UnixMilliseconds),
                 next_refresh_at: next.map(UnixMilliseconds),
                 backoff: count.map(|count| Backoff {
@@ -203,12 +231,15 @@ mod tests {
             "account - - - -\n",
             "account 0 - -\n",
             "account 0 - - - -\n",
+            "account 0 - - - \n",
             "account 0 - - failed\n",
             "account 0 - - failed 1\n",
             "account 0 - - failed -1 0\n",
             "account 0 - - failed 1 -\n",
             "account 0 soon - -\n",
             "account  0 - - -\n",
+            "account 0 - - - soon\n",
+            "account 0 - - - 1 2\n",
         ] {
             assert!(Entry::from_text(&text.as_bytes().to_vec().into()).is_none(), "{text}");
         }

@@ -18,8 +18,8 @@
 //! The associated data (AAD) is all bytes before the nonce, and then the associated data of the
 //! [cache key](crate::cache::key).
 //!
-//! A plaintext envelope continues with the store key, which reveals an entry that was copied to another key,
-//! and then with the text.
+//! A plaintext envelope continues with the digest of the cache key, which reveals an entry that was copied to
+//! another key, and then with the text.
 
 use crate::cache::key::CacheKey;
 use crate::configuration::Protection;
@@ -44,7 +44,7 @@ pub fn seal(
 ) -> Option<Vec<u8>> {
     match protection {
         Protection::Plaintext => {
-            Some([PLAINTEXT, cache_key.store_key.as_bytes(), text.expose_secret()].concat())
+            Some([PLAINTEXT, cache_key.digest.as_bytes(), text.expose_secret()].concat())
         }
         Protection::Encrypted(keys) => encrypt(keys.current()?, cache_key, text, entropy),
     }
@@ -55,7 +55,7 @@ pub fn seal(
 pub fn open(protection: &Protection, cache_key: &CacheKey, envelope: &[u8]) -> Option<SecretSlice<u8>> {
     match protection {
         Protection::Plaintext => {
-            let text = envelope.strip_prefix(PLAINTEXT)?.strip_prefix(cache_key.store_key.as_bytes())?;
+            let text = envelope.strip_prefix(PLAINTEXT)?.strip_prefix(cache_key.digest.as_bytes())?;
             Some(text.to_vec().into())
         }
         Protection::Encrypted(keys) => decrypt(keys, cache_key, envelope),
@@ -126,7 +126,8 @@ mod tests {
     }
 
     fn cache_key(name: &str) -> CacheKey {
-        CacheKey { store_key: format!("{name:0>64}"), associated_data: name.as_bytes().to_vec() }
+        let digest = format!("{name:0>64}");
+        CacheKey { store_key: digest.clone(), digest, associated_data: name.as_bytes().to_vec() }
     }
 
     fn sealed(protection: &Protection, cache_key: &CacheKey, text: &[u8]) -> Vec<u8> {

@@ -10,19 +10,27 @@ use sha2::Sha256;
 ///
 /// | | |
 /// |---|---|
-/// | store key | `HMAC-SHA256(API key or client secret, context)` in hexadecimal digits |
+/// | digest | `HMAC-SHA256(API key or client secret, context)` in hexadecimal digits |
 /// | context | `credwell entry, version 1`, then each part with its length before it |
 /// | part | its length as a little-endian `u64`, then its bytes |
-/// | associated data | the context, then the store key as a part |
+/// | associated data | the context, then the digest as a part |
+/// | store key | the digest, or for a short-lived entry the name of a slot |
 ///
 /// The parts are what distinguishes entries, such as the account id, the tenant and the base URL. Different
 /// lists of parts have different contexts, because each part has its length before it.
 ///
 /// A reader of the store learns neither account ids nor API keys. Two API keys never share an entry. The
-/// store key does not depend on the encryption keys, so a rotation of these keeps all entries.
+/// digest does not depend on the encryption keys, so a rotation of these keeps all entries.
+///
+/// A slot is one of 256 places for short-lived entries. All accounts and API keys share the slots, so that
+/// requests with made-up keys and ids can't fill the store. Two entries can have the same slot: the later one
+/// replaces the earlier one. A reader of the earlier one then finds nothing, because the envelope opens for
+/// the digest of the later one only.
 pub struct CacheKey {
-    /// The key in the bucket: 64 hexadecimal digits.
+    /// The key in the bucket.
     pub store_key: String,
+    /// What the entry is about: 64 hexadecimal digits.
+    pub digest: String,
     /// The associated data (AAD) of the entry's encryption.
     pub associated_data: Vec<u8>,
 }
@@ -33,14 +41,30 @@ impl CacheKey {
         Self::new(configuration, &["account", account_id.as_str()])
     }
 
-    /// The key of the failure that a leader shares with its followers.
+    /// The key of the failure that a leader shares with the followers of a flight for an account.
     pub fn of_failure(configuration: &Configuration, account_id: &AccountId) -> Self {
-        Self::new(configuration, &["failure", account_id.as_str()])
+        Self::new(configuration, &["failure", account_id.as_str()]).in_slot("failure")
     }
 
     /// The key of the OAuth client's own token.
     pub fn of_oauth_token(configuration: &Configuration) -> Self {
         Self::new(configuration, &["oauth token", ""])
+    }
+
+    /// The key of the failure that a leader shares with the followers of a flight for the OAuth client's
+    /// token.
+    pub fn of_oauth_token_failure(configuration: &Configuration) -> Self {
+        Self::new(configuration, &["oauth token failure", ""]).in_slot("failure")
+    }
+
+    /// The key of the hold-off: how long the upstream wants no request with this API key or OAuth client.
+    pub fn of_hold_off(configuration: &Configuration) -> Self {
+        Self::new(configuration, &["hold-off", ""]).in_slot("hold-off")
+    }
+
+    fn in_slot(self, kind: &str) -> Self {
+        let slot = self.digest.get(..2).unwrap_or_default();
+        Self { store_key: ["credwell.", kind, ".", slot].concat(), ..self }
     }
 
     fn new(configuration: &Configuration, subject: &[&str]) -> Self {
@@ -52,7 +76,7 @@ impl CacheKey {
             }
         };
         let client_id = match &configuration.authorization {
-            Authorization::ApiKey(_) => "",
+            Authorization::ApiKey(_) | Authorization::CallersKey(_) => "",
             Authorization::OAuthClient { id, .. } => id,
         };
         let scheme = if configuration.base_url.secure { "https" } else { "http" };
@@ -66,9 +90,9 @@ impl CacheKey {
             push_part(&mut context, part.as_bytes());
         }
         let secret = configuration.partition_secret().expose_secret();
-        let store_key = base16ct::lower::encode_string(&keyed_hash(secret.as_bytes(), &context));
-        push_part(&mut context, store_key.as_bytes());
-        Self { store_key, associated_data: context }
+        let digest = base16ct::lower::encode_string(&keyed_hash(secret.as_bytes(), &context));
+        push_part(&mut context, digest.as_bytes());
+        Self { store_key: digest.clone(), digest, associated_data: context }
     }
 }
 
@@ -110,6 +134,7 @@ mod tests {
             protection: Protection::Plaintext,
             refresh: RefreshPolicy { window: second, max_age_without_expiry: None, recheck: None },
             negative_age: second,
+            forced_refresh_age: second,
             connect_timeout: second,
             first_byte_timeout: second,
             between_bytes_timeout: second,
@@ -134,6 +159,8 @@ mod tests {
             CacheKey::of_account(&configuration("key-2"), &id("apn_a")),
             CacheKey::of_failure(&base, &id("apn_a")),
             CacheKey::of_oauth_token(&base),
+            CacheKey::of_oauth_token_failure(&base),
+            CacheKey::of_hold_off(&base),
             CacheKey::of_account(
                 &Configuration { tenant: "apn_a".to_owned(), ..configuration("key-1") },
                 &id("apn_a"),
@@ -167,10 +194,10 @@ mod tests {
                 &id("apn_a"),
             ),
         ];
-        let store_keys: HashSet<_> = cache_keys.iter().map(|cache_key| &cache_key.store_key).collect();
+        let digests: HashSet<_> = cache_keys.iter().map(|cache_key| &cache_key.digest).collect();
         let associated_data: HashSet<_> =
             cache_keys.iter().map(|cache_key| &cache_key.associated_data).collect();
-        assert_eq!((store_keys.len(), associated_data.len()), (cache_keys.len(), cache_keys.len()));
+        assert_eq!((digests.len(), associated_data.len()), (cache_keys.len(), cache_keys.len()));
     }
 
     #[test]
@@ -178,6 +205,20 @@ mod tests {
         let cache_key = CacheKey::of_account(&configuration("key-1"), &AccountId::parse("apn_a").unwrap());
         assert_eq!(cache_key.store_key.len(), 64);
         assert!(cache_key.store_key.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        assert_eq!(cache_key.store_key, cache_key.digest);
+    }
+
+    #[test]
+    fn short_lived_entries_have_at_most_256_slots_of_each_kind() {
+        let mut store_keys = HashSet::new();
+        for number in 0..5_000 {
+            let configuration = configuration(&format!("key-{number}"));
+            let id = AccountId::parse(&format!("apn_{number}")).unwrap();
+            store_keys.insert(CacheKey::of_failure(&configuration, &id).store_key);
+            store_keys.insert(CacheKey::of_hold_off(&configuration).store_key);
+        }
+        assert_eq!(store_keys.len(), 512);
+        assert!(store_keys.contains("credwell.failure.a7") && store_keys.contains("credwell.hold-off.00"));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::timestamp::UnixMilliseconds;
 pub fn error(entry: &Entry) -> Option<Error> {
     let reason = Some(entry.content.expose_secret()).filter(|reason| !reason.is_empty());
     match entry.header.kind {
-        Kind::Account | Kind::Token | Kind::Failed => None,
+        Kind::Account | Kind::Token | Kind::Failed | Kind::HeldOff | Kind::Removed => None,
         Kind::NotFound => Some(Error::NotFound),
         Kind::Forbidden => Some(Error::Forbidden),
         Kind::Dead => Some(Error::AccountDead { reason: reason.map(str::to_owned) }),
@@ -27,8 +27,7 @@ pub fn entry(error: &Error, fetched_at: UnixMilliseconds) -> Option<Entry> {
         Error::AccountDead { reason } => (Kind::Dead, reason.as_deref().unwrap_or_default()),
         _ => return None,
     };
-    let header = Header { kind, fetched_at, expires_at: None, next_refresh_at: None, backoff: None };
-    Some(Entry { header, content: reason.into() })
+    Some(Entry { header: Header::new(kind, fetched_at), content: reason.into() })
 }
 
 #[cfg(test)]

@@ -2,14 +2,16 @@
 
 use crate::account_id::AccountId;
 use crate::cache::Cache;
-use crate::cache::backoff::{Backoff, Cause, after_rejected, after_unchanged};
-use crate::cache::entry::{Entry, Header};
+use crate::cache::backoff::Cause;
+use crate::cache::entry::{Entry, Header, Kind};
 use crate::cache::freshness::{Freshness, is_from_the_future};
 use crate::cache::key::CacheKey;
+use crate::cache::lease;
 use crate::cache::negative;
 use crate::calls::credentials::{Credentials, Source, Warning};
 use crate::calls::fetch;
 use crate::calls::lookup::{CachedAccount, Lookup};
+use crate::calls::single_flight::{Flight, Role, Subject};
 use crate::configuration::Configuration;
 use crate::error::Error;
 use crate::ports::Ports;
@@ -26,17 +28,18 @@ pub(super) struct Call<'a, P: Ports> {
     pub(super) account_id: AccountId,
     pub(super) cache_key: CacheKey,
     pub(super) cache: Cache<'a, P>,
+    pub(super) flight: Flight<'a, P>,
+    /// The `fetched_at` of the entry that the first lookup has read. The outer option is None until then.
+    first_fetched_at: Option<Option<UnixMilliseconds>>,
     /// The `fetched_at` of the entry that the last lookup has read.
-    previous_fetched_at: Option<UnixMilliseconds>,
+    pub(super) previous_fetched_at: Option<UnixMilliseconds>,
     /// When this call asked the upstream for the account. None if it has not.
-    requested_at: Option<UnixMilliseconds>,
+    pub(super) requested_at: Option<UnixMilliseconds>,
     /// The deadline. None until the first request or the first wait for a leader.
     deadline: Option<Deadline>,
-    /// The store key of the lease that this call holds.
-    pub(super) lease: Option<String>,
-    /// When this call began to wait for the leader.
-    pub(super) waiting_since: Option<UnixMilliseconds>,
-    warnings: Vec<Warning>,
+    /// Whether the request of this call had less than the whole time until the deadline.
+    pub(super) is_short_of_time: bool,
+    pub(super) warnings: Vec<Warning>,
 }
 
 /// The part of the time until the deadline that the requests of a call may take.
@@ -55,31 +58,40 @@ impl<'a, P: Ports> Call<'a, P> {
             ports,
             configuration,
             cache_key: CacheKey::of_account(configuration, &account_id),
-            account_id,
             cache: Cache::open(ports, &configuration.bucket, &configuration.protection).await,
+            flight: Flight::new(ports, configuration, Subject::Account(account_id.clone())),
+            account_id,
+            first_fetched_at: None,
             previous_fetched_at: None,
             requested_at: None,
             deadline: None,
-            lease: None,
-            waiting_since: None,
+            is_short_of_time: false,
             warnings: Vec::new(),
         }
     }
 
     /// Reads the account's entry from the cache and decides whether it is fresh.
+    ///
+    /// An entry that another call has written since the first lookup is the result of the flight. All calls
+    /// that have waited for the flight take it as it is, also if the credentials had expired on arrival.
+    /// Otherwise each of them would ask the upstream in turn.
     pub(super) async fn look_up(&mut self) -> Lookup {
-        let Some(entry) = self.cache.read(&self.cache_key).await else { return Lookup::Missing(None) };
+        let entry = self.cache.read(&self.cache_key).await;
+        self.previous_fetched_at = entry.as_ref().map(|entry| entry.header.fetched_at);
+        self.first_fetched_at.get_or_insert(self.previous_fetched_at);
+        let Some(entry) = entry else { return Lookup::Missing(None) };
+        let is_result = self.has_result();
         let fetched_at = entry.header.fetched_at;
-        self.previous_fetched_at = Some(fetched_at);
         let now = self.ports.wall_time();
         if let Some(error) = negative::error(&entry) {
             let is_valid = now < fetched_at.after(self.configuration.negative_age)
                 && !is_from_the_future(fetched_at, now);
-            return if is_valid { Lookup::Negative(error) } else { Lookup::Missing(None) };
+            return if is_valid || is_result { Lookup::Negative(error) } else { Lookup::Missing(None) };
         }
         let Some(cached) = self.cached_account(entry) else { return Lookup::Missing(None) };
         let policy = &self.configuration.refresh;
         match cached.header.times().freshness(policy, now, &|| self.ports.fraction()) {
+            _ if is_result => Lookup::Fresh(cached),
             Freshness::Fresh => Lookup::Fresh(cached),
             Freshness::Stale => Lookup::Stale(cached),
             Freshness::Expired => Lookup::Missing(Some(cached)),
@@ -87,11 +99,29 @@ impl<'a, P: Ports> Call<'a, P> {
         }
     }
 
-    fn cached_account(&self, Entry { header, content }: Entry) -> Option<CachedAccount> {
-        Some(CachedAccount { account: Account::from_json(content, &self.account_id).ok()?, header })
+    /// Whether the last lookup has read an entry that the first lookup has not.
+    fn has_result(&self) -> bool {
+        self.previous_fetched_at.is_some() && self.first_fetched_at != Some(self.previous_fetched_at)
     }
 
-    fn valid_account(&self, entry: Entry) -> Option<CachedAccount> {
+    /// Whether the entry of the last lookup is fresh enough for a forced refresh: it was fetched during this
+    /// call's flight, or less than the configured age ago.
+    pub(super) fn is_recent(&self) -> bool {
+        let now = self.ports.wall_time();
+        let is_young = |fetched_at: UnixMilliseconds| {
+            now.since(fetched_at) < self.configuration.forced_refresh_age
+                && !is_from_the_future(fetched_at, now)
+        };
+        self.has_result() || self.previous_fetched_at.is_some_and(is_young)
+    }
+
+    fn cached_account(&self, Entry { header, content }: Entry) -> Option<CachedAccount> {
+        let account =
+            (header.kind == Kind::Account).then(|| Account::from_json(content, &self.account_id))?;
+        Some(CachedAccount { account: account.ok()?, header })
+    }
+
+    pub(super) fn valid_account(&self, entry: Entry) -> Option<CachedAccount> {
         self.cached_account(entry).filter(|cached| !self.has_expired(cached))
     }
 
@@ -101,11 +131,24 @@ impl<'a, P: Ports> Call<'a, P> {
         cached.header.times().freshness(&self.configuration.refresh, now, &|| 1.0) == Freshness::Expired
     }
 
-    /// Returns cached credentials, with a warning if their last refresh failed and is backed off.
+    /// The credentials as the caller gets them.
+    pub(super) fn credentials(&self, account: Account, header: &Header, source: Source) -> Credentials {
+        let now = self.ports.wall_time();
+        let fresh_until = header.times().fresh_until(&self.configuration.refresh, now);
+        let credentials = Credentials::new(self.account_id.clone(), account, source, header.fetched_at);
+        Credentials { fresh_until, ..credentials }
+    }
+
+    /// Returns cached credentials, with a warning if their last refresh failed and is backed off, or if the
+    /// leader of this call's flight has brought credentials that had expired.
     pub(super) fn return_cached(&mut self, cached: CachedAccount) -> Credentials {
-        let wait = cached.backoff_wait(Cause::Failed, self.ports.wall_time());
+        let now = self.ports.wall_time();
+        let wait = cached.backoff_wait(Cause::Failed, now);
         self.warnings.extend(wait.map(Warning::RefreshDeferred));
-        cached.into_credentials(self.account_id.clone())
+        if cached.header.expires_at.is_some_and(|expires_at| expires_at <= now) {
+            self.warnings.push(Warning::AlreadyExpired);
+        }
+        self.credentials(cached.account, &cached.header, Source::Cache)
     }
 
     /// The rest of the backoff that began when the upstream returned a secret that a caller had rejected.
@@ -116,12 +159,34 @@ impl<'a, P: Ports> Call<'a, P> {
     /// Returns the credentials that the caller has rejected, with a warning: the backoff of `wait` is on.
     pub(super) fn return_rejected(&mut self, cached: CachedAccount, wait: Duration) -> Credentials {
         self.warnings.push(Warning::TokenUnchanged(wait));
-        cached.into_credentials(self.account_id.clone())
+        self.credentials(cached.account, &cached.header, Source::Cache)
+    }
+
+    /// Joins the flight for the account.
+    ///
+    /// # Errors
+    /// The failure of the leader that this call has waited for.
+    pub(super) async fn join_flight(&mut self) -> Result<Role, Error> {
+        self.flight.join(&mut self.cache, &self.cache_key).await
+    }
+
+    /// Whether a follower with stale credentials observes the holder of the lease, which seems to be dead.
+    pub(super) async fn observes_leader(&mut self) -> bool {
+        self.flight.observes(&mut self.cache, &self.cache_key).await
+    }
+
+    /// Waits a moment for the leader of the flight.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`] once the deadline has passed, and the leader's error if its request has failed.
+    pub(super) async fn wait_for_leader(&mut self) -> Result<(), Error> {
+        let deadline = self.deadline();
+        self.flight.wait(&mut self.cache, deadline).await
     }
 
     /// The deadline. It starts at the first use, so that it covers the upstream and not the first read from
     /// the store.
-    pub(super) fn deadline(&mut self) -> Deadline {
+    fn deadline(&mut self) -> Deadline {
         *self.deadline.get_or_insert_with(|| Deadline::start(self.ports, self.configuration.deadline))
     }
 
@@ -136,109 +201,35 @@ impl<'a, P: Ports> Call<'a, P> {
         // The time before the request: the account in the response is at least as recent.
         let requested_at = self.ports.wall_time();
         self.requested_at = Some(requested_at);
+        self.is_short_of_time = budget == Budget::Half || self.flight.has_followed();
         let deadline = match budget {
             Budget::Full => self.deadline(),
             Budget::Half => self.deadline().halfway(self.ports),
         };
-        let Self { ports, configuration, account_id, cache, warnings, .. } = self;
-        let fetched = fetch::account(*ports, configuration, cache, deadline, account_id, warnings).await;
-        match fetched {
+        let Self { ports, configuration, account_id, cache, warnings, flight, .. } = self;
+        let request = fetch::account(*ports, configuration, cache, deadline, account_id, warnings);
+        match flight.hold(request).await {
             Ok(account) => Ok(self.cache_account(account, requested_at, previous, rejected).await),
             Err(error) => {
-                if let Some(expired) = previous.filter(|cached| self.has_expired(cached)) {
-                    // Without the entry, a clock that steps back can't make expired credentials valid again.
-                    let previous_fetched_at = self.previous_fetched_at;
-                    self.cache
-                        .remove_unless_newer(&self.cache_key, &expired.header, previous_fetched_at)
-                        .await;
+                // Without the entry, a clock that steps back can't make expired credentials valid again.
+                let is_useless =
+                    error.is_refusal() || previous.is_some_and(|cached| self.has_expired(cached));
+                if is_useless && self.previous_fetched_at.is_some() {
+                    let previous = self.previous_fetched_at;
+                    self.cache.remove_unless_newer(&self.cache_key, requested_at, previous).await;
                 }
                 Err(error)
             }
         }
     }
 
-    /// Caches a fetched account and returns its credentials. If another call has cached a newer account
-    /// meanwhile, returns the newer credentials, unless they are expired or rejected.
-    async fn cache_account(
-        &mut self,
-        account: Account,
-        fetched_at: UnixMilliseconds,
-        previous: Option<&CachedAccount>,
-        rejected: Option<&SecretString>,
-    ) -> Credentials {
-        let now = self.ports.wall_time();
-        let mut header = Header::of_account(fetched_at, account.expires_at, account.next_refresh_at);
-        let freshness = header.times().freshness(&self.configuration.refresh, now, &|| 1.0);
-        let unchanged = previous.filter(|cached| cached.account.has_same_secret_as(&account));
-        let earlier_backoff = unchanged.and_then(|cached| cached.header.backoff);
-        let is_rejected = rejected.is_some_and(|rejected| account.authorizes_with(rejected));
-        if freshness == Freshness::Stale || (is_rejected && freshness == Freshness::Fresh) {
-            let (cause, wait): (_, fn(u32) -> Duration) = match is_rejected {
-                true => (Cause::Rejected, after_rejected),
-                false => (Cause::Unchanged, after_unchanged),
-            };
-            header.backoff = Some(Backoff::after(earlier_backoff, cause, now, &wait));
-        }
-        let newer = self.write_account(&header, &account).await;
-        let is_accepted =
-            |cached: &CachedAccount| rejected.is_none_or(|rejected| !cached.authorizes_with(rejected));
-        if let Some(newer) = newer.filter(is_accepted) {
-            return newer.into_credentials(self.account_id.clone());
-        }
-
-        if freshness == Freshness::Expired {
-            self.warnings.push(Warning::AlreadyExpired);
-        } else if let Some(backoff) = header.backoff.filter(|backoff| backoff.cause == Cause::Rejected) {
-            self.warnings.push(Warning::TokenUnchanged(backoff.retry_at.since(now)));
-        }
-        let credentials = Credentials::new(self.account_id.clone(), account, Source::Upstream, fetched_at);
-        Credentials { is_renewed: previous.is_some(), ..credentials }
-    }
-
-    /// Returns stale credentials after their refresh failed, with a warning, and backs the next refresh off.
-    /// If another call has refreshed the credentials meanwhile, returns the newer ones.
-    pub(super) async fn fall_back(&mut self, mut stale: CachedAccount, error: Error) -> Credentials {
-        stale.header.back_off(&error, self.ports.wall_time());
-        match self.write_account(&stale.header, &stale.account).await {
-            Some(newer) => newer.into_credentials(self.account_id.clone()),
-            None => {
-                self.warnings.push(Warning::RefreshFailed(error));
-                stale.into_credentials(self.account_id.clone())
-            }
-        }
-    }
-
-    /// Writes an account to the cache, unless another call has written a newer entry meanwhile. Returns the
-    /// newer account, if the newer entry is one and has not expired.
-    async fn write_account(&mut self, header: &Header, account: &Account) -> Option<CachedAccount> {
-        let newer = self.cache.write(&self.cache_key, header, &account.json, self.previous_fetched_at).await;
-        newer.and_then(|entry| self.valid_account(entry))
-    }
-
-    /// Caches the failure of a call that has asked the upstream. A failure of the account becomes the
-    /// account's entry, for all later calls. Any other failure of the upstream has its own key, for the
-    /// followers alone.
-    pub(super) async fn cache_failure(&mut self, error: &Error) {
-        let Some(requested_at) = self.requested_at else { return };
-        let negative = negative::entry(error, requested_at)
-            .filter(|_| !self.configuration.negative_age.is_zero())
-            .map(|entry| (None, entry, self.previous_fetched_at));
-        let (failure_key, Entry { header, content }, previous_fetched_at) = match negative {
-            Some(negative) => negative,
-            None => {
-                let Some(entry) = self.shared_failure(error) else { return };
-                (Some(CacheKey::of_failure(self.configuration, &self.account_id)), entry, None)
-            }
-        };
-        let cache_key = failure_key.as_ref().unwrap_or(&self.cache_key);
-        self.cache.write(cache_key, &header, &content, previous_fetched_at).await;
-    }
-
-    /// Adds the call's warnings to the credentials that it returns.
-    pub(super) fn with_warnings(self, mut credentials: Credentials) -> Credentials {
+    /// Leaves the flight, and adds the call's warnings to the credentials that it returns.
+    pub(super) async fn finish(mut self, result: Result<Credentials, Error>) -> Result<Credentials, Error> {
+        self.flight.leave(&mut self.cache, &self.cache_key).await;
+        let mut credentials = result?;
         credentials.warnings = self.warnings;
         credentials.warnings.extend(self.cache.failure().map(Warning::CacheDegraded));
-        credentials
+        Ok(credentials)
     }
 
     /// Removes the account's entry, whether it holds credentials or a failure.
@@ -246,7 +237,7 @@ impl<'a, P: Ports> Call<'a, P> {
     /// # Errors
     /// [`Error::StoreFailure`] if an operation of the store failed.
     pub(super) async fn remove_entry(mut self) -> Result<(), Error> {
-        self.cache.remove(&self.cache_key).await;
+        self.cache.remove(&self.cache_key, &lease::key(&self.cache_key)).await;
         match self.cache.failure() {
             Some(failure) => Err(Error::StoreFailure(failure.error)),
             None => Ok(()),

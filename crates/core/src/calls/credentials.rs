@@ -28,6 +28,8 @@ pub struct Credentials {
     pub account_json: SecretString,
     /// When the credentials expire. None: never.
     pub expires_at: Option<UnixMilliseconds>,
+    /// Until when a caller can keep the credentials without a new call. None: for ever.
+    pub fresh_until: Option<UnixMilliseconds>,
     /// When the credentials were fetched from the upstream.
     pub fetched_at: UnixMilliseconds,
     /// Where the credentials come from.
@@ -110,6 +112,7 @@ impl Credentials {
             account_fields: account.account_fields,
             account_json: account.json,
             expires_at: account.expires_at,
+            fresh_until: account.expires_at,
             fetched_at,
             source,
             is_renewed: false,

@@ -1,9 +1,7 @@
 //! The result of a lookup in the cache.
 
-use crate::account_id::AccountId;
 use crate::cache::backoff::Cause;
 use crate::cache::entry::Header;
-use crate::calls::credentials::{Credentials, Source};
 use crate::error::Error;
 use crate::secret::SecretString;
 use crate::timestamp::UnixMilliseconds;
@@ -12,7 +10,7 @@ use core::time::Duration;
 
 /// What the cache has for an account.
 pub(super) enum Lookup {
-    /// Fresh credentials.
+    /// Fresh credentials, or the ones that the leader of this call's flight has brought, whatever they are.
     Fresh(CachedAccount),
     /// Valid credentials that are to be refreshed.
     Stale(CachedAccount),
@@ -30,17 +28,6 @@ pub(super) struct CachedAccount {
     pub header: Header,
 }
 
-impl Lookup {
-    /// The account, whether its credentials are fresh, stale or expired.
-    pub(super) fn into_account(self) -> Option<CachedAccount> {
-        match self {
-            Self::Fresh(cached) | Self::Stale(cached) => Some(cached),
-            Self::Missing(expired) => expired,
-            Self::Negative(_) => None,
-        }
-    }
-}
-
 impl CachedAccount {
     /// Whether `secret` is one of these credentials: see [`Account::authorizes_with`].
     pub(super) fn authorizes_with(&self, secret: &SecretString) -> bool {
@@ -51,10 +38,5 @@ impl CachedAccount {
     pub(super) fn backoff_wait(&self, cause: Cause, now: UnixMilliseconds) -> Option<Duration> {
         let backoff = self.header.backoff.filter(|backoff| backoff.cause == cause && backoff.is_on(now));
         backoff.map(|backoff| backoff.retry_at.since(now))
-    }
-
-    /// The credentials as the caller gets them.
-    pub(super) fn into_credentials(self, account_id: AccountId) -> Credentials {
-        Credentials::new(account_id, self.account, Source::Cache, self.header.fetched_at)
     }
 }

@@ -10,15 +10,20 @@
 //!    (`stale-while-revalidate`, RFC 5861, section 3). Without credentials it waits, and looks up again.
 //! 5. **Lead.** The call holds the lease and asks the upstream. Its budget is all of the time that is left,
 //!    or half of it if it has stale credentials in reserve.
-//! 6. **Fall back.** If the refresh of stale credentials fails and they are still valid, they are the result,
-//!    with a warning (`stale-if-error`, RFC 5861, section 4).
+//! 6. **Fall back.** If the upstream can't be asked and the stale credentials are still valid, they are the
+//!    result, with a warning (`stale-if-error`, RFC 5861, section 4). If the upstream says no, the call fails,
+//!    and the entry is removed.
 //! 7. **Finish.** The call caches a failure, releases the lease, and adds its warnings to the result.
 
 mod call;
 pub mod credentials;
 mod fetch;
+mod held_lease;
+mod hold_off;
 mod lookup;
 mod oauth_token;
+mod observation;
+mod outcome;
 mod shared_failure;
 mod single_flight;
 
@@ -30,7 +35,7 @@ use crate::secret::SecretString;
 use call::{Budget, Call};
 use credentials::Credentials;
 use lookup::Lookup;
-use single_flight::Flight;
+use single_flight::Role;
 
 /// The account's credentials: from the cache while they are fresh, else from the upstream.
 ///
@@ -65,20 +70,23 @@ async fn get_in_flight<P: Ports>(call: &mut Call<'_, P>) -> Result<Credentials, 
         match call.look_up().await {
             Lookup::Fresh(cached) => return Ok(call.return_cached(cached)),
             Lookup::Negative(error) => return Err(error),
-            Lookup::Stale(cached) => match call.join_flight().await {
-                Flight::Follow => return Ok(call.return_cached(cached)),
-                Flight::Recheck => {}
-                Flight::Lead => {
+            Lookup::Stale(cached) => match call.join_flight().await? {
+                Role::Follow if call.observes_leader().await && call.wait_for_leader().await.is_ok() => {}
+                Role::Follow => return Ok(call.return_cached(cached)),
+                Role::Recheck => {}
+                Role::Lead => {
                     return match call.fetch(Budget::Half, Some(&cached), None).await {
-                        Err(error) if !call.has_expired(&cached) => Ok(call.fall_back(cached, error).await),
+                        Err(error) if !error.is_refusal() && !call.has_expired(&cached) => {
+                            Ok(call.fall_back(cached, error).await)
+                        }
                         result => result,
                     };
                 }
             },
-            Lookup::Missing(expired) => match call.join_flight().await {
-                Flight::Follow => call.wait_for_leader().await?,
-                Flight::Recheck => {}
-                Flight::Lead => return call.fetch(Budget::Full, expired.as_ref(), None).await,
+            Lookup::Missing(expired) => match call.join_flight().await? {
+                Role::Follow => call.wait_for_leader().await?,
+                Role::Recheck => {}
+                Role::Lead => return call.fetch(Budget::Full, expired.as_ref(), None).await,
             },
         }
     }
@@ -92,8 +100,11 @@ async fn get_in_flight<P: Ports>(call: &mut Call<'_, P>) -> Result<Credentials, 
 /// - The upstream gave the rejected secret again a moment ago. The result has a warning.
 /// - The upstream said a moment ago that there are no credentials. The result is that error.
 ///
-/// Otherwise, and always without `rejected`, the call asks the upstream. If that fails, the call fails: it
-/// never falls back to a rejected secret.
+/// Without `rejected`, the cache answers only if its answer is younger than
+/// [`Configuration::forced_refresh_age`], or came while this call waited for another one.
+///
+/// Otherwise the call asks the upstream. If that fails, the call fails: it never falls back to a rejected
+/// secret.
 ///
 /// # Errors
 /// Why there are no credentials, and what to change.
@@ -120,10 +131,7 @@ pub async fn refresh<P: Ports>(
     let mut call = Call::start(ports, configuration, account_id).await;
     let result = match rejected {
         Some(rejected) => refresh_in_flight(&mut call, &rejected).await,
-        None => {
-            let cached = call.look_up().await.into_account();
-            call.fetch(Budget::Full, cached.as_ref(), None).await
-        }
+        None => force_in_flight(&mut call).await,
     };
     finish(call, result).await
 }
@@ -144,10 +152,29 @@ async fn refresh_in_flight<P: Ports>(
             },
             Lookup::Missing(expired) => expired,
         };
-        match call.join_flight().await {
-            Flight::Follow => call.wait_for_leader().await?,
-            Flight::Recheck => {}
-            Flight::Lead => return call.fetch(Budget::Full, cached.as_ref(), Some(rejected)).await,
+        match call.join_flight().await? {
+            Role::Follow => call.wait_for_leader().await?,
+            Role::Recheck => {}
+            Role::Lead => return call.fetch(Budget::Full, cached.as_ref(), Some(rejected)).await,
+        }
+    }
+}
+
+async fn force_in_flight<P: Ports>(call: &mut Call<'_, P>) -> Result<Credentials, Error> {
+    loop {
+        let cached = match call.look_up().await {
+            Lookup::Negative(error) if call.is_recent() => return Err(error),
+            Lookup::Fresh(cached) | Lookup::Stale(cached) if call.is_recent() => {
+                return Ok(call.return_cached(cached));
+            }
+            Lookup::Fresh(cached) | Lookup::Stale(cached) => Some(cached),
+            Lookup::Missing(expired) => expired,
+            Lookup::Negative(_) => None,
+        };
+        match call.join_flight().await? {
+            Role::Follow => call.wait_for_leader().await?,
+            Role::Recheck => {}
+            Role::Lead => return call.fetch(Budget::Full, cached.as_ref(), None).await,
         }
     }
 }
@@ -161,8 +188,7 @@ async fn finish<P: Ports>(
     if let Err(error) = &result {
         call.cache_failure(error).await;
     }
-    call.release_lease().await;
-    Ok(call.with_warnings(result?))
+    call.finish(result).await
 }
 
 /// Removes the account's entry from the cache.

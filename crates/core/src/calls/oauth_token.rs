@@ -1,20 +1,20 @@
 //! The OAuth client's own access token, which authorizes its requests to the upstream. The token is cached,
-//! encrypted and refreshed like the credentials of an account.
+//! encrypted and refreshed like the credentials of an account, in a flight of its own.
 
 use crate::cache::Cache;
 use crate::cache::entry::{Entry, Header, Kind};
 use crate::cache::freshness::Freshness;
 use crate::cache::key::CacheKey;
 use crate::calls::credentials::Warning;
-use crate::configuration::Configuration;
+use crate::calls::fetch::UpstreamCall;
+use crate::calls::single_flight::{Flight, Role, Subject};
 use crate::error::{Error, Malformed, Refused};
-use crate::ports::Ports;
+use crate::ports::{Phase, Ports};
 use crate::secret::{self, ExposeSecret, SecretString};
 use crate::timestamp::UnixMilliseconds;
 use crate::upstream::deadline::Deadline;
 use crate::upstream::fields::{self, Fields};
 use crate::upstream::request;
-use crate::upstream::send::send;
 use core::time::Duration;
 
 /// The OAuth client's token, and where it comes from.
@@ -25,101 +25,181 @@ pub(super) struct OAuthToken {
     pub is_cached: bool,
 }
 
-/// The token: from the cache while it is fresh, else from the upstream. `client` is the client's id and
-/// secret.
-///
-/// If the refresh of a stale token fails and the token is still valid, it is the result, with a warning. That
-/// refresh gets half of the time until the deadline. The other half is for the request for the account.
-///
-/// # Errors
-/// The failure of the request for the token.
-pub(super) async fn get<P: Ports>(
-    ports: &P,
-    configuration: &Configuration,
-    cache: &mut Cache<'_, P>,
-    deadline: Deadline,
-    client: (&str, &SecretString),
-    warnings: &mut Vec<Warning>,
-) -> Result<OAuthToken, Error> {
-    let cache_key = CacheKey::of_oauth_token(configuration);
-    let cached = cache.read(&cache_key).await.filter(|entry| entry.header.kind == Kind::Token);
-    let previous_fetched_at = cached.as_ref().map(|entry| entry.header.fetched_at);
-    let freshness_of = |entry: &Entry| {
-        entry.header.times().freshness(&configuration.refresh, ports.wall_time(), &|| ports.fraction())
-    };
-    let freshness = cached.as_ref().map(freshness_of);
-    let mut entry = match (cached, freshness) {
-        (Some(entry), Some(Freshness::Fresh)) => {
-            return Ok(OAuthToken { token: entry.content, is_cached: true });
-        }
-        (Some(entry), Some(Freshness::Stale)) => entry,
-        _ => return fetch(ports, configuration, cache, deadline, client, previous_fetched_at).await,
-    };
-    match fetch(ports, configuration, cache, deadline.halfway(ports), client, previous_fetched_at).await {
-        Ok(fetched) => Ok(fetched),
-        Err(error) if freshness_of(&entry) == Freshness::Expired => Err(error),
-        Err(error) => {
-            entry.header.back_off(&error, ports.wall_time());
-            let newer = cache.write(&cache_key, &entry.header, &entry.content, previous_fetched_at).await;
-            let newer = newer.filter(|entry| entry.header.kind == Kind::Token);
-            if newer.is_none() {
-                warnings.push(Warning::TokenRefreshFailed(error));
+/// The OAuth client of a call, which gets tokens from the cache or from the upstream.
+pub(super) struct OAuthClient<'c, 'a, P: Ports> {
+    upstream: &'c UpstreamCall<'a, P>,
+    /// The cache of the call.
+    pub cache: &'c mut Cache<'a, P>,
+    id: &'a str,
+    secret: &'a SecretString,
+    cache_key: CacheKey,
+}
+
+impl<'c, 'a, P: Ports> OAuthClient<'c, 'a, P> {
+    /// The client with this id and secret.
+    pub(super) fn new(
+        upstream: &'c UpstreamCall<'a, P>,
+        cache: &'c mut Cache<'a, P>,
+        id: &'a str,
+        secret: &'a SecretString,
+    ) -> Self {
+        let cache_key = CacheKey::of_oauth_token(upstream.configuration);
+        Self { upstream, cache, id, secret, cache_key }
+    }
+
+    /// The token: from the cache while it is fresh, else from the upstream.
+    ///
+    /// If the refresh of a stale token fails and the token is still valid, it is the result, with a warning.
+    /// That refresh gets half of the time until the deadline. The other half is for the request for the
+    /// account.
+    ///
+    /// # Errors
+    /// The failure of the request for the token.
+    pub(super) async fn token(&mut self, warnings: &mut Vec<Warning>) -> Result<OAuthToken, Error> {
+        let mut flight = self.flight();
+        let result = self.token_in_flight(&mut flight, warnings).await;
+        self.leave(flight, result).await
+    }
+
+    async fn token_in_flight(
+        &mut self,
+        flight: &mut Flight<'a, P>,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<OAuthToken, Error> {
+        loop {
+            let cached = self.read().await;
+            let previous_fetched_at = cached.as_ref().map(|entry| entry.header.fetched_at);
+            let freshness = cached.as_ref().map(|entry| self.freshness(entry));
+            let stale = match (cached, freshness) {
+                (Some(entry), Some(Freshness::Fresh)) => return Ok(OAuthToken::of_cache(entry)),
+                (Some(entry), Some(Freshness::Stale)) => Some(entry),
+                _ => None,
+            };
+            match (flight.join(self.cache, &self.cache_key).await?, stale) {
+                (Role::Follow, Some(stale)) if !flight.observes(self.cache, &self.cache_key).await => {
+                    return Ok(OAuthToken::of_cache(stale));
+                }
+                (Role::Follow, _) => flight.wait(self.cache, self.upstream.deadline).await?,
+                (Role::Recheck, _) => {}
+                (Role::Lead, None) => {
+                    return self.fetch(flight, self.upstream.deadline, previous_fetched_at).await;
+                }
+                (Role::Lead, Some(stale)) => {
+                    let deadline = self.upstream.deadline.halfway(self.upstream.ports);
+                    return match self.fetch(flight, deadline, previous_fetched_at).await {
+                        Err(error) if self.freshness(&stale) != Freshness::Expired => {
+                            Ok(self.fall_back(stale, error, previous_fetched_at, warnings).await)
+                        }
+                        result => result,
+                    };
+                }
             }
-            Ok(OAuthToken { token: newer.unwrap_or(entry).content, is_cached: true })
         }
+    }
+
+    /// Returns a stale token after its refresh failed, with a warning, and backs the next refresh off.
+    async fn fall_back(
+        &mut self,
+        mut stale: Entry,
+        error: Error,
+        previous_fetched_at: Option<UnixMilliseconds>,
+        warnings: &mut Vec<Warning>,
+    ) -> OAuthToken {
+        stale.header.back_off(&error, self.upstream.ports.wall_time());
+        let written =
+            self.cache.write(&self.cache_key, &stale.header, &stale.content, previous_fetched_at).await;
+        let newer = written.filter(|entry| entry.header.kind == Kind::Token);
+        if newer.is_none() {
+            warnings.push(Warning::TokenRefreshFailed(error));
+        }
+        OAuthToken::of_cache(newer.unwrap_or(stale))
+    }
+
+    /// A token in place of the `refused` one: from the cache if another call has replaced it already, else
+    /// from the upstream.
+    ///
+    /// # Errors
+    /// The failure of the request for the token.
+    pub(super) async fn other_token(&mut self, refused: &SecretString) -> Result<OAuthToken, Error> {
+        let mut flight = self.flight();
+        let result = self.other_token_in_flight(&mut flight, refused).await;
+        self.leave(flight, result).await
+    }
+
+    async fn other_token_in_flight(
+        &mut self,
+        flight: &mut Flight<'a, P>,
+        refused: &SecretString,
+    ) -> Result<OAuthToken, Error> {
+        loop {
+            let cached = self.read().await;
+            let previous_fetched_at = cached.as_ref().map(|entry| entry.header.fetched_at);
+            if let Some(entry) = cached.filter(|entry| !secret::same(&entry.content, refused)) {
+                return Ok(OAuthToken::of_cache(entry));
+            }
+            match flight.join(self.cache, &self.cache_key).await? {
+                Role::Follow => flight.wait(self.cache, self.upstream.deadline).await?,
+                Role::Recheck => {}
+                Role::Lead => return self.fetch(flight, self.upstream.deadline, previous_fetched_at).await,
+            }
+        }
+    }
+
+    /// The part of this call in the flight for the token.
+    fn flight(&self) -> Flight<'a, P> {
+        Flight::new(self.upstream.ports, self.upstream.configuration, Subject::OAuthToken)
+    }
+
+    async fn leave(
+        &mut self,
+        mut flight: Flight<'a, P>,
+        result: Result<OAuthToken, Error>,
+    ) -> Result<OAuthToken, Error> {
+        if let Err(error) = &result
+            && *error != Error::TimedOut(Phase::Deadline)
+        {
+            flight.share_failure(self.cache, error).await;
+        }
+        flight.leave(self.cache, &self.cache_key).await;
+        result
+    }
+
+    async fn read(&mut self) -> Option<Entry> {
+        self.cache.read(&self.cache_key).await.filter(|entry| entry.header.kind == Kind::Token)
+    }
+
+    fn freshness(&self, entry: &Entry) -> Freshness {
+        let UpstreamCall { ports, configuration, .. } = self.upstream;
+        entry.header.times().freshness(&configuration.refresh, ports.wall_time(), &|| ports.fraction())
+    }
+
+    /// A token from the upstream. The token is cached if the response has its lifetime.
+    async fn fetch(
+        &mut self,
+        flight: &mut Flight<'a, P>,
+        deadline: Deadline,
+        previous_fetched_at: Option<UnixMilliseconds>,
+    ) -> Result<OAuthToken, Error> {
+        // The lifetime counts from the time before the request, because the token is not older than that.
+        let requested_at = self.upstream.ports.wall_time();
+        let request = request::for_oauth_token(self.upstream.configuration, self.id, self.secret);
+        let sent =
+            flight.hold(self.upstream.send(self.cache, deadline, &request, Refused::OAuthClient)).await;
+        let (token, expires_in) =
+            parse(sent.map_err(token_error)?.expose_secret()).map_err(Error::MalformedResponse)?;
+        if let Some(expires_in) = expires_in {
+            let expires_at = Some(requested_at.after(expires_in));
+            let header = Header { expires_at, ..Header::new(Kind::Token, requested_at) };
+            self.cache.write(&self.cache_key, &header, &token, previous_fetched_at).await;
+        }
+        Ok(OAuthToken { token, is_cached: false })
     }
 }
 
-/// A token in place of the `refused` one: from the cache if another call has replaced it already, else from
-/// the upstream.
-///
-/// # Errors
-/// The failure of the request for the token.
-pub(super) async fn replace<P: Ports>(
-    ports: &P,
-    configuration: &Configuration,
-    cache: &mut Cache<'_, P>,
-    deadline: Deadline,
-    client: (&str, &SecretString),
-    refused: &SecretString,
-) -> Result<OAuthToken, Error> {
-    let cached = cache.read(&CacheKey::of_oauth_token(configuration)).await;
-    let previous_fetched_at = cached.as_ref().map(|entry| entry.header.fetched_at);
-    match cached.filter(|entry| entry.header.kind == Kind::Token) {
-        Some(entry) if !secret::same(&entry.content, refused) => {
-            Ok(OAuthToken { token: entry.content, is_cached: true })
-        }
-        _ => fetch(ports, configuration, cache, deadline, client, previous_fetched_at).await,
+impl OAuthToken {
+    fn of_cache(entry: Entry) -> Self {
+        Self { token: entry.content, is_cached: true }
     }
-}
-
-/// A token from the upstream. The token is cached if the response has its lifetime.
-async fn fetch<P: Ports>(
-    ports: &P,
-    configuration: &Configuration,
-    cache: &mut Cache<'_, P>,
-    deadline: Deadline,
-    (id, secret): (&str, &SecretString),
-    previous_fetched_at: Option<UnixMilliseconds>,
-) -> Result<OAuthToken, Error> {
-    let cache_key = CacheKey::of_oauth_token(configuration);
-    // The lifetime counts from the time before the request, because the token is not older than that.
-    let requested_at = ports.wall_time();
-    let request = request::for_oauth_token(configuration, id, secret);
-    let body =
-        send(ports, configuration, deadline, &request, Refused::OAuthClient).await.map_err(token_error)?;
-    let (token, expires_in) = parse(body.expose_secret()).map_err(Error::MalformedResponse)?;
-    if let Some(expires_in) = expires_in {
-        let header = Header {
-            kind: Kind::Token,
-            fetched_at: requested_at,
-            expires_at: Some(requested_at.after(expires_in)),
-            next_refresh_at: None,
-            backoff: None,
-        };
-        cache.write(&cache_key, &header, &token, previous_fetched_at).await;
-    }
-    Ok(OAuthToken { token, is_cached: false })
 }
 
 /// The error of a token request. A token endpoint refuses a client with 400 or 401 (RFC 6749, section 5.2),

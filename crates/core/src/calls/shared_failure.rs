@@ -1,5 +1,7 @@
 //! The shared failure: the leader's failed request, as an entry for the followers that wait for it. Later
-//! calls ignore the entry and ask the upstream again, because the next request may succeed.
+//! calls ignore the entry and ask the upstream again, because the next request may succeed. The entry is in a
+//! slot of the store (see [`CacheKey`](crate::cache::key::CacheKey)), and is written only if there are
+//! followers.
 //!
 //! The entry's content is the name of the error case and the case's data, separated by spaces. This is status
 //! 503 with a `Retry-After` of 7000 ms:
@@ -8,15 +10,15 @@
 //! upstream-failure 503 7000
 //! ```
 
-use crate::cache::entry::{Entry, Header, Kind};
+use crate::cache::entry::{Entry, Kind};
 use crate::error::{Error, ErrorCase, Malformed, Refused};
 use crate::ports::Phase;
-use crate::secret::ExposeSecret;
-use crate::timestamp::UnixMilliseconds;
+use crate::secret::{ExposeSecret, SecretString};
 use core::time::Duration;
 
-const REFUSED: [(&str, Refused); 3] = [
+const REFUSED: [(&str, Refused); 4] = [
     ("api-key", Refused::ApiKey),
+    ("callers-key", Refused::CallersKey),
     ("oauth-client", Refused::OAuthClient),
     ("oauth-token", Refused::OAuthToken),
 ];
@@ -36,9 +38,8 @@ const MALFORMED: [(&str, Malformed); 4] = [
     ("another-account", Malformed::AnotherAccount),
 ];
 
-/// The entry for a failure at `failed_at`. None if the error is not a failure of the upstream, if it is
-/// cached for all calls ([`crate::cache::negative`]), or if the entry can't hold all of its data.
-pub(super) fn entry(error: &Error, failed_at: UnixMilliseconds) -> Option<Entry> {
+/// The content of the entry for a failure. None if the error is not a failure of the upstream.
+pub(super) fn to_text(error: &Error) -> Option<SecretString> {
     let text = match error {
         Error::Unauthorized(refused) => word(&REFUSED, refused)?.to_owned(),
         Error::RateLimited { retry_after } => wait_text(*retry_after),
@@ -47,19 +48,15 @@ pub(super) fn entry(error: &Error, failed_at: UnixMilliseconds) -> Option<Entry>
         }
         Error::Unreachable(code) => code.clone(),
         Error::TimedOut(phase) => word(&PHASES, phase)?.to_owned(),
+        Error::MalformedResponse(Malformed::Field(name)) => ["field ", name].concat(),
         Error::MalformedResponse(malformed) => word(&MALFORMED, malformed)?.to_owned(),
-        Error::NoCredentials => String::new(),
-        Error::AccountUnhealthy { reason } => reason.clone().unwrap_or_default(),
-        _ => return None,
+        Error::Forbidden | Error::NotFound | Error::NoCredentials => String::new(),
+        Error::AccountDead { reason } | Error::AccountUnhealthy { reason } => {
+            reason.clone().unwrap_or_default()
+        }
+        Error::InvalidAccountId | Error::Configuration(_) | Error::StoreFailure(_) => return None,
     };
-    let header = Header {
-        kind: Kind::Failed,
-        fetched_at: failed_at,
-        expires_at: None,
-        next_refresh_at: None,
-        backoff: None,
-    };
-    Some(Entry { header, content: [error.case().name(), " ", &text].concat().into() })
+    Some([error.case().name(), " ", &text].concat().into())
 }
 
 /// The failure that an entry holds. None if the entry is of another kind or malformed.
@@ -69,6 +66,7 @@ pub(super) fn error(entry: &Entry) -> Option<Error> {
     }
     let (name, text) = entry.content.expose_secret().split_once(' ')?;
     let case = ErrorCase::ALL.iter().find(|case| case.name() == name)?;
+    let reason = || Some(text.to_owned()).filter(|reason| !reason.is_empty());
     Some(match case {
         ErrorCase::Unauthorized => Error::Unauthorized(meaning(&REFUSED, text)?),
         ErrorCase::RateLimited => Error::RateLimited { retry_after: parse_wait(text) },
@@ -78,13 +76,32 @@ pub(super) fn error(entry: &Entry) -> Option<Error> {
         }
         ErrorCase::Unreachable => Error::Unreachable(text.to_owned()),
         ErrorCase::TimedOut => Error::TimedOut(meaning(&PHASES, text)?),
-        ErrorCase::MalformedResponse => Error::MalformedResponse(meaning(&MALFORMED, text)?),
+        ErrorCase::MalformedResponse => Error::MalformedResponse(malformed(text)?),
+        ErrorCase::Forbidden => Error::Forbidden,
+        ErrorCase::NotFound => Error::NotFound,
         ErrorCase::NoCredentials => Error::NoCredentials,
-        ErrorCase::AccountUnhealthy => {
-            Error::AccountUnhealthy { reason: Some(text.to_owned()).filter(|reason| !reason.is_empty()) }
-        }
+        ErrorCase::AccountDead => Error::AccountDead { reason: reason() },
+        ErrorCase::AccountUnhealthy => Error::AccountUnhealthy { reason: reason() },
         _ => return None,
     })
+}
+
+/// The names of the fields that can be malformed.
+const FIELDS: [&str; 9] = [
+    "id",
+    "credentials",
+    "dead",
+    "healthy",
+    "expires_at",
+    "next_refresh_at",
+    "oauth_access_token",
+    "access_token",
+    "expires_in",
+];
+
+fn malformed(text: &str) -> Option<Malformed> {
+    let field = |name| FIELDS.into_iter().find(|known| *known == name).map(Malformed::Field);
+    text.strip_prefix("field ").map_or_else(|| meaning(&MALFORMED, text), field)
 }
 
 fn word<T: PartialEq>(words: &[(&'static str, T)], meaning: &T) -> Option<&'static str> {
@@ -107,6 +124,8 @@ fn parse_wait(text: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cache::entry::Header;
+    use crate::timestamp::UnixMilliseconds;
 
     #[test]
     fn a_failure_is_read_back_from_its_entry() {
@@ -120,42 +139,42 @@ mod tests {
             Error::Unreachable("DNS error".to_owned()),
             Error::TimedOut(Phase::FirstByte),
             Error::MalformedResponse(Malformed::NotJson),
+            Error::MalformedResponse(Malformed::Field("expires_at")),
             Error::NoCredentials,
+            Error::NotFound,
+            Error::Forbidden,
+            Error::AccountDead { reason: None },
+            Error::AccountDead { reason: Some("revoked".to_owned()) },
             Error::AccountUnhealthy { reason: Some("try again".to_owned()) },
             Error::AccountUnhealthy { reason: None },
         ] {
-            let entry = entry(&error, UnixMilliseconds(7)).unwrap();
+            let content = to_text(&error).unwrap();
+            let entry = Entry { header: Header::new(Kind::Failed, UnixMilliseconds(7)), content };
             assert_eq!(super::error(&entry), Some(error));
         }
     }
 
     #[test]
     fn other_errors_are_not_shared() {
-        for error in [
-            Error::InvalidAccountId,
-            Error::NotFound,
-            Error::Forbidden,
-            Error::AccountDead { reason: None },
-            Error::MalformedResponse(Malformed::Field("expires_at")),
-        ] {
-            assert!(entry(&error, UnixMilliseconds(7)).is_none(), "{error}");
+        for error in [Error::InvalidAccountId, Error::StoreFailure(crate::ports::StoreError::Failed)] {
+            assert!(to_text(&error).is_none(), "{error}");
         }
     }
 
     #[test]
     fn other_entries_are_not_failures() {
         let read = |kind, content: &str| {
-            let header = Header {
-                kind,
-                fetched_at: UnixMilliseconds(0),
-                expires_at: None,
-                next_refresh_at: None,
-                backoff: None,
-            };
-            error(&Entry { header, content: content.into() })
+            error(&Entry { header: Header::new(kind, UnixMilliseconds(0)), content: content.into() })
         };
         assert_eq!(read(Kind::Account, "no-credentials "), None);
-        for content in ["", "no-credentials", "other ", "upstream-failure 503", "timed-out soon"] {
+        for content in [
+            "",
+            "no-credentials",
+            "other ",
+            "upstream-failure 503",
+            "timed-out soon",
+            "malformed-response field other",
+        ] {
             assert_eq!(read(Kind::Failed, content), None, "{content}");
         }
     }

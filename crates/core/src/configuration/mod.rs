@@ -20,8 +20,8 @@ use error::ConfigurationError::{Malformed, Missing};
 use refresh_policy::RefreshPolicy;
 use settings::{
     ALLOW_INSECURE_BASE_URL, ALLOW_PLAINTEXT_CACHE, BASE_URL, BETWEEN_BYTES_TIMEOUT, BUCKET, CONNECT_TIMEOUT,
-    DEADLINE, ENCRYPTION_KEYS, FIRST_BYTE_TIMEOUT, MAX_AGE_WITHOUT_EXPIRY, MAX_RETRIES, NEGATIVE_CACHE,
-    REFRESH_WINDOW, TENANT,
+    DEADLINE, ENCRYPTION_KEYS, FIRST_BYTE_TIMEOUT, FORCED_REFRESH_AGE, MAX_AGE_WITHOUT_EXPIRY, MAX_RETRIES,
+    NEGATIVE_CACHE, REFRESH_WINDOW, TENANT,
 };
 use upstream::{authorization, request_form};
 
@@ -44,6 +44,8 @@ pub struct Configuration {
     pub refresh: RefreshPolicy,
     /// How long answers like 'not found' are cached. Zero: not at all.
     pub negative_age: Duration,
+    /// A forced refresh asks the upstream only if the cached answer is at least this old.
+    pub forced_refresh_age: Duration,
     /// See [`Limits`](ports::Limits).
     pub connect_timeout: Duration,
     /// See [`Limits`](ports::Limits).
@@ -75,8 +77,10 @@ pub enum RequestForm {
 /// The credentials that authorize requests to the upstream.
 #[derive(Debug)]
 pub enum Authorization {
-    /// A user's API key.
+    /// The configured API key.
     ApiKey(SecretString),
+    /// The API key that the caller has sent.
+    CallersKey(SecretString),
     /// An OAuth client, which gets access tokens from the upstream.
     OAuthClient {
         /// The client's id, which is not a secret.
@@ -133,6 +137,7 @@ impl Configuration {
                 recheck: None,
             },
             negative_age: settings.take_seconds(NEGATIVE_CACHE)?,
+            forced_refresh_age: settings.take_milliseconds(FORCED_REFRESH_AGE)?,
             connect_timeout: settings.take_milliseconds(CONNECT_TIMEOUT)?,
             first_byte_timeout: settings.take_milliseconds(FIRST_BYTE_TIMEOUT)?,
             between_bytes_timeout: settings.take_milliseconds(BETWEEN_BYTES_TIMEOUT)?,
@@ -144,7 +149,7 @@ impl Configuration {
     /// The secret that partitions the cache: an entry of one secret is never found with another.
     pub fn partition_secret(&self) -> &SecretString {
         match &self.authorization {
-            Authorization::ApiKey(key) => key,
+            Authorization::ApiKey(key) | Authorization::CallersKey(key) => key,
             Authorization::OAuthClient { secret, .. } => secret,
         }
     }

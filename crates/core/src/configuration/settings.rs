@@ -139,6 +139,9 @@ settings! {
     NEGATIVE_CACHE: Both Open "credwell_negative_cache_seconds",
         SECONDS, SECONDS_RANGE, Some("30"),
         "How long the answers not-found, forbidden and account-dead are cached. With 0 they are not cached";
+    FORCED_REFRESH_AGE: Both Open "credwell_forced_refresh_age_ms",
+        "a whole number of milliseconds from 0 to 60000", (0, 60_000), Some("1000"),
+        "How old the cached answer is at least when a refresh without a rejected token asks the upstream. With 0 every such refresh asks";
     CONNECT_TIMEOUT: Both Open "credwell_connect_timeout_ms",
         MILLISECONDS, MILLISECONDS_RANGE, Some("5000"),
         "The time until the connection to the upstream stands";

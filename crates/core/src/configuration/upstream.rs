@@ -55,7 +55,7 @@ pub(super) fn authorization(
                 name: REQUEST_FORM.name,
                 expected: "credentials or account where callers bring their own API key",
             }),
-            _ => Ok(Authorization::ApiKey(key)),
+            _ => Ok(Authorization::CallersKey(key)),
         };
     }
     let api_key = settings.take_secret(API_KEY);

@@ -107,6 +107,21 @@ impl Error {
         }
     }
 
+    /// Whether the upstream has answered and said no. After any other error it is unknown what the upstream
+    /// would say: it was not reached, was too busy, failed, or sent an answer that can't be used.
+    ///
+    /// A 401 of a configured secret is no such answer: it can be a slip of the operator during a rotation of
+    /// the secret, and says nothing about the account. A caller's own key is refused for good.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Forbidden | Self::NotFound | Self::AccountDead { .. } | Self::NoCredentials => true,
+            Self::Unauthorized(refused) => *refused == Refused::CallersKey,
+            // 408 is a timeout (RFC 9110, section 15.5.9), 5xx a failure of the upstream.
+            Self::UpstreamFailure { status, .. } => !matches!(status, 408 | 500..=599),
+            _ => false,
+        }
+    }
+
     /// How long the upstream asks to wait.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -119,9 +134,12 @@ impl Error {
 /// What the upstream refused with a 401.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
-    /// The API key.
+    /// The configured API key.
     #[error("the API key: it is wrong or was revoked; set a valid one in credwell_api_key")]
     ApiKey,
+    /// The API key that the caller has sent.
+    #[error("the API key of the request: it is wrong or was revoked; send a valid one")]
+    CallersKey,
     /// The OAuth client's id and secret.
     #[error("the OAuth client: check credwell_oauth_client_id and credwell_oauth_client_secret")]
     OAuthClient,

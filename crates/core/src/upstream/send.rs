@@ -17,13 +17,15 @@ use core::time::Duration;
 /// outlast the deadline.
 ///
 /// # Errors
-/// The error for the last response. `refused` is the secret that a 401 is about.
+/// The error for the last response. `refused` is the secret that a 401 is about. `on_rate_limit` gets the wait
+/// of each 429 that asks for one.
 pub async fn send(
     ports: &(impl Upstream + Clock + Entropy),
     configuration: &Configuration,
     deadline: Deadline,
     request: &Request,
     refused: Refused,
+    mut on_rate_limit: impl AsyncFnMut(Duration),
 ) -> Result<SecretSlice<u8>, Error> {
     let mut attempt = 0_u32;
     loop {
@@ -42,6 +44,9 @@ pub async fn send(
             Ok(response) => {
                 let requested_wait = retry::requested_wait(&response, ports.wall_time());
                 let error = status_error(&response, refused, requested_wait);
+                if let Error::RateLimited { retry_after: Some(wait) } = error {
+                    on_rate_limit(wait).await;
+                }
                 if !matches!(response.status, 429 | 502 | 503 | 504) {
                     return Err(error);
                 }

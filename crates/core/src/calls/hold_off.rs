@@ -1,0 +1,49 @@
+//! The hold-off: after a 429 with a wait, no call asks the upstream with the same API key or OAuth client
+//! until the wait is over.
+//!
+//! The upstream limits the requests of an API key, and not those for one account. So the wait is an entry of
+//! its own, which every call reads before it asks the upstream. A wait of more than [`LONGEST_BACKOFF`] is
+//! cut to it, because a wait can come from a clock that is wrong.
+
+use crate::cache::Cache;
+use crate::cache::backoff::LONGEST_BACKOFF;
+use crate::cache::entry::{Header, Kind};
+use crate::cache::key::CacheKey;
+use crate::configuration::Configuration;
+use crate::error::Error;
+use crate::ports::Ports;
+use crate::secret::SecretString;
+use core::time::Duration;
+
+/// Checks that the upstream may be asked.
+///
+/// # Errors
+/// [`Error::RateLimited`] with the rest of the wait.
+pub(super) async fn check<P: Ports>(
+    ports: &P,
+    configuration: &Configuration,
+    cache: &mut Cache<'_, P>,
+) -> Result<(), Error> {
+    let entry = cache.read(&CacheKey::of_hold_off(configuration)).await;
+    let end =
+        entry.filter(|entry| entry.header.kind == Kind::HeldOff).and_then(|entry| entry.header.expires_at);
+    let now = ports.wall_time();
+    // A wait beyond the longest one began before the clock stepped back.
+    match end.filter(|end| now < *end && *end <= now.after(LONGEST_BACKOFF)) {
+        Some(end) => Err(Error::RateLimited { retry_after: Some(end.since(now)) }),
+        None => Ok(()),
+    }
+}
+
+/// Begins a hold-off of this time.
+pub(super) async fn begin<P: Ports>(
+    ports: &P,
+    configuration: &Configuration,
+    cache: &mut Cache<'_, P>,
+    wait: Duration,
+) {
+    let now = ports.wall_time();
+    let header =
+        Header { expires_at: Some(now.after(wait.min(LONGEST_BACKOFF))), ..Header::new(Kind::HeldOff, now) };
+    cache.replace(&CacheKey::of_hold_off(configuration), &header, &SecretString::default()).await;
+}
