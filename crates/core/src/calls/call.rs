@@ -236,7 +236,7 @@ impl<'a, P: Ports> Call<'a, P> {
 
     /// Adds the call's warnings to the credentials that it returns.
     pub(super) fn with_warnings(self, mut credentials: Credentials) -> Credentials {
-        credentials.warnings = self.warnings;
+        credentials.warnings.extend(self.warnings);
         credentials.warnings.extend(self.cache.failure().map(Warning::CacheDegraded));
         credentials
     }
