@@ -69,6 +69,7 @@ impl From<Warning> for wit::Warning {
             Warning::AlreadyExpired => Self::AlreadyExpired(text),
             Warning::TokenUnchanged(_) => Self::TokenUnchanged(text),
             Warning::CacheDegraded(_) => Self::CacheDegraded(text),
+            Warning::FieldIgnored(_) => Self::FieldIgnored(text),
         }
     }
 }

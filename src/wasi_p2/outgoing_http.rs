@@ -148,10 +148,13 @@ fn read_body(
                     Some(ErrorCode::ConnectionReadTimeout | ErrorCode::HttpResponseTimeout) => {
                         TransportError::TimedOut(Phase::BetweenBytes)
                     }
-                    Some(code) => transport_error(&code),
+                    Some(code) => match transport_error(&code) {
+                        TransportError::Unreachable(name) => TransportError::ConnectionBroken(name),
+                        error => error,
+                    },
                     // wasmtime 48 gives no code for an error within a body.
                     None if waited >= limits.between_bytes => TransportError::TimedOut(Phase::BetweenBytes),
-                    None => TransportError::Unreachable("the body broke off".to_owned()),
+                    None => TransportError::ConnectionBroken("the body broke off".to_owned()),
                 });
             }
         }
@@ -171,7 +174,7 @@ fn request_refused() -> TransportError {
 
 /// The error if the host doesn't hand out a response or its body. The host gives no error code for this.
 fn response_lost() -> TransportError {
-    TransportError::Unreachable("the host lost the answer".to_owned())
+    TransportError::ConnectionBroken("the host lost the answer".to_owned())
 }
 
 /// The error for an error code, with the code's name. The data of a code is left out, because it comes from
@@ -198,7 +201,16 @@ fn transport_error(code: &ErrorCode) -> TransportError {
         | ErrorCode::HttpRequestTrailerSize(_)
         | ErrorCode::LoopDetected
         | ErrorCode::ConfigurationError => TransportError::Denied(name),
-        _ => TransportError::Unreachable(name),
+        ErrorCode::DnsError(_)
+        | ErrorCode::DestinationNotFound
+        | ErrorCode::DestinationUnavailable
+        | ErrorCode::DestinationIpUnroutable
+        | ErrorCode::ConnectionRefused
+        | ErrorCode::ConnectionLimitReached
+        | ErrorCode::TlsProtocolError
+        | ErrorCode::TlsCertificateError => TransportError::Unreachable(name),
+        // Also a TLS alert: in TLS 1.3 it can follow the request.
+        _ => TransportError::ConnectionBroken(name),
     }
 }
 

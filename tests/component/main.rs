@@ -17,6 +17,7 @@ mod limits;
 mod loopback;
 mod memory;
 mod oauth;
+mod odd_fields;
 mod refreshing;
 mod rejected_tokens;
 mod retries;

@@ -1,7 +1,7 @@
 //! Tests of the OAuth client's own token: its fetch, caching, encryption and refresh.
 
 use crate::scenario::{Account, Scenario, assert_error, assert_token, at, case, secret};
-use host_test::{Error, HarnessBuilder, Reply, Source};
+use host_test::{Error, Fault, HarnessBuilder, Reply, Source};
 use serde_json::json;
 
 fn with_client(builder: HarnessBuilder) -> HarnessBuilder {
@@ -131,6 +131,44 @@ case! {
             scenario.reply(Reply::status(200).json(&json!({"access_token": secret(name)})));
             scenario.reply(Account::oauth(name));
             assert_token(&scenario.refresh(None).await, name, Source::Upstream);
+        }
+    }
+}
+
+case! {
+    /// The request for a token is not idempotent, so it is repeated only if the upstream has not acted on it.
+    async fn a_token_request_that_the_upstream_may_have_received_is_not_repeated(
+        scenario, builder => with_client(builder)
+    ) {
+        let hanging = || Reply::status(200).head_after(std::time::Duration::from_secs(12));
+        let breaking = || Reply::status(200).chunks([(std::time::Duration::ZERO, "{")]);
+        for (reply, requests) in [
+            (Reply::status(429), 3),
+            (Reply::status(503), 3),
+            (Reply::status(502), 1),
+            (Reply::status(504), 1),
+            (Reply::failure(Fault::Dns), 3),
+            (Reply::failure(Fault::DnsTimeout), 3),
+            (Reply::failure(Fault::ConnectionRefused), 3),
+            (Reply::failure(Fault::ConnectTimeout), 3),
+            (Reply::failure(Fault::TlsProtocol), 3),
+            (Reply::failure(Fault::TlsCertificate), 3),
+            (Reply::failure(Fault::ConnectionTerminated), 1),
+            (Reply::failure(Fault::ReadTimeout), 1),
+            (Reply::failure(Fault::ResponseTimeout), 1),
+            (Reply::failure(Fault::ResponseIncomplete), 1),
+            (Reply::failure(Fault::HttpProtocol), 1),
+            (Reply::failure(Fault::RequestDenied), 1),
+            (hanging(), 1),
+            (breaking().breaking_with(Fault::ConnectionTerminated), 1),
+            (breaking().breaking_with(Fault::ReadTimeout), 1),
+        ] {
+            let before = scenario.requests();
+            for _ in 0..requests {
+                scenario.reply(reply.clone());
+            }
+            assert!(scenario.get().await.is_err());
+            assert_eq!(scenario.requests(), before + requests, "{reply:?}");
         }
     }
 }

@@ -104,6 +104,37 @@ case! {
 }
 
 case! {
+    /// The rejected secret can be a value within a field.
+    async fn a_rejected_key_within_a_field_is_replaced(scenario) {
+        let keys = |key: &str| {
+            Account::oauth("unused")
+                .with("credentials", json!({"keys": [{"id": 77, "value": secret(key)}]}))
+                .without("expires_at")
+        };
+        for rejected in [secret("one"), "77".to_owned()] {
+            scenario.reply(keys("one"));
+            scenario.reply(keys("two"));
+            scenario.get().await.unwrap();
+            assert_eq!(scenario.refresh(Some(&rejected)).await.unwrap().source, Source::Upstream);
+            scenario.forget().await.unwrap();
+        }
+    }
+}
+
+case! {
+    /// Where there is an access token, no other field authorizes a request. The caller that rejects another
+    /// field has older credentials.
+    async fn the_access_token_alone_counts_where_there_is_one(scenario) {
+        scenario.reply(Account::oauth("1"));
+        scenario.get().await.unwrap();
+        for rejected in [secret("refresh"), "U123".to_owned(), "client".to_owned()] {
+            assert_token(&scenario.refresh(Some(&rejected)).await, "1", Source::Cache);
+        }
+        assert_eq!(scenario.requests(), 1);
+    }
+}
+
+case! {
     /// A call without a rejected token bypasses the negative cache. Other calls get the cached error.
     async fn a_cached_error_is_the_result_unless_the_caller_forces_a_fetch(scenario) {
         scenario.reply(Reply::status(404));

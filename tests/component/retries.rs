@@ -152,6 +152,20 @@ case! {
 }
 
 case! {
+    /// Many APIs send `X-RateLimit-Reset` with every response. It is no wait after a failure of the upstream.
+    async fn a_reset_of_the_rate_limit_does_not_delay_other_retries(scenario) {
+        for status in [502, 503, 504] {
+            let before = scenario.requests();
+            scenario.reply(Reply::status(status).header("x-ratelimit-reset", "300"));
+            scenario.reply(Account::oauth("1"));
+            assert_token(&scenario.get().await, "1", Source::Upstream);
+            assert!(waits(&scenario)[before] <= Duration::from_millis(255), "{status}");
+            scenario.forget().await.unwrap();
+        }
+    }
+}
+
+case! {
     /// For a wait above 20 s the caller decides.
     async fn a_long_retry_after_is_not_waited_for(scenario) {
         scenario.reply(Reply::status(429).header("retry-after", "21"));

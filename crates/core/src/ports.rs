@@ -41,6 +41,16 @@ pub enum Method {
     Post,
 }
 
+impl Method {
+    /// Whether a request can be repeated without a further effect (RFC 9110, section 9.2.2).
+    pub fn is_idempotent(self) -> bool {
+        match self {
+            Self::Get => true,
+            Self::Post => false,
+        }
+    }
+}
+
 /// An HTTP request.
 #[derive(Debug)]
 pub struct Request {
@@ -90,15 +100,40 @@ pub enum TransportError {
     /// A limit has passed.
     #[error("{0}")]
     TimedOut(Phase),
-    /// There was no connection, or the connection broke. The text is the host's error code.
+    /// There was no connection, so no part of the request was sent. The text is the host's error code.
     #[error("{0}")]
     Unreachable(String),
+    /// The connection broke, so the upstream may have received the request. The text is the host's error
+    /// code.
+    #[error("{0}")]
+    ConnectionBroken(String),
     /// The host doesn't allow the request, so a retry is of no use. The text is the host's error code.
     #[error("{0}")]
     Denied(String),
     /// The body is larger than [`MAXIMUM_BODY`].
     #[error("the body has more than {MAXIMUM_BODY} bytes")]
     BodyTooLarge,
+}
+
+impl TransportError {
+    /// Whether the same request can succeed later.
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::TimedOut(_) | Self::Unreachable(_) | Self::ConnectionBroken(_) => true,
+            Self::Denied(_) | Self::BodyTooLarge => false,
+        }
+    }
+
+    /// Whether the request failed in a temporary way before any part of it was sent.
+    pub fn precedes_the_request(&self) -> bool {
+        match self {
+            Self::TimedOut(Phase::Lookup | Phase::Connect) | Self::Unreachable(_) => true,
+            Self::TimedOut(Phase::FirstByte | Phase::BetweenBytes | Phase::Deadline)
+            | Self::ConnectionBroken(_)
+            | Self::Denied(_)
+            | Self::BodyTooLarge => false,
+        }
+    }
 }
 
 /// The part of a request that took too long.

@@ -108,6 +108,7 @@ impl Warning {
             Self::TokenUnchanged(_) => WarningCase::TokenUnchanged,
             Self::AlreadyExpired(_) => WarningCase::AlreadyExpired,
             Self::CacheDegraded(_) => WarningCase::CacheDegraded,
+            Self::FieldIgnored(_) => WarningCase::FieldIgnored,
         }
     }
 
@@ -117,7 +118,8 @@ impl Warning {
             Self::RefreshFailed(message)
             | Self::TokenUnchanged(message)
             | Self::AlreadyExpired(message)
-            | Self::CacheDegraded(message) => message,
+            | Self::CacheDegraded(message)
+            | Self::FieldIgnored(message) => message,
         }
     }
 }

@@ -227,7 +227,7 @@ impl<'a, P: Ports> Call<'a, P> {
     pub(super) async fn finish(mut self, result: Result<Credentials, Error>) -> Result<Credentials, Error> {
         self.flight.leave(&mut self.cache, &self.cache_key).await;
         let mut credentials = result?;
-        credentials.warnings = self.warnings;
+        credentials.warnings.extend(self.warnings);
         credentials.warnings.extend(self.cache.failure().map(Warning::CacheDegraded));
         Ok(credentials)
     }

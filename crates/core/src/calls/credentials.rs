@@ -79,6 +79,9 @@ pub enum Warning {
     /// An operation of the cache failed.
     #[error("the cache did not work, {0}")]
     CacheDegraded(CacheFailure),
+    /// An optional field of the account has an unexpected type or form, so the credentials do without it.
+    #[error("the field {0} of the upstream's answer has an unexpected type or form and is ignored")]
+    FieldIgnored(&'static str),
 }
 
 impl Warning {
@@ -91,12 +94,13 @@ impl Warning {
             Self::AlreadyExpired => WarningCase::AlreadyExpired,
             Self::TokenUnchanged(_) => WarningCase::TokenUnchanged,
             Self::CacheDegraded(_) => WarningCase::CacheDegraded,
+            Self::FieldIgnored(_) => WarningCase::FieldIgnored,
         }
     }
 }
 
 impl Credentials {
-    /// The credentials of `account`, without warnings.
+    /// The credentials of `account`, with a warning for each of its fields that is ignored.
     pub fn new(
         account_id: AccountId,
         account: Account,
@@ -116,7 +120,7 @@ impl Credentials {
             fetched_at,
             source,
             is_renewed: false,
-            warnings: Vec::new(),
+            warnings: account.ignored_fields.into_iter().map(Warning::FieldIgnored).collect(),
         }
     }
 }

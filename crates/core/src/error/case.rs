@@ -114,4 +114,6 @@ warning_cases! {
     TokenUnchanged = "token-unchanged";
     /// An operation of the cache failed.
     CacheDegraded = "cache-degraded";
+    /// An optional field of the account is ignored, because it has an unexpected type or form.
+    FieldIgnored = "field-ignored";
 }

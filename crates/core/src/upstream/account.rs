@@ -35,6 +35,8 @@ pub struct Account {
     pub expires_at: Option<UnixMilliseconds>,
     /// When the upstream refreshes the credentials, which can revoke the present token at once.
     pub next_refresh_at: Option<UnixMilliseconds>,
+    /// The optional fields that are left out because they have an unexpected type or form.
+    pub ignored_fields: Vec<&'static str>,
 }
 
 impl Account {
@@ -80,7 +82,7 @@ impl Account {
             Some(json) => Some(Fields::parse(json).ok_or(malformed("credentials"))?),
             None => None,
         };
-        let reason = || reason(&account, credentials.as_ref());
+        let reason = || reason(&account);
         if boolean(&account, "dead")? == Some(true) {
             return Err(Error::AccountDead { reason: reason() });
         }
@@ -89,30 +91,47 @@ impl Account {
         }
         let credentials = credentials.filter(|fields| !fields.is_empty()).ok_or(Error::NoCredentials)?;
 
+        let mut ignored_fields = Vec::new();
+        let mut or_ignore = |time: Result<_, Error>, name| {
+            time.unwrap_or_else(|_| {
+                ignored_fields.push(name);
+                None
+            })
+        };
+        let next_refresh_at = or_ignore(time(&account, "next_refresh_at"), "next_refresh_at");
         let account_expiry = time(&account, "expires_at")?;
-        let credentials_expiry = time(&credentials, "expires_at")?;
+        let credentials_expiry = match time(&credentials, "expires_at") {
+            time if account_expiry.is_some() => or_ignore(time, "credentials.expires_at"),
+            time => time?,
+        };
         let token = string(&credentials, "oauth_access_token")?;
         let app = account.get("app").and_then(Fields::parse);
         Ok(Self {
             app_slug: app.and_then(|app| description(&app, "name_slug")),
             name: description(&account, "name"),
             access_token: token.filter(|token| !token.expose_secret().is_empty()),
-            fields: credentials.to_vec_without(None).ok_or(malformed("credentials"))?,
-            account_fields: account
-                .to_vec_without(Some("credentials"))
-                .ok_or(Error::MalformedResponse(Malformed::NotAnAccount))?,
+            fields: credentials.to_vec_without(None),
+            account_fields: account.to_vec_without(Some("credentials")),
             // If the two differ, the earlier one is safe.
             expires_at: account_expiry.into_iter().chain(credentials_expiry).min(),
-            next_refresh_at: time(&account, "next_refresh_at")?,
+            next_refresh_at,
+            ignored_fields,
             json,
         })
     }
 
-    /// Whether a request can be authorized with `secret` by these credentials: `secret` is the value of a
-    /// field, such as the access token or an API key.
+    /// Whether a request can be authorized with `secret` by these credentials: `secret` is the access token.
+    /// Without an access token `secret` is the value of a field, or a string or a number within the value.
     pub fn authorizes_with(&self, secret: &SecretString) -> bool {
+        if let Some(token) = &self.access_token {
+            return secret::same(token, secret);
+        }
         self.fields.iter().any(|field| match &field.value {
-            FieldValue::Text(value) | FieldValue::Json(value) => secret::same(value, secret),
+            FieldValue::Text(value) => secret::same(value, secret),
+            FieldValue::Json(value) => {
+                let mut scalars = fields::scalars(value.expose_secret());
+                secret::same(value, secret) || scalars.any(|json| secret::same(&scalar(json), secret))
+            }
         })
     }
 
@@ -143,7 +162,8 @@ fn boolean(fields: &Fields<'_>, name: &'static str) -> Result<Option<bool>, Erro
     value.transpose()
 }
 
-/// Reads a time. A malformed time is an error: without an expiry the cache would keep a dead token.
+/// Reads a time. A malformed expiry is an error of the account: without an expiry the cache would keep a dead
+/// token.
 fn time(fields: &Fields<'_>, name: &'static str) -> Result<Option<UnixMilliseconds>, Error> {
     let Some(text) = string(fields, name)? else { return Ok(None) };
     UnixMilliseconds::parse(text.expose_secret()).ok_or(malformed(name)).map(Some)
@@ -155,25 +175,27 @@ fn description(fields: &Fields<'_>, name: &str) -> Option<String> {
     fields.get(name).and_then(fields::text).map(|text| text.expose_secret().to_owned())
 }
 
+/// A string without its quotes and escape sequences, or any other scalar as its JSON text.
+fn scalar(json: &str) -> SecretString {
+    fields::text(json).unwrap_or_else(|| json.into())
+}
+
 /// The upstream's explanation, shortened: the field `error`, or the `message` or `code` in it.
 ///
 /// The explanation can contain a secret, for example if the upstream repeats the response of an app. So each
 /// word that looks like a secret is replaced with `[…]`. If the explanation repeats a value of the
 /// credentials, the result is None.
-fn reason(account: &Fields<'_>, credentials: Option<&Fields<'_>>) -> Option<String> {
+fn reason(account: &Fields<'_>) -> Option<String> {
     let error = account.get("error")?;
     let explanation = fields::text(error).or_else(|| {
         let details = Fields::parse(error)?;
         details.get("message").or(details.get("code")).and_then(fields::text)
     })?;
     let explanation = explanation.expose_secret();
-    let credentials = credentials.and_then(|fields| fields.to_vec_without(None)).unwrap_or_default();
-    let repeats = credentials.iter().any(|field| match &field.value {
-        FieldValue::Text(text) => {
-            let text = text.expose_secret();
-            text.len() >= SHORTEST_CREDENTIAL && explanation.contains(text)
-        }
-        FieldValue::Json(_) => false,
+    let mut credentials = fields::scalars(account.get("credentials").unwrap_or_default());
+    let repeats = credentials.any(|json| {
+        let text = scalar(json);
+        text.expose_secret().len() >= SHORTEST_CREDENTIAL && explanation.contains(text.expose_secret())
     });
     if repeats {
         return None;

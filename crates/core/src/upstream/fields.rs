@@ -7,6 +7,7 @@ use crate::secret::SecretString;
 use core::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 
 /// A field in the form that a caller gets.
 #[derive(Clone, Debug)]
@@ -22,12 +23,13 @@ pub struct Field {
 pub enum FieldValue {
     /// A JSON string, unescaped.
     Text(SecretString),
-    /// Any other JSON value, as its JSON text.
+    /// Any other JSON value, as its JSON text. A string with an unpaired surrogate (RFC 8259, section 8.2) is
+    /// here too, because no text in UTF-8 is equal to it.
     Json(SecretString),
 }
 
-/// The fields of an object, in the object's order. A repeated name is repeated here too. Its last value
-/// counts, as in JavaScript and Python.
+/// The fields of an object, in the object's order. Of a repeated name the last value counts, at the position
+/// of the first, as in JavaScript and Python.
 pub struct Fields<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'a> Fields<'a> {
@@ -38,7 +40,7 @@ impl<'a> Fields<'a> {
 
     /// The JSON text of the value of `name`. None if the field is missing or `null`.
     pub fn get(&self, name: &str) -> Option<&'a str> {
-        let value = self.0.iter().rfind(|(known, _)| known == name)?.1.get();
+        let value = self.0.iter().find(|(known, _)| known == name)?.1.get();
         (value != "null").then_some(value)
     }
 
@@ -47,24 +49,61 @@ impl<'a> Fields<'a> {
         self.0.is_empty()
     }
 
-    /// All fields except the one with the name `excluded`. None if a field is a string with an unpaired
-    /// surrogate.
-    pub fn to_vec_without(&self, excluded: Option<&str>) -> Option<Vec<Field>> {
+    /// All fields except the one with the name `excluded`.
+    pub fn to_vec_without(&self, excluded: Option<&str>) -> Vec<Field> {
         let fields = self.0.iter().filter(|(name, _)| Some(name.as_str()) != excluded);
-        fields
-            .map(|(name, value)| Some(Field { name: name.clone(), value: field_value(value.get())? }))
-            .collect()
+        fields.map(|(name, value)| Field { name: name.clone(), value: field_value(value.get()) }).collect()
     }
 }
 
-fn field_value(json: &str) -> Option<FieldValue> {
-    Some(if json.starts_with('"') { FieldValue::Text(text(json)?) } else { FieldValue::Json(json.into()) })
+fn field_value(json: &str) -> FieldValue {
+    text(json).map_or_else(|| FieldValue::Json(json.into()), FieldValue::Text)
 }
 
 /// The text of a JSON string. None for any other JSON, and for a string with an unpaired surrogate (RFC 8259,
 /// section 8.2).
 pub fn text(json: &str) -> Option<SecretString> {
     serde_json::from_str::<String>(json).ok().map(SecretString::from)
+}
+
+/// The JSON text of every string, number, boolean and `null` in a JSON text, at any depth. The names of
+/// fields are left out. This is no parser, so that a deeply nested value needs no stack.
+pub fn scalars(json: &str) -> impl Iterator<Item = &str> {
+    let mut rest = json;
+    core::iter::from_fn(move || {
+        loop {
+            rest = rest.trim_start_matches(|character| is_between_scalars(character) || character == ':');
+            let (scalar, after) = rest.split_at_checked(scalar_length(rest))?;
+            rest = after;
+            let is_name = scalar.starts_with('"') && after.trim_ascii_start().starts_with(':');
+            if !is_name {
+                return Some(scalar).filter(|scalar| !scalar.is_empty());
+            }
+        }
+    })
+}
+
+fn is_between_scalars(character: char) -> bool {
+    matches!(character, '[' | ']' | '{' | '}' | ',') || character.is_ascii_whitespace()
+}
+
+/// The length of the scalar at the start of a JSON text, in bytes.
+fn scalar_length(json: &str) -> usize {
+    let Some(string) = json.strip_prefix('"') else {
+        return json.find(is_between_scalars).unwrap_or(json.len());
+    };
+    let mut is_escaped = false;
+    let end = string.find(|character| {
+        let is_end = character == '"' && !is_escaped;
+        is_escaped = character == '\\' && !is_escaped;
+        is_end
+    });
+    end.map_or(json.len(), |end| end + 2)
+}
+
+/// The name of a field from its JSON text. A name with an unpaired surrogate keeps its escape sequences.
+fn name(json: &str) -> String {
+    serde_json::from_str(json).unwrap_or_else(|_| json.trim_matches('"').to_owned())
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
@@ -79,9 +118,15 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut fields = Vec::new();
-                while let Some(field) = map.next_entry()? {
-                    fields.push(field);
+                let mut fields: Self::Value = Vec::new();
+                let mut positions = BTreeMap::new();
+                while let Some((json, value)) = map.next_entry::<&RawValue, _>()? {
+                    let name = name(json.get());
+                    let position = *positions.entry(name.clone()).or_insert(fields.len());
+                    match fields.get_mut(position) {
+                        Some((_, known)) => *known = value,
+                        None => fields.push((name, value)),
+                    }
                 }
                 Ok(fields)
             }
@@ -95,9 +140,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
 mod tests {
     use super::*;
     use crate::secret::ExposeSecret;
+    use proptest::prelude::*;
 
     fn shown(text: &str) -> Vec<(String, String)> {
-        let fields = Fields::parse(text).unwrap().to_vec_without(None).unwrap();
+        let fields = Fields::parse(text).unwrap().to_vec_without(None);
         let shown = fields.into_iter().map(|field| match field.value {
             FieldValue::Text(text) => (field.name, format!("text {}", text.expose_secret())),
             FieldValue::Json(json) => (field.name, format!("json {}", json.expose_secret())),
@@ -123,7 +169,10 @@ mod tests {
     fn of_a_repeated_name_the_last_value_counts() {
         let text = r#"{"a": 1, "b": 2, "\u0061": 3}"#;
         assert_eq!(Fields::parse(text).unwrap().get("a"), Some("3"));
-        assert_eq!(shown(text).len(), 3);
+        assert_eq!(
+            shown(text),
+            [("a", "json 3"), ("b", "json 2")].map(|(a, b)| (a.to_owned(), b.to_owned()))
+        );
         assert_eq!(Fields::parse(r#"{"a": 1, "a": null}"#).unwrap().get("a"), None);
     }
 
@@ -144,10 +193,42 @@ mod tests {
     }
 
     #[test]
+    fn many_fields_of_one_name_take_linear_time() {
+        let text = format!("{{{}}}", vec![r#""a":1"#; 200_000].join(","));
+        assert_eq!(shown(&text).len(), 1);
+    }
+
+    #[test]
+    fn an_unpaired_surrogate_is_kept_as_json() {
+        let text = r#"{"\ud800": "\udc00x", "\udc00": "\ud83d\ude00"}"#;
+        let expected = [(r"\ud800", r#"json "\udc00x""#), (r"\udc00", "text \u{1f600}")];
+        assert_eq!(shown(text), expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
+
+    #[test]
+    fn scalars_are_found_at_any_depth_and_names_are_not() {
+        let json = r#" {"a" : "b\"]\\", "c":[1.50,{"d": -2e9 , "e":[]},null,"", "\\"],"f":true} "#;
+        let expected = [r#""b\"]\\""#, "1.50", "-2e9", "null", r#""""#, r#""\\""#, "true"];
+        assert_eq!(scalars(json).collect::<Vec<_>>(), expected);
+        assert_eq!(scalars("3").collect::<Vec<_>>(), ["3"]);
+        assert_eq!(scalars(r#""x""#).collect::<Vec<_>>(), [r#""x""#]);
+        assert_eq!(scalars("[[]]").count(), 0);
+        let depth = 400_000;
+        assert_eq!(scalars(&format!("{}7{}", "[".repeat(depth), "]".repeat(depth))).count(), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn scalars_of_any_text_end(text in ".{0,60}", json in "[\\[\\]{}:,\"\\\\ a1é]{0,60}") {
+            prop_assert!(scalars(&text).count() <= text.len());
+            prop_assert!(scalars(&json).count() <= json.len());
+        }
+    }
+
+    #[test]
     fn only_an_object_has_fields() {
         for text in ["", "null", "[]", "1", "{", "{}x", r#"{"a"}"#, r#"{"a":}"#] {
             assert!(Fields::parse(text).is_none(), "{text}");
         }
-        assert!(Fields::parse(r#"{"a": "\ud800"}"#).unwrap().to_vec_without(None).is_none());
     }
 }

@@ -29,10 +29,12 @@ pub fn between_attempts(n: u32, jitter: f64) -> Duration {
     doubling(Duration::from_millis(250), Duration::from_secs(8), n).mul_f64(jitter)
 }
 
-/// The wait that a response asks for: its `Retry-After`, else its `X-RateLimit-Reset`.
+/// The wait that a response asks for: its `Retry-After`, or with status 429 also its `X-RateLimit-Reset`.
+/// Many APIs send `X-RateLimit-Reset` with every response, so with another status it is no wait before a
+/// retry.
 pub fn requested_wait(response: &Response, now: UnixMilliseconds) -> Option<Duration> {
     let retry_after = response.retry_after.as_deref().and_then(|value| retry_after(value.trim_ascii(), now));
-    let reset = response.rate_limit_reset.as_deref();
+    let reset = response.rate_limit_reset.as_deref().filter(|_| response.status == 429);
     retry_after.or_else(|| reset.and_then(|value| rate_limit_reset(value.trim_ascii(), now)))
 }
 
@@ -108,6 +110,16 @@ mod tests {
         ] {
             let found = requested_wait(&response(retry_after, reset), NOW);
             assert_eq!(found, expected.map(Duration::from_secs), "{retry_after:?} {reset:?}");
+        }
+    }
+
+    #[test]
+    fn a_reset_of_the_rate_limit_counts_with_status_429_only() {
+        for status in [200, 403, 500, 502, 503, 504] {
+            let with_reset = Response { status, ..response(None, Some("300")) };
+            assert_eq!(requested_wait(&with_reset, NOW), None, "{status}");
+            let with_both = Response { status, ..response(Some("7"), Some("300")) };
+            assert_eq!(requested_wait(&with_both, NOW), Some(Duration::from_secs(7)), "{status}");
         }
     }
 

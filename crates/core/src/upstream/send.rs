@@ -10,11 +10,13 @@ use core::time::Duration;
 
 /// Sends `request` and returns the body of a 2xx response.
 ///
-/// After status 429, 502, 503 or 504, after a timeout of the transport, and after a failed connection, the
-/// request is sent again, at most `max_retries` times. Every request is safe to repeat: it reads an account
-/// or asks for a token. The wait before a retry is [`retry::between_attempts`], or [`retry::requested_wait`]
-/// if that is longer. There is no retry if the wait is longer than [`retry::MAXIMUM_RETRY_AFTER`] or would
-/// outlast the deadline.
+/// After status 429, 502, 503 or 504, after a timeout of the transport, and after a failed or broken
+/// connection, the request is sent again, at most `max_retries` times. A request that is not idempotent is
+/// sent again only if the upstream has not acted on it: after status 429 or 503, or if no part of it was
+/// sent.
+///
+/// The wait before a retry is [`retry::between_attempts`], or [`retry::requested_wait`] if that is longer.
+/// There is no retry if the wait is longer than [`retry::MAXIMUM_RETRY_AFTER`] or would outlast the deadline.
 ///
 /// # Errors
 /// The error for the last response. `refused` is the secret that a 401 is about. `on_rate_limit` gets the wait
@@ -39,22 +41,33 @@ pub async fn send(
             between_bytes: configuration.between_bytes_timeout.min(total),
             total,
         };
+        let is_idempotent = request.method.is_idempotent();
         let (error, requested_wait) = match ports.send(request, limits).await {
             Ok(response) if (200..=299).contains(&response.status) => return Ok(response.body),
             Ok(response) => {
                 let requested_wait = retry::requested_wait(&response, ports.wall_time());
                 let error = status_error(&response, refused, requested_wait);
-                if let Error::RateLimited { retry_after: Some(wait) } = error {
+                if let Error::RateLimited { retry_after: Some(wait) } = error
+                    && !wait.is_zero()
+                {
                     on_rate_limit(wait).await;
                 }
-                if !matches!(response.status, 429 | 502 | 503 | 504) {
-                    return Err(error);
+                match response.status {
+                    429 | 503 => {}
+                    502 | 504 if is_idempotent => {}
+                    _ => return Err(error),
                 }
                 (error, requested_wait)
             }
-            Err(TransportError::TimedOut(phase)) => (Error::TimedOut(limits.reported_phase(phase)), None),
-            Err(error @ TransportError::Unreachable(_)) => (transport_error(error), None),
-            Err(error) => return Err(transport_error(error)),
+            Err(cause) => {
+                let can_repeat =
+                    if is_idempotent { cause.is_temporary() } else { cause.precedes_the_request() };
+                let error = transport_error(cause, limits);
+                if !can_repeat {
+                    return Err(error);
+                }
+                (error, None)
+            }
         };
         // The jitter also counts if the upstream asks for a wait of zero, so that instances don't retry in
         // step.
@@ -98,10 +111,12 @@ fn status_error(response: &Response, refused: Refused, retry_after: Option<Durat
     }
 }
 
-fn transport_error(error: TransportError) -> Error {
+fn transport_error(error: TransportError, limits: Limits) -> Error {
     match error {
-        TransportError::TimedOut(phase) => Error::TimedOut(phase),
-        TransportError::Unreachable(code) | TransportError::Denied(code) => Error::Unreachable(code),
+        TransportError::TimedOut(phase) => Error::TimedOut(limits.reported_phase(phase)),
+        TransportError::Unreachable(code)
+        | TransportError::ConnectionBroken(code)
+        | TransportError::Denied(code) => Error::Unreachable(code),
         TransportError::BodyTooLarge => Error::MalformedResponse(Malformed::TooLarge),
     }
 }

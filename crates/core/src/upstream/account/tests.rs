@@ -58,17 +58,56 @@ fn a_field_of_an_unexpected_form_is_an_error_that_names_it() {
         (r#", "expires_at": """#, "expires_at"),
         (r#", "expires_at": 1707592259"#, "expires_at"),
         (r#", "expires_at": false"#, "expires_at"),
-        (r#", "next_refresh_at": "2024-02-10""#, "next_refresh_at"),
         (r#", "dead": "yes""#, "dead"),
         (r#", "healthy": 0"#, "healthy"),
         (r#", "id": 5"#, "id"),
         (r#", "credentials": "token""#, "credentials"),
         (r#", "credentials": {"oauth_access_token": 5}"#, "oauth_access_token"),
-        (r#", "credentials": {"a": "\udc00"}"#, "credentials"),
+        (r#", "id": "\udc00""#, "id"),
+        (r#", "credentials": {"oauth_access_token": "\udc00"}"#, "oauth_access_token"),
+        (r#", "credentials": {"a": "b", "expires_at": "soon"}"#, "expires_at"),
+        (r#", "expires_at": null, "credentials": {"a": "b", "expires_at": "soon"}"#, "expires_at"),
+        (
+            r#", "expires_at": "soon", "credentials": {"a": "b", "expires_at": "2024-01-02T00:00:00Z"}"#,
+            "expires_at",
+        ),
     ] {
         let error = parse_data(rest).unwrap_err();
         assert_eq!(error, Error::MalformedResponse(Malformed::Field(field)), "{rest}");
     }
+}
+
+#[test]
+fn an_optional_field_of_an_unexpected_form_is_ignored_and_named() {
+    for value in [r#""2024-02-10""#, r#""\ud800""#, "1707592259", "true", "{}", "[]"] {
+        let account = parse_data(&format!(r#", "next_refresh_at": {value}"#)).unwrap();
+        assert_eq!(account.next_refresh_at, None, "{value}");
+        assert_eq!(account.ignored_fields, ["next_refresh_at"], "{value}");
+        let rest = format!(
+            r#", "expires_at": "2024-01-02T00:00:00Z", "credentials": {{"a": "b", "expires_at": {value}}}"#
+        );
+        let account = parse_data(&rest).unwrap();
+        assert_eq!(account.expires_at, UnixMilliseconds::parse("2024-01-02T00:00:00Z"), "{value}");
+        assert_eq!(account.ignored_fields, ["credentials.expires_at"], "{value}");
+    }
+    assert!(parse_data(r#", "next_refresh_at": null"#).unwrap().ignored_fields.is_empty());
+}
+
+#[test]
+fn text_with_an_unpaired_surrogate_is_kept_as_json() {
+    let rest = r#", "name": "\ud800", "app": {"name_slug": "\ud800"}, "error": "\ud800",
+        "credentials": {"oauth_access_token": "token-1", "note": "\udc00x"}"#;
+    let account = parse_data(rest).unwrap();
+    assert_eq!((account.name, account.app_slug), (None, None));
+    let json = |fields: &[Field], name: &str| {
+        let value = &fields.iter().find(|field| field.name == name).unwrap().value;
+        match value {
+            FieldValue::Json(json) => json.expose_secret().to_owned(),
+            FieldValue::Text(text) => panic!("{}", text.expose_secret()),
+        }
+    };
+    assert_eq!(json(&account.account_fields, "name"), r#""\ud800""#);
+    assert_eq!(json(&account.fields, "note"), r#""\udc00x""#);
 }
 
 #[test]
@@ -125,6 +164,8 @@ fn a_reason_is_short_and_repeats_no_secret() {
     assert_eq!(reason.chars().count(), MAXIMUM_REASON);
     let leaking = r#", "dead": true, "error": "the app refused token-1""#;
     assert_eq!(parse_data(leaking).unwrap_err(), Error::AccountDead { reason: None });
+    let nested = r#", "dead": true, "error": "refused key-77", "credentials": {"a": [{"b": "key-77"}]}"#;
+    assert_eq!(parse_data(nested).unwrap_err(), Error::AccountDead { reason: None });
     let previous =
         r#", "dead": true, "error": "400: refresh token 1//0gAbCdEf-ghijk refused", "credentials": null"#;
     let Err(Error::AccountDead { reason }) = parse_data(previous) else { panic!("{previous}") };
@@ -134,17 +175,26 @@ fn a_reason_is_short_and_repeats_no_secret() {
 #[test]
 fn a_secret_of_the_account_is_found() {
     let oauth = parse(r#"{"data": {"credentials": {"oauth_access_token": "one", "key": "two"}}}"#).unwrap();
-    assert!(
-        oauth.authorizes_with(&"one".into())
-            && oauth.authorizes_with(&"two".into())
-            && !oauth.authorizes_with(&"three".into())
-    );
+    assert!(oauth.authorizes_with(&"one".into()));
+    assert!(!oauth.authorizes_with(&"two".into()) && !oauth.authorizes_with(&"three".into()));
+    let keys = parse(
+        r#"{"data": {"credentials": {"key": "two", "n": 3, "oauth_access_token": "",
+            "nested": {"keys": ["f\u006fur", {"five": 5.50}], "odd": "\ud800"}}}}"#,
+    )
+    .unwrap();
+    for secret in ["two", "3", "four", "5.50", r#"{"keys": ["f\u006fur", {"five": 5.50}], "odd": "\ud800"}"#]
+    {
+        assert!(keys.authorizes_with(&secret.into()), "{secret}");
+    }
+    for secret in ["one", "keys", "five", "5.5", "key", "nested"] {
+        assert!(!keys.authorizes_with(&secret.into()), "{secret}");
+    }
+}
+
+#[test]
+fn accounts_are_compared_by_their_secrets() {
+    let oauth = parse(r#"{"data": {"credentials": {"oauth_access_token": "one", "key": "two"}}}"#).unwrap();
     let keys = parse(r#"{"data": {"credentials": {"key": "two", "n": 3}}}"#).unwrap();
-    assert!(
-        keys.authorizes_with(&"two".into())
-            && !keys.authorizes_with(&"one".into())
-            && keys.authorizes_with(&"3".into())
-    );
     assert!(!keys.has_same_secret_as(&oauth));
     let later = parse(r#"{"data": {"name": "x", "credentials": {"key": "two", "n": 3}}}"#).unwrap();
     assert!(keys.has_same_secret_as(&later));
