@@ -1,10 +1,13 @@
 //! The port `Clock` over `wasi:clocks`.
 
 use super::Wasi;
+use super::run::first_ready;
 use core::time::Duration;
 use credwell_core::ports::Clock;
 use credwell_core::timestamp::UnixMilliseconds;
+use std::rc::Rc;
 use wasi::clocks::{monotonic_clock, wall_clock};
+use wasi::io::poll::Pollable;
 
 impl Clock for Wasi {
     fn wall_time(&self) -> UnixMilliseconds {
@@ -17,8 +20,13 @@ impl Clock for Wasi {
     }
 
     async fn sleep(&self, duration: Duration) {
-        monotonic_clock::subscribe_duration(nanoseconds(duration)).block();
+        first_ready([&after(duration)]).await;
     }
+}
+
+/// A pollable that is ready after this duration.
+pub fn after(duration: Duration) -> Rc<Pollable> {
+    Rc::new(monotonic_clock::subscribe_duration(nanoseconds(duration)))
 }
 
 /// A duration in nanoseconds, as the host's interfaces take it. At most `u64::MAX`.

@@ -1,19 +1,21 @@
 //! The port `Upstream` over `wasi:http/outgoing-handler`.
 
 use super::Wasi;
+use super::clocks::after;
 use super::clocks::nanoseconds;
+use super::run::first_ready;
 use core::time::Duration;
 use credwell_core::ports::{
     Clock, Limits, MAXIMUM_BODY, Method, Phase, Request, Response, TransportError, Upstream,
 };
 use credwell_core::secret::{ExposeSecret, SecretSlice};
-use wasi::clocks::monotonic_clock::subscribe_duration;
+use std::rc::Rc;
 use wasi::http::outgoing_handler::handle;
 use wasi::http::types::{
     ErrorCode, Fields, IncomingResponse, OutgoingBody, OutgoingRequest, RequestOptions, Scheme,
     http_error_code,
 };
-use wasi::io::poll::{Pollable, poll};
+use wasi::io::poll::Pollable;
 use wasi::io::streams::{InputStream, OutputStream, StreamError};
 
 /// The size of one read of a body, in bytes.
@@ -21,22 +23,24 @@ const CHUNK: u64 = 64 * 1024;
 
 impl Upstream for Wasi {
     async fn send(&self, request: &Request, limits: Limits) -> Result<Response, TransportError> {
-        let total = subscribe_duration(nanoseconds(limits.total));
+        let total = after(limits.total);
         let outgoing = outgoing_request(request)?;
         let body =
             request.body.is_some().then(|| outgoing.body()).transpose().map_err(|()| request_refused())?;
         let pending =
             handle(outgoing, Some(request_options(limits))).map_err(|code| transport_error(&code))?;
         if let (Some(body), Some(bytes)) = (body, &request.body) {
-            write_body(body, bytes, &total)?;
+            write_body(body, bytes, &total).await?;
         }
         // Some hosts don't apply their timeouts before the request is sent, for example in a TLS handshake.
         let head_limit = limits.connect.saturating_add(limits.first_byte).min(limits.total);
         let head_phase = if head_limit == limits.total { Phase::Deadline } else { Phase::FirstByte };
-        wait(&pending.subscribe(), &subscribe_duration(nanoseconds(head_limit)), head_phase)?;
+        let head = Rc::new(pending.subscribe());
+        wait(&head, &after(head_limit), head_phase).await?;
+        drop(head);
         // The response is ready and is taken once, so only a broken host has none here.
         let response = pending.get().and_then(Result::ok).ok_or_else(response_lost)?;
-        read_response(&response.map_err(|code| transport_error(&code))?, limits, &total)
+        read_response(&response.map_err(|code| transport_error(&code))?, limits, &total).await
     }
 }
 
@@ -75,12 +79,16 @@ fn request_options(limits: Limits) -> RequestOptions {
 
 /// Writes the body as fast as the host accepts it. Waits at most until `total`, because a connection can
 /// stall.
-fn write_body(body: OutgoingBody, bytes: &SecretSlice<u8>, total: &Pollable) -> Result<(), TransportError> {
+async fn write_body(
+    body: OutgoingBody,
+    bytes: &SecretSlice<u8>,
+    total: &Rc<Pollable>,
+) -> Result<(), TransportError> {
     let stream: OutputStream = body.write().map_err(|()| request_refused())?;
     let mut rest = bytes.expose_secret();
-    let writable = stream.subscribe();
+    let writable = Rc::new(stream.subscribe());
     while !rest.is_empty() {
-        wait(&writable, total, Phase::Deadline)?;
+        wait(&writable, total, Phase::Deadline).await?;
         // If the host has closed the stream, the response holds the error.
         let Ok(allowed) = stream.check_write() else { return Ok(()) };
         let allowed = usize::try_from(allowed).unwrap_or(usize::MAX).min(rest.len());
@@ -96,10 +104,10 @@ fn write_body(body: OutgoingBody, bytes: &SecretSlice<u8>, total: &Pollable) -> 
     OutgoingBody::finish(body, None).map_err(|code| transport_error(&code))
 }
 
-fn read_response(
+async fn read_response(
     response: &IncomingResponse,
     limits: Limits,
-    total: &Pollable,
+    total: &Rc<Pollable>,
 ) -> Result<Response, TransportError> {
     let status = response.status();
     let headers = response.headers();
@@ -112,7 +120,7 @@ fn read_response(
         if header("content-length").and_then(|text| text.parse::<u64>().ok()) > Some(MAXIMUM_BODY as u64) {
             return Err(TransportError::BodyTooLarge);
         }
-        read_body(response, limits, total)?
+        read_body(response, limits, total).await?
     } else {
         SecretSlice::default()
     };
@@ -124,18 +132,18 @@ fn read_response(
     })
 }
 
-fn read_body(
+async fn read_body(
     response: &IncomingResponse,
     limits: Limits,
-    total: &Pollable,
+    total: &Rc<Pollable>,
 ) -> Result<SecretSlice<u8>, TransportError> {
     let body = response.consume().map_err(|()| response_lost())?;
     let stream: InputStream = body.stream().map_err(|()| response_lost())?;
-    let readable = stream.subscribe();
+    let readable = Rc::new(stream.subscribe());
     let mut bytes = Vec::new();
     loop {
         let waiting_since = Wasi.monotonic_time();
-        wait(&readable, total, Phase::Deadline)?;
+        wait(&readable, total, Phase::Deadline).await?;
         match stream.read(CHUNK) {
             Ok(chunk) if bytes.len() + chunk.len() > MAXIMUM_BODY => {
                 return Err(TransportError::BodyTooLarge);
@@ -163,8 +171,8 @@ fn read_body(
 
 /// Waits until `ready` is ready. Fails once `limit` is ready, even if `ready` is ready too, because a body
 /// can be endless.
-fn wait(ready: &Pollable, limit: &Pollable, phase: Phase) -> Result<(), TransportError> {
-    if poll(&[limit, ready]).contains(&0) { Err(TransportError::TimedOut(phase)) } else { Ok(()) }
+async fn wait(ready: &Rc<Pollable>, limit: &Rc<Pollable>, phase: Phase) -> Result<(), TransportError> {
+    if first_ready([limit, ready]).await == 0 { Err(TransportError::TimedOut(phase)) } else { Ok(()) }
 }
 
 /// The error if the host refuses a part of the request. The host gives no error code for this.
