@@ -36,13 +36,18 @@ fn incoming_request(request: &IncomingRequest) -> broker::IncomingRequest {
         let value = values.next().filter(|_| values.next().is_none())?;
         String::from_utf8(value).ok()
     };
+    // The lines of a list are combined (RFC 9110, section 5.3).
+    let list = |name: &str| {
+        let values = headers.get(name).into_iter().map(|value| String::from_utf8(value).ok());
+        values.collect::<Option<Vec<_>>>().map(|values| values.join(", "))
+    };
     let method = method(request.method());
     // Only POST has a body that the broker uses.
     let body = if method == "POST" { read_body(request) } else { Some(SecretSlice::default()) };
     broker::IncomingRequest {
         path_with_query: request.path_with_query().unwrap_or_default(),
         authorization: header("authorization").map(SecretString::from),
-        cache_control: header("cache-control"),
+        cache_control: list("cache-control"),
         method,
         body,
     }

@@ -75,9 +75,9 @@ case! {
         scenario.configuration.set("credwell_max_retries", "0");
         for (reply, status, header) in [
             (Reply::status(503).header("retry-after", "7"), 502, Some("7")),
-            (Reply::status(429).header("retry-after", "9"), 429, Some("9")),
             (Reply::status(401), 401, None),
             (Reply::failure(Fault::ConnectionRefused), 502, None),
+            (Reply::status(429).header("retry-after", "9"), 429, Some("9")),
         ] {
             let before = (scenario.upstream.count(), Instant::now());
             scenario.upstream.always(reply.head_after(Duration::from_millis(800)));
@@ -89,6 +89,8 @@ case! {
             assert!(before.1.elapsed() < Duration::from_millis(1_600), "{:?}", before.1.elapsed());
         }
         scenario.upstream.always(account("one"));
+        assert_eq!(scenario.get(CALLERS_KEY).await.status, 429);
+        scenario.clock.advance(Duration::from_secs(9));
         assert_eq!(scenario.get(CALLERS_KEY).await.status, 200);
     }
 }

@@ -56,7 +56,7 @@ case! {
 
 case! {
     async fn forgetting_fails_if_the_store_fails(scenario) {
-        for operation in [Operation::Open, Operation::Delete] {
+        for operation in [Operation::Open, Operation::Set] {
             scenario.harness.key_value.fail(operation, failed());
             let result = scenario.forget().await;
             assert!(matches!(result, Err(Error::StoreFailure(_))), "{result:?}");

@@ -31,7 +31,7 @@ case! {
             scenario.get().await.unwrap();
             scenario.advance(3598);
             scenario.reply(Reply::status(500).head_after(Duration::from_secs(5)));
-            let result = if refresh { scenario.refresh(None).await } else { scenario.get().await };
+            let result = if refresh { scenario.force().await } else { scenario.get().await };
             assert_error(&result, "upstream-failure");
             assert!(scenario.harness.key_value.entries().is_empty());
         }
@@ -90,7 +90,7 @@ async fn overtaken(
     let fast = async {
         tokio::time::sleep(Duration::from_secs(1)).await;
         scenario.reply(Account::oauth("2").expiring(7200));
-        assert_token(&other.refresh(None).await, "2", Source::Upstream);
+        assert_token(&other.force().await, "2", Source::Upstream);
     };
     tokio::join!(call, fast).0
 }
@@ -98,7 +98,7 @@ async fn overtaken(
 case! {
     /// The newer token is the result, because its issue may have ended the validity of the older token.
     async fn a_late_token_gives_way_to_a_newer_one(scenario) {
-        let slow = overtaken(&scenario, Account::oauth("1").reply(), scenario.refresh(None)).await;
+        let slow = overtaken(&scenario, Account::oauth("1").reply(), scenario.force()).await;
         assert_token(&slow, "2", Source::Cache);
         assert!(slow.unwrap().warnings.is_empty());
     }

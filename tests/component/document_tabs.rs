@@ -41,7 +41,7 @@ case! {
         assert_token(&scenario.get().await, "1", Source::Upstream);
         assert_request_of_the_document(&scenario.harness.upstream.last_request().unwrap());
         scenario.reply(Reply::status(401).json(&json!({"error": "unauthorized"})));
-        assert_error(&scenario.refresh(None).await, "unauthorized");
+        assert_error(&scenario.force().await, "unauthorized");
     }
 }
 

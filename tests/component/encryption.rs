@@ -21,7 +21,7 @@ case! {
         let rotated = scenario.second_host(|builder| builder.config("credwell_encryption_keys", rotated));
         assert_token(&rotated.get().await, "1", Source::Cache);
         scenario.reply(Account::oauth("2"));
-        assert_token(&rotated.refresh(None).await, "2", Source::Upstream);
+        assert_token(&rotated.force().await, "2", Source::Upstream);
         let (_, _, entry) = scenario.harness.key_value.entries().remove(0);
         assert_eq!(&entry[..7], b"CW\x01e\x02k2");
         // An entry under a key that is no longer configured is a miss.

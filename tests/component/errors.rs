@@ -1,6 +1,6 @@
 //! Tests of the errors for the upstream's statuses and for network errors.
 
-use crate::scenario::{Account, Scenario, assert_error, case};
+use crate::scenario::{Account, Scenario, assert_error, case, secret};
 use host_test::{Error, Fault, Reply};
 use std::time::Duration;
 
@@ -116,6 +116,9 @@ case! {
 }
 
 async fn retry_after(scenario: &Scenario, reply: Reply) -> Option<u64> {
+    // Each call has a key of its own, because a wait holds off all calls with the same key.
+    let key = secret(&format!("key-{}", scenario.requests()));
+    scenario.configuration().set("credwell_api_key", key);
     scenario.reply(reply);
     match scenario.get().await {
         Err(Error::RateLimited(limit)) => limit.retry_after_seconds,

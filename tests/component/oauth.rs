@@ -77,11 +77,11 @@ case! {
         scenario.reply(Reply::status(401));
         scenario.reply(token("t2", 3600));
         scenario.reply(Account::oauth("2"));
-        assert_token(&scenario.refresh(None).await, "2", Source::Upstream);
+        assert_token(&scenario.force().await, "2", Source::Upstream);
         scenario.reply(Reply::status(401));
         scenario.reply(token("t3", 3600));
         scenario.reply(Reply::status(401));
-        assert_error(&scenario.refresh(None).await, "unauthorized");
+        assert_error(&scenario.force().await, "unauthorized");
         assert_eq!(scenario.requests(), 8);
     }
 }
@@ -130,7 +130,7 @@ case! {
         for name in ["t1", "t2"] {
             scenario.reply(Reply::status(200).json(&json!({"access_token": secret(name)})));
             scenario.reply(Account::oauth(name));
-            assert_token(&scenario.refresh(None).await, name, Source::Upstream);
+            assert_token(&scenario.force().await, name, Source::Upstream);
         }
     }
 }
@@ -184,7 +184,7 @@ case! {
         scenario.reply(Reply::status(429).header("retry-after", "20"));
         for (name, warnings) in [("2", 1), ("3", 0)] {
             scenario.reply(Account::oauth(name).with("expires_at", at(7200)));
-            let result = scenario.refresh(None).await;
+            let result = scenario.force().await;
             assert_token(&result, name, Source::Upstream);
             assert_eq!(result.unwrap().warnings.len(), warnings);
             scenario.advance(19);
@@ -211,7 +211,7 @@ case! {
                 Account::oauth("2").expiring(7200).reply()
             }
         });
-        assert_token(&scenario.refresh(None).await, "2", Source::Upstream);
+        assert_token(&scenario.force().await, "2", Source::Upstream);
     }
 }
 
@@ -230,9 +230,9 @@ case! {
             scenario.reply(token("t2", 3600));
             scenario.reply(Account::oauth("2"));
             scenario.reply(Account::oauth("3"));
-            assert_token(&other.refresh(None).await, "2", Source::Upstream);
+            assert_token(&other.force().await, "2", Source::Upstream);
         };
-        let (slow, ()) = tokio::join!(scenario.refresh(None), fast);
+        let (slow, ()) = tokio::join!(scenario.force(), fast);
         assert!(slow.is_ok());
         let tokens = sent(&scenario).into_iter().filter(|(path, _)| path == "/v1/oauth/token");
         assert_eq!(tokens.count(), 2);

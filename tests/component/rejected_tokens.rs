@@ -32,7 +32,7 @@ case! {
     async fn a_call_without_a_rejected_token_always_fetches(scenario) {
         for token in ["1", "2", "3"] {
             scenario.reply(Account::oauth(token));
-            assert_token(&scenario.refresh(None).await, token, Source::Upstream);
+            assert_token(&scenario.force().await, token, Source::Upstream);
         }
     }
 }
@@ -46,7 +46,7 @@ case! {
         scenario.reply(Reply::status(500));
         assert_error(&scenario.refresh(Some(&secret("1"))).await, "upstream-failure");
         scenario.reply(Reply::status(401));
-        assert_error(&scenario.refresh(None).await, "unauthorized");
+        assert_error(&scenario.force().await, "unauthorized");
         assert_token(&scenario.get().await, "1", Source::Cache);
     }
 }
@@ -142,7 +142,7 @@ case! {
         assert_error(&scenario.refresh(Some(&secret("0"))).await, "not-found");
         assert_eq!(scenario.requests(), 1);
         scenario.reply(Account::oauth("1"));
-        assert_token(&scenario.refresh(None).await, "1", Source::Upstream);
+        assert_token(&scenario.force().await, "1", Source::Upstream);
     }
 }
 

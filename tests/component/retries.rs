@@ -1,6 +1,6 @@
 //! Tests of the retries of a request to the upstream.
 
-use crate::scenario::{Account, Scenario, assert_error, assert_token, case};
+use crate::scenario::{Account, Scenario, assert_error, assert_token, case, secret};
 use host_test::{Fault, Reply, Source};
 use std::time::Duration;
 
@@ -142,6 +142,8 @@ case! {
             scenario.forget().await.unwrap();
         }
         scenario.harness.clock.set_wall(host_test::START_UNIX_MS);
+        // Another key, because the first one was held off at a later time of day.
+        scenario.configuration().set("credwell_api_key", secret("other-key"));
         let before = scenario.requests();
         scenario.reply(Reply::status(503).header("retry-after", "Thu, 01 Jan 2026 00:00:05 GMT"));
         scenario.reply(Account::oauth("1"));

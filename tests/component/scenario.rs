@@ -86,6 +86,12 @@ impl Scenario {
         self.recorded(self.harness.refresh(ACCOUNT, rejected).await)
     }
 
+    /// Refreshes without a rejected token, once the cached answer is old enough for that.
+    pub(crate) async fn force(&self) -> Result<Credentials, Error> {
+        self.advance(1);
+        self.refresh(None).await
+    }
+
     pub(crate) async fn forget(&self) -> Result<(), Error> {
         self.harness.forget(ACCOUNT).await.inspect_err(|error| self.record(error))
     }

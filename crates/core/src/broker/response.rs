@@ -119,7 +119,9 @@ fn no_store() -> (&'static str, String) {
     ("cache-control", "no-store".to_owned())
 }
 
-/// The header `Cache-Status`: where the credentials came from (RFC 9211).
+/// The header `Cache-Status`: where the credentials came from (RFC 9211). Its `ttl` is the time until the
+/// broker would refresh the credentials. It has one `detail`, because of a repeated parameter only the last
+/// one counts (RFC 9651, section 4.2.3.2).
 fn cache_status(credentials: &Credentials, is_forced: bool, now: UnixMilliseconds) -> String {
     let mut status = match (credentials.source, is_forced) {
         (Source::Cache, _) => "credwell; hit".to_owned(),
@@ -127,13 +129,60 @@ fn cache_status(credentials: &Credentials, is_forced: bool, now: UnixMillisecond
         (Source::Upstream, false) if credentials.is_renewed => "credwell; fwd=stale".to_owned(),
         (Source::Upstream, false) => "credwell; fwd=miss".to_owned(),
     };
-    if let Some(expires_at) = credentials.expires_at {
+    if let Some(fresh_until) = credentials.fresh_until {
         status.push_str("; ttl=");
-        status.push_str(&expires_at.since(now).as_secs().to_string());
+        status.push_str(&fresh_until.since(now).as_secs().to_string());
     }
-    for warning in &credentials.warnings {
-        status.push_str("; detail=");
-        status.push_str(warning.case().name());
+    let mut details: Vec<_> = credentials.warnings.iter().map(|warning| warning.case().name()).collect();
+    details.dedup();
+    match details.as_slice() {
+        [] => {}
+        [detail] => status.push_str(&["; detail=", detail].concat()),
+        details => status.push_str(&["; detail=\"", &details.join(", "), "\""].concat()),
     }
     status
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::account_id::AccountId;
+    use crate::upstream::account::Account;
+    use core::time::Duration;
+
+    fn credentials(warnings: Vec<Warning>) -> Credentials {
+        let id = AccountId::parse("apn_a").unwrap();
+        let account = Account::from_json(r#"{"credentials": {"a": 1}}"#.into(), &id).unwrap();
+        let fresh_until = Some(UnixMilliseconds(60_999));
+        let credentials = Credentials::new(id, account, Source::Cache, UnixMilliseconds(0));
+        Credentials { warnings, fresh_until, expires_at: Some(UnixMilliseconds(3_600_000)), ..credentials }
+    }
+
+    #[test]
+    fn the_ttl_is_the_remaining_freshness() {
+        let status = |now| cache_status(&credentials(Vec::new()), false, UnixMilliseconds(now));
+        assert_eq!(status(0), "credwell; hit; ttl=60");
+        assert_eq!(status(60_000), "credwell; hit; ttl=0");
+        assert_eq!(status(70_000), "credwell; hit; ttl=0");
+    }
+
+    #[test]
+    fn several_warnings_make_one_detail() {
+        let detail = |warnings| {
+            let status = cache_status(&credentials(warnings), false, UnixMilliseconds(0));
+            status.split_once("ttl=60").map(|(_, detail)| detail.to_owned()).unwrap()
+        };
+        let deferred = || Warning::RefreshDeferred(Duration::from_secs(1));
+        assert_eq!(detail(vec![]), "");
+        assert_eq!(detail(vec![Warning::AlreadyExpired]), "; detail=already-expired");
+        assert_eq!(
+            detail(vec![Warning::AlreadyExpired, Warning::AlreadyExpired]),
+            "; detail=already-expired"
+        );
+        let name = deferred().case().name();
+        assert_eq!(
+            detail(vec![deferred(), Warning::AlreadyExpired]),
+            format!("; detail=\"{name}, already-expired\"")
+        );
+    }
 }

@@ -62,6 +62,11 @@ impl CacheKey {
         Self::new(configuration, &["hold-off", ""]).in_slot("hold-off")
     }
 
+    /// The key of the hold-off for requests for tokens of the OAuth client.
+    pub fn of_oauth_token_hold_off(configuration: &Configuration) -> Self {
+        Self::new(configuration, &["oauth token hold-off", ""]).in_slot("hold-off")
+    }
+
     fn in_slot(self, kind: &str) -> Self {
         let slot = self.digest.get(..2).unwrap_or_default();
         Self { store_key: ["credwell.", kind, ".", slot].concat(), ..self }
@@ -161,6 +166,7 @@ mod tests {
             CacheKey::of_oauth_token(&base),
             CacheKey::of_oauth_token_failure(&base),
             CacheKey::of_hold_off(&base),
+            CacheKey::of_oauth_token_hold_off(&base),
             CacheKey::of_account(
                 &Configuration { tenant: "apn_a".to_owned(), ..configuration("key-1") },
                 &id("apn_a"),

@@ -10,6 +10,7 @@ use crate::cache::lease;
 use crate::cache::negative;
 use crate::calls::credentials::{Credentials, Source, Warning};
 use crate::calls::fetch;
+use crate::calls::hold_off;
 use crate::calls::lookup::{CachedAccount, Lookup};
 use crate::calls::single_flight::{Flight, Role, Subject};
 use crate::configuration::Configuration;
@@ -191,13 +192,16 @@ impl<'a, P: Ports> Call<'a, P> {
     }
 
     /// Fetches the account from the upstream, caches it, and returns its credentials. `previous` is the
-    /// account that the lookup found, `rejected` the secret that the caller can't use.
+    /// account that the lookup found, `rejected` the secret that the caller can't use. After a 429 with a
+    /// wait, the upstream is not asked until the wait is over.
     pub(super) async fn fetch(
         &mut self,
         budget: Budget,
         previous: Option<&CachedAccount>,
         rejected: Option<&SecretString>,
     ) -> Result<Credentials, Error> {
+        let hold_off_key = CacheKey::of_hold_off(self.configuration);
+        hold_off::check(self.ports, &mut self.cache, &hold_off_key).await?;
         // The time before the request: the account in the response is at least as recent.
         let requested_at = self.ports.wall_time();
         self.requested_at = Some(requested_at);

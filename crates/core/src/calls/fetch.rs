@@ -2,6 +2,7 @@
 
 use crate::account_id::AccountId;
 use crate::cache::Cache;
+use crate::cache::key::CacheKey;
 use crate::calls::credentials::Warning;
 use crate::calls::hold_off;
 use crate::calls::oauth_token::OAuthClient;
@@ -16,8 +17,6 @@ use crate::upstream::send::send;
 
 /// The account in the upstream's response.
 ///
-/// After a 429 with a wait, the upstream is not asked until the wait is over (`hold_off`).
-///
 /// The upstream may revoke an OAuth token before its expiry. If it refuses a cached one, the request is sent
 /// once more with another token. A failed refresh of the OAuth token adds to `warnings`.
 ///
@@ -31,7 +30,6 @@ pub(super) async fn account<'a, P: Ports>(
     account_id: &AccountId,
     warnings: &mut Vec<Warning>,
 ) -> Result<Account, Error> {
-    hold_off::check(ports, configuration, cache).await?;
     let upstream = UpstreamCall { ports, configuration, deadline };
     let (id, secret) = match &configuration.authorization {
         Authorization::ApiKey(key) => return upstream.account(cache, account_id, key, Refused::ApiKey).await,
@@ -59,8 +57,8 @@ pub(super) struct UpstreamCall<'a, P> {
 }
 
 impl<'a, P: Ports> UpstreamCall<'a, P> {
-    /// Sends `request` and returns the body of its response. A 429 with a wait begins a hold-off at once, also
-    /// if the request is repeated after the wait.
+    /// Sends `request` and returns the body of its response. A 429 with a wait begins the hold-off under
+    /// `hold_off_key` at once, also if the request is repeated after the wait.
     ///
     /// # Errors
     /// See [`send`].
@@ -70,8 +68,9 @@ impl<'a, P: Ports> UpstreamCall<'a, P> {
         deadline: Deadline,
         request: &Request,
         refused: Refused,
+        hold_off_key: &CacheKey,
     ) -> Result<SecretSlice<u8>, Error> {
-        let hold_off = async |wait| hold_off::begin(self.ports, self.configuration, cache, wait).await;
+        let hold_off = async |wait| hold_off::begin(self.ports, cache, hold_off_key, wait).await;
         send(self.ports, self.configuration, deadline, request, refused, hold_off).await
     }
 
@@ -83,7 +82,8 @@ impl<'a, P: Ports> UpstreamCall<'a, P> {
         refused: Refused,
     ) -> Result<Account, Error> {
         let request = request::for_account(self.configuration, account_id, bearer);
-        let body = self.send(cache, self.deadline, &request, refused).await?;
+        let hold_off_key = CacheKey::of_hold_off(self.configuration);
+        let body = self.send(cache, self.deadline, &request, refused, &hold_off_key).await?;
         Account::from_response(body.expose_secret(), account_id)
     }
 }

@@ -7,6 +7,7 @@ use crate::cache::freshness::Freshness;
 use crate::cache::key::CacheKey;
 use crate::calls::credentials::Warning;
 use crate::calls::fetch::UpstreamCall;
+use crate::calls::hold_off;
 use crate::calls::single_flight::{Flight, Role, Subject};
 use crate::error::{Error, Malformed, Refused};
 use crate::ports::{Phase, Ports};
@@ -180,11 +181,14 @@ impl<'c, 'a, P: Ports> OAuthClient<'c, 'a, P> {
         deadline: Deadline,
         previous_fetched_at: Option<UnixMilliseconds>,
     ) -> Result<OAuthToken, Error> {
+        let UpstreamCall { ports, configuration, .. } = self.upstream;
+        let hold_off_key = CacheKey::of_oauth_token_hold_off(configuration);
+        hold_off::check(*ports, self.cache, &hold_off_key).await?;
         // The lifetime counts from the time before the request, because the token is not older than that.
-        let requested_at = self.upstream.ports.wall_time();
-        let request = request::for_oauth_token(self.upstream.configuration, self.id, self.secret);
-        let sent =
-            flight.hold(self.upstream.send(self.cache, deadline, &request, Refused::OAuthClient)).await;
+        let requested_at = ports.wall_time();
+        let request = request::for_oauth_token(configuration, self.id, self.secret);
+        let sent = self.upstream.send(self.cache, deadline, &request, Refused::OAuthClient, &hold_off_key);
+        let sent = flight.hold(sent).await;
         let (token, expires_in) =
             parse(sent.map_err(token_error)?.expose_secret()).map_err(Error::MalformedResponse)?;
         if let Some(expires_in) = expires_in {
