@@ -73,7 +73,7 @@ case! {
         scenario.upstream.reply(account("one"));
         scenario.get(CALLERS_KEY).await;
         scenario.clock.advance(Duration::from_secs(200));
-        assert_eq!(scenario.get(CALLERS_KEY).await.header("cache-status"), Some("credwell; hit; ttl=3400"));
+        assert_eq!(scenario.get(CALLERS_KEY).await.header("cache-status"), Some("credwell; hit; ttl=25"));
         scenario.clock.advance(Duration::from_secs(100));
         scenario.upstream.reply(Reply::status(401));
         let revoked = scenario.get(CALLERS_KEY).await;

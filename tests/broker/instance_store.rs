@@ -12,7 +12,7 @@ case! {
             scenario.upstream.reply(account(token));
             let response = scenario.get(CALLERS_KEY).await;
             assert_eq!((response.status, response.token()), (200, token.into()));
-            assert_eq!(response.header("cache-status"), Some("credwell; fwd=miss; ttl=3600"));
+            assert_eq!(response.header("cache-status"), Some("credwell; fwd=miss; ttl=225"));
         }
         assert_eq!(scenario.key_value.operations(), []);
         assert_eq!(scenario.upstream.count(), 2);

@@ -187,7 +187,7 @@ case! {
             let result = scenario.force().await;
             assert_token(&result, name, Source::Upstream);
             assert_eq!(result.unwrap().warnings.len(), warnings);
-            scenario.advance(19);
+            scenario.advance(18);
         }
         let bearers: Vec<_> = sent(&scenario).into_iter().map(|(_, bearer)| bearer).collect();
         assert_eq!(bearers, ["", "t1", "", "t1", "t1"]);
