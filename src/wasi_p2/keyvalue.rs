@@ -7,7 +7,7 @@ use super::bindings::keyvalue as store;
 use credwell_core::cache::instance_bucket::InstanceBucket;
 use credwell_core::ports::{self, BucketLocation, Store, StoreError};
 #[cfg(feature = "broker")]
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 /// An open bucket.
 pub enum Bucket {
@@ -20,7 +20,7 @@ pub enum Bucket {
 
 /// The bucket that all requests of the instance share.
 #[cfg(feature = "broker")]
-static INSTANCE: Mutex<InstanceBucket> = Mutex::new(InstanceBucket::new());
+static INSTANCE: LazyLock<Mutex<InstanceBucket>> = LazyLock::new(Mutex::default);
 
 #[cfg(feature = "broker")]
 fn instance() -> MutexGuard<'static, InstanceBucket> {
@@ -54,7 +54,7 @@ impl ports::Bucket for Bucket {
         match self {
             Self::Host(bucket) => Ok(bucket.get(key)?),
             #[cfg(feature = "broker")]
-            Self::Instance => Ok(instance().get(key).map(<[u8]>::to_vec)),
+            Self::Instance => Ok(instance().get(key)),
         }
     }
 

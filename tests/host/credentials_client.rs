@@ -38,6 +38,7 @@ impl Scenario {
         let configuration = Configuration::from_iter([
             ("credwell_api_key", TEST_API_KEY),
             ("credwell_encryption_keys", TEST_ENCRYPTION_KEYS),
+            ("credwell_forced_refresh_age_ms", "0"),
         ]);
         let key_value = Arc::new(MemoryKeyValue::new());
         let outgoing = Arc::new(upstream.clone());
@@ -71,7 +72,7 @@ async fn an_instance_serves_a_hundred_calls() {
 #[tokio::test(start_paused = true)]
 async fn a_used_instance_gives_the_results_of_a_new_one() {
     let scenario = Scenario::new();
-    let harness = Harness::builder(Flavour::Wasmtime).build();
+    let harness = Harness::builder(Flavour::Wasmtime).config("credwell_forced_refresh_age_ms", "0").build();
     for upstream in [&scenario.upstream, &harness.upstream] {
         upstream.reply(account("first"));
         upstream.reply(account("second"));

@@ -13,7 +13,9 @@ use wasmtime_wasi_http::{Error, WasiHttpHooks};
 
 fn harness_of(server: &Server) -> host_test::Harness {
     let network = Network::to([server.address.to_string()]);
-    harness(format!("http://{}", server.address), network).build()
+    harness(format!("http://{}", server.address), network)
+        .config("credwell_forced_refresh_age_ms", "0")
+        .build()
 }
 
 /// Refreshes the account's credentials and returns the access token, without use of the cache.

@@ -54,7 +54,10 @@ async fn listener_for(broker: Broker, upstream: &MockUpstream, key_value: &Memor
 }
 
 fn harness(upstream: &MockUpstream, key_value: &MemoryKeyValue) -> BrokerHarnessBuilder {
-    BrokerHarness::builder(Flavour::Wasmtime).upstream(upstream.clone()).key_value(key_value.clone())
+    BrokerHarness::builder(Flavour::Wasmtime)
+        .upstream(upstream.clone())
+        .key_value(key_value.clone())
+        .config("credwell_forced_refresh_age_ms", "0")
 }
 
 /// An upstream that returns one account.

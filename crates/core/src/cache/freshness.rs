@@ -22,8 +22,8 @@
 //!
 //! The instances that share an entry draw different jitter, so they don't reach `refresh_at` all at once. The
 //! margin is at most a quarter of the lifetime. So without a `next_refresh_at` a token is used for at least
-//! three quarters of its lifetime. The lifetime begins when the token was first fetched: a refresh that brings
-//! the same token again doesn't make its margin smaller.
+//! three quarters of its lifetime. The lifetime begins when the token was first fetched: a refresh that
+//! brings the same token again doesn't make its margin smaller.
 
 use super::backoff::Backoff;
 use crate::configuration::refresh_policy::RefreshPolicy;

@@ -49,8 +49,8 @@ pub struct Timing {
 }
 
 impl Timing {
-    /// The times for calls with this deadline: a slice is 10 s, or half of a shorter deadline. The other times
-    /// are six tenths and a fifth of a slice.
+    /// The times for calls with this deadline: a slice is 10 s, or half of a shorter deadline. The other
+    /// times are six tenths and a fifth of a slice.
     pub fn of(deadline: Duration) -> Self {
         let slice = Duration::from_secs(10).min(deadline / 2);
         Self { slice, silence: slice * 6 / 10, beat: slice / 5 }

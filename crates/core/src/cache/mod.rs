@@ -48,8 +48,8 @@ impl<'a, P: Store + Entropy + Clock> Cache<'a, P> {
         cache
     }
 
-    /// Opens the bucket again. Some hosts cache the values that were read through an open bucket (Spin 3.0 and
-    /// 3.1), so only a new one shows what other calls have written meanwhile.
+    /// Opens the bucket again. Some hosts cache the values that were read through an open bucket (Spin 3.0
+    /// and 3.1), so only a new one shows what other calls have written meanwhile.
     pub async fn reopen(&mut self) {
         // Some hosts limit the number of open buckets.
         self.bucket = None;
@@ -126,8 +126,8 @@ impl<'a, P: Store + Entropy + Clock> Cache<'a, P> {
         self.read(cache_key).await.filter(is_newer)
     }
 
-    /// Increments the number of a lease, and returns the sum. None if the store has no atomic increment, or if
-    /// it failed.
+    /// Increments the number of a lease, and returns the sum. None if the store has no atomic increment, or
+    /// if it failed.
     pub async fn count(&mut self, key: &str, delta: u64) -> Option<LeaseNumber> {
         let sum = self.bucket.as_ref()?.increment(key, delta).await;
         self.record_failure("acquiring the lease", sum).map(LeaseNumber)

@@ -11,8 +11,8 @@
 //! 5. **Lead.** The call holds the lease and asks the upstream. Its budget is all of the time that is left,
 //!    or half of it if it has stale credentials in reserve.
 //! 6. **Fall back.** If the upstream can't be asked and the stale credentials are still valid, they are the
-//!    result, with a warning (`stale-if-error`, RFC 5861, section 4). If the upstream says no, the call fails,
-//!    and the entry is removed.
+//!    result, with a warning (`stale-if-error`, RFC 5861, section 4). If the upstream says no, the call
+//!    fails, and the entry is removed.
 //! 7. **Finish.** The call caches a failure, releases the lease, and adds its warnings to the result.
 
 mod call;

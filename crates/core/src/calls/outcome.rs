@@ -1,4 +1,5 @@
-//! The end of a request to the upstream: what a call writes to the cache for other calls, and what it returns.
+//! The end of a request to the upstream: what a call writes to the cache for other calls, and what it
+//! returns.
 
 use super::call::Call;
 use super::credentials::{Credentials, Source, Warning};

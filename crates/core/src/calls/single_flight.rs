@@ -117,9 +117,9 @@ impl<'a, P: Ports> Flight<'a, P> {
         }
     }
 
-    /// Whether a follower with a stale entry waits all the same: the holder of the lease seems to be dead, and
-    /// this call is elected to observe it. A holder that has not beaten yet does so in a moment, so every call
-    /// waits for that.
+    /// Whether a follower with a stale entry waits all the same: the holder of the lease seems to be dead,
+    /// and this call is elected to observe it. A holder that has not beaten yet does so in a moment, so every
+    /// call waits for that.
     pub(super) async fn observes(&mut self, cache: &mut Cache<'a, P>, cache_key: &CacheKey) -> bool {
         let Some(observation) = &self.observation else { return false };
         if observation.is_new() {

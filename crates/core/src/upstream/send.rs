@@ -19,8 +19,8 @@ use core::time::Duration;
 /// There is no retry if the wait is longer than [`retry::MAXIMUM_RETRY_AFTER`] or would outlast the deadline.
 ///
 /// # Errors
-/// The error for the last response. `refused` is the secret that a 401 is about. `on_rate_limit` gets the wait
-/// of each 429 that asks for one.
+/// The error for the last response. `refused` is the secret that a 401 is about. `on_rate_limit` gets the
+/// wait of each 429 that asks for one.
 pub async fn send(
     ports: &(impl Upstream + Clock + Entropy),
     configuration: &Configuration,

@@ -17,8 +17,8 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// The time of day at the start of each simulation: 2026-01-01T00:00:03.4Z. It is not a multiple of the length
-/// of a slice.
+/// The time of day at the start of each simulation: 2026-01-01T00:00:03.4Z. It is not a multiple of the
+/// length of a slice.
 pub(crate) const START: UnixMilliseconds = UnixMilliseconds(1_767_225_603_400);
 
 const STORE_LATENCY: Duration = Duration::from_millis(2);
