@@ -60,11 +60,20 @@ impl<B: Bucket> HeldLease<B> {
     }
 
     async fn renew(&mut self, clock: &impl Clock) {
+        if self.is_lost {
+            return;
+        }
         let (beat, delta) = Beat::next(self.beat, clock.wall_time());
-        if let Ok(number) = self.bucket.increment(&self.key, delta).await {
-            self.is_lost |= LeaseNumber(number).beat() != Some(beat);
+        let Ok(number) = self.bucket.increment(&self.key, delta).await else { return };
+        if LeaseNumber(number).beat() == Some(beat) {
             self.beat = Some(beat);
             self.renewed_at = clock.monotonic_time();
+            return;
+        }
+        self.is_lost = true;
+        if number == delta {
+            // Nobody has acquired the lease since its number was deleted. With this beat nobody could.
+            let _ = self.bucket.delete(&self.key).await;
         }
     }
 }
