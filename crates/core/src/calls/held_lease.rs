@@ -59,21 +59,23 @@ impl<B: Bucket> HeldLease<B> {
         !self.is_lost
     }
 
+    /// Advances the beat, unless another call has taken the lease over: a beat in the number of its new
+    /// holder would confuse that one.
     async fn renew(&mut self, clock: &impl Clock) {
-        if self.is_lost {
-            return;
+        if self.beat.is_some() {
+            let Ok(number) = self.bucket.increment(&self.key, 0).await else { return };
+            self.is_lost |= LeaseNumber(number).beat() != self.beat;
+            if number == 0 {
+                // Nobody has acquired the lease since its number was deleted. The increment has made a new one.
+                let _ = self.bucket.delete(&self.key).await;
+            }
         }
-        let (beat, delta) = Beat::next(self.beat, clock.wall_time());
-        let Ok(number) = self.bucket.increment(&self.key, delta).await else { return };
-        if LeaseNumber(number).beat() == Some(beat) {
-            self.beat = Some(beat);
-            self.renewed_at = clock.monotonic_time();
-            return;
-        }
-        self.is_lost = true;
-        if number == delta {
-            // Nobody has acquired the lease since its number was deleted. With this beat nobody could.
-            let _ = self.bucket.delete(&self.key).await;
+        if !self.is_lost {
+            let (beat, delta) = Beat::next(self.beat, clock.wall_time());
+            if self.bucket.increment(&self.key, delta).await.is_ok() {
+                self.beat = Some(beat);
+                self.renewed_at = clock.monotonic_time();
+            }
         }
     }
 }

@@ -13,8 +13,8 @@ pub(super) struct Observation {
     last: LeaseNumber,
     /// When the beat last changed.
     changed_at: Duration,
-    /// Whether a holder has ended without a result for this call.
-    has_changed_hands: bool,
+    /// How many holders have ended without a result for this call.
+    ended_holders: u32,
     /// Whether the store has lost an increment of this call.
     is_store_broken: bool,
 }
@@ -27,7 +27,7 @@ impl Observation {
             first_beat: number.beat(),
             last: number,
             changed_at: now,
-            has_changed_hands: false,
+            ended_holders: 0,
             is_store_broken: false,
         }
     }
@@ -35,7 +35,7 @@ impl Observation {
     /// Records another look.
     pub(super) fn look(&mut self, number: LeaseNumber, now: Duration) {
         // The number of one holder only rises, at least by the increment of this call.
-        self.has_changed_hands |= number.attempts() < self.last.attempts();
+        self.ended_holders += u32::from(number.attempts() < self.last.attempts());
         self.is_store_broken |= number == self.last;
         if number.beat() != self.last.beat() {
             self.changed_at = now;
@@ -56,10 +56,10 @@ impl Observation {
     }
 
     /// Whether the call asks the upstream without the lease: the store can't count, or the call has waited
-    /// for a slice, and no live holder has been at work all the time.
+    /// for a slice, and the holder is silent or at least the third one. One holder can die.
     pub(super) fn is_abandoned(&self, timing: &Timing, now: Duration) -> bool {
         let has_waited = now.saturating_sub(self.began_at) >= timing.slice;
-        self.is_store_broken || (has_waited && (self.has_changed_hands || self.is_silent(timing, now)))
+        self.is_store_broken || (has_waited && (self.ended_holders > 1 || self.is_silent(timing, now)))
     }
 
     /// Whether the store gives the same number under every key.

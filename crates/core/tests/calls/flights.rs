@@ -1,6 +1,6 @@
 //! Tests of the single flight: what the calls for one account share, and what ends their waiting.
 
-use crate::simulation::{ACCOUNT, Answer, World, crowd, queue, seconds, token};
+use crate::simulation::{ACCOUNT, Answer, World, crowd, frozen_during, queue, seconds, token};
 use credwell_core::calls::credentials::{Source, Warning};
 use credwell_core::error::{Error, Malformed};
 use credwell_core::ports::{Phase, TransportError};
@@ -104,6 +104,26 @@ async fn a_dead_leader_is_replaced_after_its_silence() {
             assert!(world.count() == 1 && took < seconds(7), "{took:?}");
         }
         assert_eq!(world.keys().len(), 1, "{:?}", world.keys());
+    }
+}
+
+/// The first leader's host is frozen, so another call takes the lease over. When the first leader goes on, it
+/// leaves the lease to the second one.
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_was_frozen_leaves_the_lease_to_its_successor() {
+    for (first, second) in [(9, 12), (30, 12), (12, 1), (9, 4)] {
+        let world = World::new();
+        let answers = [("one", first), ("two", second), ("three", 1)];
+        world.answer(answers.map(|(token, latency)| Answer::account(token, 9000).after(seconds(latency))));
+        let host = world.host_with(0, &[("credwell_first_byte_timeout_ms", "60000")]);
+        let results = queue(&world, 80, Duration::from_millis(250), |n| {
+            let (host, world) = (Rc::clone(&host), Rc::clone(&world));
+            let frozen = if n == 0 { seconds(1)..seconds(10) } else { seconds(0)..seconds(0) };
+            async move { frozen_during(&world, frozen, host.get(ACCOUNT)).await }
+        })
+        .await;
+        assert!(results.iter().all(|(result, _)| ["one", "two"].contains(&token(result))));
+        assert_eq!((world.count(), world.keys().len()), (2, 1), "{first} {second} {:?}", world.keys());
     }
 }
 

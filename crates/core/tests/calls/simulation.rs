@@ -408,6 +408,21 @@ pub(crate) async fn queue<T: 'static, F: Future<Output = T> + 'static>(
     results
 }
 
+/// Runs `call`, but not during this time: as if its host were frozen.
+pub(crate) async fn frozen_during<T>(
+    world: &World,
+    frozen: std::ops::Range<Duration>,
+    call: impl Future<Output = T>,
+) -> T {
+    let mut call = std::pin::pin!(call);
+    let mut thaw = std::pin::pin!(sleep(frozen.end.saturating_sub(world.elapsed())));
+    std::future::poll_fn(|context| {
+        let is_frozen = thaw.as_mut().poll(context).is_pending() && frozen.contains(&world.elapsed());
+        if is_frozen { std::task::Poll::Pending } else { call.as_mut().poll(context) }
+    })
+    .await
+}
+
 /// The access token of a result.
 pub(crate) fn token(result: &Result<Credentials, Error>) -> &str {
     match result {
