@@ -1,5 +1,7 @@
 //! The data of a wasmtime store: the capabilities and resources of one instance.
 
+use crate::place::Place;
+use crate::waits::Waits;
 use crate::{
     Capabilities, ConfigurationSource, ConfigurationView, KeyValueContext, KeyValueView, MEMORY_LIMIT,
 };
@@ -18,6 +20,7 @@ pub struct State {
     outgoing: Box<dyn WasiHttpHooks>,
     key_value: Arc<dyn KeyValue>,
     configuration: Arc<dyn ConfigurationSource>,
+    place: Option<Arc<Place>>,
 }
 
 impl State {
@@ -30,7 +33,17 @@ impl State {
             outgoing: capabilities.outgoing.hooks(),
             key_value: Arc::clone(&capabilities.key_value),
             configuration: Arc::clone(&capabilities.configuration),
+            place: None,
         }
+    }
+
+    /// Gives the instance the place of its request.
+    pub(crate) fn occupy(&mut self, place: Option<Arc<Place>>) {
+        self.place = place;
+    }
+
+    pub(crate) fn waits(&mut self) -> Waits<'_> {
+        Waits { place: self.place.as_deref(), table: &mut self.table }
     }
 }
 
