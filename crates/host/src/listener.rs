@@ -104,8 +104,9 @@ impl Listener {
         Self { concurrency_limit: limit, ..self }
     }
 
-    /// Sets the largest number of open connections, [`CONNECTION_LIMIT`] by default. Further connections wait
-    /// until one is closed. A connection whose peer has stopped reading is closed to make room.
+    /// Sets the largest number of open connections, [`CONNECTION_LIMIT`] by default. A further connection
+    /// replaces one whose peer has stopped reading, or one of a peer with at least two connections more.
+    /// Otherwise it waits until a connection is closed.
     #[must_use]
     pub fn connection_limit(mut self, limit: usize) -> Self {
         self.limits.connections = limit;

@@ -2,7 +2,8 @@
 //!
 //! At the bound of a peer, a new connection of the peer replaces one that no request needs: the one whose
 //! peer has stopped reading the longest ago, or else the one that was used the longest ago. At the bound of
-//! all peers, a new connection replaces one whose peer has stopped reading, or else it waits.
+//! all peers, a new connection replaces one whose peer has stopped reading, or one of a peer that has more
+//! connections. Otherwise it waits.
 
 use super::connections::ConnectionLimits;
 use crate::{Metrics, lock};
@@ -72,8 +73,8 @@ impl OpenConnections {
         }
         let permit = loop {
             let permit = Arc::clone(&self.permits).acquire_owned();
-            if self.permits.available_permits() == 0 {
-                self.table.replace("stalled", |entry| entry.stalled_since);
+            if self.permits.available_permits() > 0 || self.make_room(peer) {
+                break permit.await.ok()?;
             }
             tokio::select! {
                 biased;
@@ -87,6 +88,15 @@ impl OpenConnections {
             close,
             _permit: permit,
         })
+    }
+
+    /// Closes a connection for one of this peer. Returns whether there is one to close.
+    fn make_room(&self, peer: IpAddr) -> bool {
+        if self.table.replace("stalled", |entry| entry.stalled_since) {
+            return true;
+        }
+        let larger = self.table.larger_peer(peer);
+        self.table.replace("replaced", |entry| (Some(entry.peer) == larger).then(|| entry.order())?)
     }
 }
 
@@ -115,6 +125,17 @@ impl Table {
 
     fn count(&self, peer: IpAddr) -> usize {
         lock(&self.entries).entries.values().filter(|entry| entry.peer == peer).count()
+    }
+
+    /// The peer with the most connections, if it still has as many as `peer` when it has given one up.
+    fn larger_peer(&self, peer: IpAddr) -> Option<IpAddr> {
+        let mut counts = HashMap::new();
+        for entry in lock(&self.entries).entries.values() {
+            *counts.entry(entry.peer).or_insert(0_usize) += 1;
+        }
+        let own = counts.get(&peer).copied().unwrap_or_default();
+        let (larger, count) = counts.into_iter().max_by_key(|(_, count)| *count)?;
+        (count >= own + 2).then_some(larger)
     }
 
     /// Closes the connection with the smallest order. Returns whether there is one with an order.

@@ -93,6 +93,23 @@ async fn a_connection_above_the_bound_of_all_waits_for_one_to_end_or_stall() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn at_the_bound_of_all_a_peer_gives_connections_to_peers_with_fewer() {
+    let open = open(3, 3);
+    let (one, two, three) = (admit(&open, 1).await, admit(&open, 1).await, admit(&open, 1).await);
+    let used = one.connection.used();
+    let end = async {
+        two.replaced().await;
+        drop(two);
+    };
+    let (other, ()) = tokio::join!(open.admit(address(2)), end);
+    assert!(other.is_some() && !is_replaced(&one).await && !is_replaced(&three).await);
+    // Now the peers have two connections and one.
+    assert!(timeout(Duration::from_secs(3600), open.admit(address(2))).await.is_err());
+    assert!(!is_replaced(&three).await);
+    drop(used);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_connection_that_goes_on_is_not_stalled() {
     let open = open(1, 1);
     let one = admit(&open, 1).await;
