@@ -2,7 +2,7 @@
 
 use crate::engine::{Permit, Permits};
 use crate::flavour::read;
-use crate::place::Place;
+use crate::request_permits::RequestPermit;
 use crate::{Capabilities, Flavour, LoadError, State, Trap, engine, link, store, waits};
 use bytes::Bytes;
 use http::{Request, Response};
@@ -77,10 +77,10 @@ impl Broker {
         self.handle_in(None, capabilities, request).await
     }
 
-    /// Answers a request that has a place. The instance keeps the place until it has ended.
+    /// Answers a request that has a permit. The instance keeps the permit until it has ended.
     pub(crate) async fn handle_in<Body>(
         &self,
-        place: Option<Arc<Place>>,
+        request_permit: Option<Arc<RequestPermit>>,
         capabilities: &Capabilities,
         request: Request<Body>,
     ) -> Result<Response<HyperOutgoingBody>, BrokerError>
@@ -93,8 +93,8 @@ impl Broker {
         let failed = |error: Body::Error| wasmtime_wasi_http::Error::InternalError(Some(error.to_string()));
         let request = request.map(|body| body.map_err(failed));
         let store = store(self.pre.engine(), capabilities).map_err(Trap)?;
-        let mut instance = BrokerInstance { store, _permit: permit, _place: place.clone() };
-        instance.store.data_mut().occupy(place);
+        let mut instance = BrokerInstance { store, _permit: permit, _request_permit: request_permit.clone() };
+        instance.store.data_mut().limit_waits(request_permit);
         let request =
             instance.store.data_mut().http().new_incoming_request(Scheme::Http, request).map_err(Trap)?;
         let response = instance.store.data_mut().http().new_response_outparam(sender).map_err(Trap)?;
@@ -120,7 +120,7 @@ struct BrokerInstance {
     store: Store<State>,
     /// Dropped after the store.
     _permit: Permit,
-    _place: Option<Arc<Place>>,
+    _request_permit: Option<Arc<RequestPermit>>,
 }
 
 /// The error of [`Broker::handle`].

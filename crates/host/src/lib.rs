@@ -247,7 +247,7 @@ mod load_error;
 mod metrics;
 mod network;
 mod observed;
-mod place;
+mod request_permits;
 mod runtime;
 mod state;
 pub mod telemetry;

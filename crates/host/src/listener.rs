@@ -12,7 +12,7 @@ mod timed_writes;
 pub(crate) use connections::{ConnectionLimits, serve_connections};
 pub(crate) use response::{BufferedResponse, empty};
 
-use crate::place::Places;
+use crate::request_permits::RequestPermits;
 use crate::{AuditLog, Broker, Capabilities, FingerprintKey, INSTANCE_LIMIT, Metrics};
 use service::Service;
 use std::net::SocketAddr;
@@ -40,15 +40,16 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// The listener has no TLS. Outside of the loopback, it needs a proxy with TLS in front.
 ///
-/// A request holds a place until its instance has ended. [`Listener::concurrency_limit`] is the number of
-/// places. A request that finds no place within a tenth of a second is answered 503, so no long queue grows.
+/// A request holds a permit until its instance has ended. [`Listener::concurrency_limit`] is the number of
+/// permits. A request that gets no permit within a tenth of a second is answered 503, so no long queue
+/// grows.
 ///
 /// A request that begins to wait for the upstream, or for another request, counts as waiting until its end.
-/// At most seven of eight places are for requests that wait. So an upstream that stalls does not keep the
+/// At most seven of eight permits are for requests that wait. So an upstream that stalls does not keep the
 /// broker from answering from its cache. Beyond that, the broker answers from its cache if it can, and the
 /// response is 503 if it can't.
 ///
-/// The listener itself answers requests for `/healthz`, without an instance and without a place. The error of
+/// The listener itself answers requests for `/healthz`, without an instance and without a permit. The error of
 /// an instance is an event of `tracing`, and the caller learns only that the broker failed.
 ///
 /// Each response has the header `x-request-id`. Its value is the request's own `x-request-id` if that has at
@@ -133,8 +134,8 @@ impl Listener {
         self
     }
 
-    /// Sets the time after which a connection is closed whose peer takes nothing of a response. The default is
-    /// ten seconds.
+    /// Sets the time after which a connection is closed if its peer takes nothing of a response. The default
+    /// is ten seconds.
     #[must_use]
     pub fn write_timeout(mut self, timeout: Duration) -> Self {
         self.limits.write_timeout = timeout;
@@ -169,11 +170,11 @@ impl Listener {
     /// Serves until `shutdown` completes. Then the listener accepts no more connections, and requests in
     /// flight have ten seconds to end.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
-        let places = Places::new(self.concurrency_limit, self.broker.room(), self.metrics.clone());
+        let permits = RequestPermits::new(self.concurrency_limit, self.broker.room(), self.metrics.clone());
         let service = Arc::new(Service {
             broker: self.broker,
             capabilities: self.capabilities.observed(&self.metrics),
-            places,
+            permits,
             read_timeout: self.limits.read_timeout,
             audit: self.audit,
             metrics: self.metrics.clone(),
@@ -185,6 +186,6 @@ impl Listener {
             serve_connections(self.socket, self.limits, shutdown, Some(self.metrics), respond).await;
         // Requests whose callers have closed the connection are still in flight, and instances log and count
         // after their responses. All of it is done before this function returns.
-        _ = timeout_at(deadline, service.places.all_free()).await;
+        _ = timeout_at(deadline, service.permits.all_free()).await;
     }
 }

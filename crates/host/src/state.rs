@@ -1,6 +1,6 @@
 //! The data of a wasmtime store: the capabilities and resources of one instance.
 
-use crate::place::Place;
+use crate::request_permits::RequestPermit;
 use crate::waits::Waits;
 use crate::{
     Capabilities, ConfigurationSource, ConfigurationView, KeyValueContext, KeyValueView, MEMORY_LIMIT,
@@ -20,7 +20,7 @@ pub struct State {
     outgoing: Box<dyn WasiHttpHooks>,
     key_value: Arc<dyn KeyValue>,
     configuration: Arc<dyn ConfigurationSource>,
-    place: Option<Arc<Place>>,
+    permit: Option<Arc<RequestPermit>>,
 }
 
 impl State {
@@ -33,17 +33,17 @@ impl State {
             outgoing: capabilities.outgoing.hooks(),
             key_value: Arc::clone(&capabilities.key_value),
             configuration: Arc::clone(&capabilities.configuration),
-            place: None,
+            permit: None,
         }
     }
 
-    /// Gives the instance the place of its request.
-    pub(crate) fn occupy(&mut self, place: Option<Arc<Place>>) {
-        self.place = place;
+    /// Lets the instance wait only as the permit of its request allows.
+    pub(crate) fn limit_waits(&mut self, permit: Option<Arc<RequestPermit>>) {
+        self.permit = permit;
     }
 
     pub(crate) fn waits(&mut self) -> Waits<'_> {
-        Waits { place: self.place.as_deref(), table: &mut self.table }
+        Waits { permit: self.permit.as_deref(), table: &mut self.table }
     }
 }
 

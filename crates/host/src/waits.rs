@@ -1,9 +1,9 @@
-//! The waits of an instance that has a place: `wasi:io/poll` and `wasi:http/outgoing-handler`.
+//! The waits of an instance whose request has a permit: `wasi:io/poll` and `wasi:http/outgoing-handler`.
 //!
 //! An instance of the broker waits in these two interfaces alone: for the upstream, and for time to pass, as
 //! before a retry or while another call asks the upstream.
 
-use crate::place::Place;
+use crate::request_permits::RequestPermit;
 use crate::state::State;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
@@ -19,15 +19,15 @@ const OUTGOING_HANDLER: &str = "wasi:http/outgoing-handler@0.2.12";
 
 /// The view of an instance's data for `wasi:io/poll`.
 pub(crate) struct Waits<'a> {
-    /// The place of the instance's request. `None` outside of a listener, where nothing limits waits.
-    pub place: Option<&'a Place>,
+    /// The permit of the instance's request. `None` outside of a listener, where nothing limits waits.
+    pub permit: Option<&'a RequestPermit>,
     pub table: &'a mut ResourceTable,
 }
 
 impl Waits<'_> {
     /// A wait can't fail, so an instance that may not wait ends.
     fn begin(&self) -> wasmtime::Result<()> {
-        let may_wait = self.place.is_none_or(Place::may_wait);
+        let may_wait = self.permit.is_none_or(RequestPermit::may_wait);
         if may_wait { Ok(()) } else { wasmtime::bail!("too many requests wait for the upstream") }
     }
 }
@@ -68,7 +68,7 @@ fn handle(
     state: &mut State,
     (request, options): Request,
 ) -> wasmtime::Result<Result<Resource<HostFutureIncomingResponse>, ErrorCode>> {
-    let may_wait = state.waits().place.is_none_or(Place::may_wait);
+    let may_wait = state.waits().permit.is_none_or(RequestPermit::may_wait);
     let mut http = state.http();
     if !may_wait {
         // The broker can fall back on cached credentials.

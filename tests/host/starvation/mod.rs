@@ -2,7 +2,7 @@
 //! that nobody reads from.
 
 mod connections;
-mod places;
+mod requests;
 
 use credwell_host::Listener;
 use host_test::{Reply, TEST_API_KEY};

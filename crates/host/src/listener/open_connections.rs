@@ -39,7 +39,7 @@ struct Entries {
 /// A connection that is not to be closed.
 struct Entry {
     peer: IpAddr,
-    /// `None` while a request has a place.
+    /// `None` while a request has a permit.
     unused_since: Option<Instant>,
     /// Since when the peer has taken nothing of what is written.
     stalled_since: Option<Instant>,

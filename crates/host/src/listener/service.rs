@@ -5,7 +5,7 @@ use super::open_connections::Connection;
 use super::request_id;
 use super::request_log::RequestLog;
 use super::response::{BufferedResponse, health, problem, take_outcome};
-use crate::place::{Place, Places};
+use crate::request_permits::{RequestPermit, RequestPermits};
 use crate::{AuditLog, Broker, Capabilities, FingerprintKey, Metrics};
 use bytes::Bytes;
 use credwell_core::broker::outcome::ProblemCode;
@@ -21,7 +21,7 @@ use tracing::{Instrument, error};
 pub(super) struct Service {
     pub broker: Broker,
     pub capabilities: Capabilities,
-    pub places: Places,
+    pub permits: RequestPermits,
     pub read_timeout: Duration,
     pub audit: Option<AuditLog>,
     pub metrics: Metrics,
@@ -48,7 +48,7 @@ impl Service {
         tokio::spawn(task.instrument(span)).await.unwrap_or_else(|error| failed(&error.into()))
     }
 
-    /// Answers a request whose body has been read. A request for `/healthz` takes no place, so that a
+    /// Answers a request whose body has been read. A request for `/healthz` takes no permit, so that a
     /// supervisor does not restart a process that is only busy.
     async fn process(
         &self,
@@ -57,15 +57,15 @@ impl Service {
         request: Result<Request<Full<Bytes>>, BufferedResponse>,
     ) -> BufferedResponse {
         // Dropped at the end of this function, when the audit log has its line.
-        let (_place, _used);
+        let (_permit, _used);
         let response = match request.map(|request| (health(&request), request)) {
             Err(refusal) => refusal,
             Ok((Some(health), _)) => health,
-            Ok((None, request)) => match self.places.take().await {
-                Some(place) => {
+            Ok((None, request)) => match self.permits.take().await {
+                Some(permit) => {
                     _used = connection.used();
-                    _place = Arc::clone(&place);
-                    self.run_broker(place, request).await
+                    _permit = Arc::clone(&permit);
+                    self.run_broker(permit, request).await
                 }
                 None => self.refuse("too many requests are under way: send this one again later"),
             },
@@ -87,12 +87,16 @@ impl Service {
     }
 
     /// Runs the broker in a task of its own, so that a panic ends that task alone.
-    async fn run_broker(&self, place: Arc<Place>, request: Request<Full<Bytes>>) -> BufferedResponse {
+    async fn run_broker(
+        &self,
+        permit: Arc<RequestPermit>,
+        request: Request<Full<Bytes>>,
+    ) -> BufferedResponse {
         let (broker, capabilities) = (self.broker.clone(), self.capabilities.clone());
-        let instances_place = Some(Arc::clone(&place));
+        let instances_permit = Some(Arc::clone(&permit));
         let instance = async move {
             let request = request.map(|body| body.map_err(|never| match never {}));
-            let response = broker.handle_in(instances_place, &capabilities, request).await?;
+            let response = broker.handle_in(instances_permit, &capabilities, request).await?;
             let (head, body) = response.into_parts();
             // The body is read to its end first. Then a slow caller holds no instance, and an instance that
             // fails in the middle of the body results in 500.
@@ -103,7 +107,7 @@ impl Service {
         let result = tokio::spawn(instance.in_current_span()).await;
         let result = result.map_err(anyhow::Error::from).flatten();
         let has_failed = result.as_ref().map_or(true, |response| response.status().is_server_error());
-        if place.was_refused() && has_failed {
+        if permit.was_refused() && has_failed {
             // The broker's own response would blame the upstream.
             return self.refuse("too many requests wait for the upstream: send this one again later");
         }

@@ -1,4 +1,4 @@
-//! Tests of the places of requests: those that wait for the upstream leave places for those that don't.
+//! Tests of the permits of requests: those that wait for the upstream leave permits for those that don't.
 
 use super::{CACHED, LIMIT, account, assert_hits, get, path, start, until};
 use chrono::{DateTime, SecondsFormat};
@@ -99,7 +99,7 @@ async fn hits_are_answered_while_calls_wait_for_a_rate_limit() {
 }
 
 #[tokio::test]
-async fn requests_that_find_no_place_to_wait_in_are_refused_and_hits_go_on() {
+async fn requests_that_may_not_wait_are_refused_and_hits_go_on() {
     let (upstream, metrics) = (stalling(), Metrics::new());
     let listener = harness(Flavour::Wasmtime, &upstream).build().listener().await;
     let address = start(listener.concurrency_limit(16).metrics(metrics.clone()));
@@ -128,7 +128,7 @@ async fn requests_that_find_no_place_to_wait_in_are_refused_and_hits_go_on() {
 }
 
 #[tokio::test]
-async fn followers_that_find_no_place_to_wait_in_are_refused_and_hits_go_on() {
+async fn followers_that_may_not_wait_are_refused_and_hits_go_on() {
     let (upstream, metrics) =
         (upstream(account("apn_slow").head_after(Duration::from_secs(5))), Metrics::new());
     let listener = harness(Flavour::Wasmtime, &upstream).build().listener().await;
@@ -153,7 +153,7 @@ async fn followers_that_find_no_place_to_wait_in_are_refused_and_hits_go_on() {
 }
 
 #[tokio::test]
-async fn a_stale_entry_is_served_when_its_refresh_finds_no_place_to_wait_in() {
+async fn a_stale_entry_is_served_when_its_refresh_may_not_wait() {
     let upstream = stalling();
     let harness = harness(Flavour::Wasmtime, &upstream).build();
     let life = Duration::from_secs(240);
@@ -180,7 +180,7 @@ async fn a_stale_entry_is_served_when_its_refresh_finds_no_place_to_wait_in() {
 }
 
 #[tokio::test]
-async fn a_request_keeps_its_place_until_its_instance_has_ended() {
+async fn a_request_keeps_its_permit_until_its_instance_has_ended() {
     let key_value = MemoryKeyValue::new();
     let upstream = upstream(Reply::stalling());
     let harness = harness(Flavour::Wasmtime, &upstream).key_value(key_value.clone());
