@@ -1,8 +1,8 @@
 //! Tests of connections that nobody reads from.
 
-use super::{CACHED, LIMIT, account, assert_hits, get_on, path, start};
+use super::{CACHED, LIMIT, account, assert_hits, get_on, path, start, until};
 use credwell_host::{Listener, Metrics, MetricsListener};
-use host_test::{BrokerHarness, Flavour, MockUpstream, TEST_API_KEY};
+use host_test::{BrokerHarness, Flavour, MockUpstream, Reply, TEST_API_KEY};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
@@ -96,4 +96,27 @@ async fn the_metrics_are_served_beside_a_peer_that_never_reads() {
     let request = "GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n";
     let _readers = readers_that_never_read(40, address, request).await;
     assert_served(address, "/metrics").await;
+}
+
+#[tokio::test]
+async fn a_connection_with_a_request_under_way_is_not_replaced() {
+    let upstream = MockUpstream::new();
+    let harness = BrokerHarness::builder(Flavour::Wasmtime).upstream(upstream.clone()).build();
+    let address = start(harness.listener().await.connections_per_peer(1));
+    upstream.reply(Reply::stalling());
+    let path = path(CACHED);
+    let under_way = get_on(connect(Ipv4Addr::LOCALHOST, address).await, &path, TEST_API_KEY);
+    let mut under_way = std::pin::pin!(under_way);
+    tokio::select! {
+        response = &mut under_way => panic!("{response:?}"),
+        () = until(|| upstream.count() == 1) => {}
+    }
+    // The peer's second connection is closed, and another peer's is not.
+    let second = get_on(connect(Ipv4Addr::LOCALHOST, address).await, &path, TEST_API_KEY);
+    let second = timeout(LIMIT, second).await.expect("the connection is closed");
+    assert!(second.is_err() || second.is_ok_and(|response| response.is_empty()));
+    let other = get_on(connect(OTHER, address).await, "/healthz", TEST_API_KEY);
+    let other = timeout(LIMIT, other).await.expect("an answer").expect("the connection stays open");
+    assert!(other.starts_with("http/1.1 200"), "{other}");
+    assert!(futures_util::poll!(under_way).is_pending());
 }

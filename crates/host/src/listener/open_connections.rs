@@ -39,7 +39,7 @@ struct Entries {
 /// A connection that is not to be closed.
 struct Entry {
     peer: IpAddr,
-    /// `None` while a request has a permit.
+    /// `None` while a request other than for `/healthz` is answered.
     unused_since: Option<Instant>,
     /// Since when the peer has taken nothing of what is written.
     stalled_since: Option<Instant>,

@@ -61,14 +61,16 @@ impl Service {
         let response = match request.map(|request| (health(&request), request)) {
             Err(refusal) => refusal,
             Ok((Some(health), _)) => health,
-            Ok((None, request)) => match self.permits.take().await {
-                Some(permit) => {
-                    _used = connection.used();
-                    _permit = Arc::clone(&permit);
-                    self.run_broker(permit, request).await
+            Ok((None, request)) => {
+                _used = connection.used();
+                match self.permits.take().await {
+                    Some(permit) => {
+                        _permit = Arc::clone(&permit);
+                        self.run_broker(permit, request).await
+                    }
+                    None => self.refuse("too many requests are under way: send this one again later"),
                 }
-                None => self.refuse("too many requests are under way: send this one again later"),
-            },
+            }
         };
         let mut response = self.conclude(request_log, response).await;
         if let Ok(id) = HeaderValue::from_str(&request_log.request_id) {
