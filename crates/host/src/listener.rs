@@ -49,8 +49,8 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// broker from answering from its cache. Beyond that, the broker answers from its cache if it can, and the
 /// response is 503 if it can't.
 ///
-/// The listener itself answers requests for `/healthz`, without an instance and without a permit. The error of
-/// an instance is an event of `tracing`, and the caller learns only that the broker failed.
+/// The listener itself answers requests for `/healthz`, without an instance and without a permit. The error
+/// of an instance is an event of `tracing`, and the caller learns only that the broker failed.
 ///
 /// Each response has the header `x-request-id`. Its value is the request's own `x-request-id` if that has at
 /// most 64 visible ASCII characters, and is random otherwise. Logs contain the value, so callers must not
