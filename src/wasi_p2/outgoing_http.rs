@@ -208,6 +208,7 @@ fn transport_error(code: &ErrorCode) -> TransportError {
         | ErrorCode::HttpRequestTrailerSectionSize(_)
         | ErrorCode::HttpRequestTrailerSize(_)
         | ErrorCode::LoopDetected
+        | ErrorCode::ConnectionLimitReached
         | ErrorCode::ConfigurationError => TransportError::Denied(name),
         ErrorCode::DnsError(_)
         | ErrorCode::DestinationNotFound

@@ -122,7 +122,7 @@ async fn a_trap_is_an_internal_error_without_its_reason() {
     let server = start(broker, &MockUpstream::new(), 1).await;
     // Twice, because the first request must release its permit.
     for _ in 0..2 {
-        let response = get(server.address, "/healthz", TEST_API_KEY).await;
+        let response = get(server.address, PATH, TEST_API_KEY).await;
         assert_problem(&response, "500", "internal");
         for detail in ["wasm", "trap", "unreachable"] {
             assert!(!response.body.contains(detail), "{}", response.body);

@@ -8,3 +8,4 @@ mod interfaces;
 mod listener;
 mod network;
 mod operation;
+mod starvation;

@@ -2,11 +2,13 @@
 
 use crate::engine::{Permit, Permits};
 use crate::flavour::read;
-use crate::{Capabilities, Flavour, LoadError, State, Trap, engine, link, store};
+use crate::request_permits::RequestPermit;
+use crate::{Capabilities, Flavour, LoadError, State, Trap, engine, link, store, waits};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt;
 use std::fmt::Display;
+use std::sync::Arc;
 use tokio::sync::oneshot;
 use tracing::Instrument;
 use wasmtime::Store;
@@ -42,12 +44,18 @@ impl Broker {
     pub fn from_bytes(flavour: Flavour, component: &[u8]) -> Result<Self, LoadError> {
         let pre = engine::prepare(component, |linker| {
             link::all(linker, flavour)?;
-            link::stderr(linker)
+            link::stderr(linker)?;
+            waits::link(linker)
         });
         let pre = pre.and_then(ProxyPre::new);
         let pre = pre.map_err(LoadError::Unusable)?;
         let permits = Permits::for_running(pre.instance_pre().component());
         Ok(Self { pre, permits })
+    }
+
+    /// The number of instances that can run at the same time.
+    pub(crate) fn room(&self) -> usize {
+        self.permits.room()
     }
 
     /// Answers a request in an instance of its own. While [`INSTANCE_LIMIT`](crate::INSTANCE_LIMIT) instances
@@ -66,12 +74,27 @@ impl Broker {
         Body: http_body::Body<Data = Bytes> + Send + 'static,
         Body::Error: Display,
     {
+        self.handle_in(None, capabilities, request).await
+    }
+
+    /// Answers a request that has a permit. The instance keeps the permit until it has ended.
+    pub(crate) async fn handle_in<Body>(
+        &self,
+        request_permit: Option<Arc<RequestPermit>>,
+        capabilities: &Capabilities,
+        request: Request<Body>,
+    ) -> Result<Response<HyperOutgoingBody>, BrokerError>
+    where
+        Body: http_body::Body<Data = Bytes> + Send + 'static,
+        Body::Error: Display,
+    {
         let permit = self.permits.running().await;
         let (sender, receiver) = oneshot::channel();
         let failed = |error: Body::Error| wasmtime_wasi_http::Error::InternalError(Some(error.to_string()));
         let request = request.map(|body| body.map_err(failed));
         let store = store(self.pre.engine(), capabilities).map_err(Trap)?;
-        let mut instance = BrokerInstance { store, _permit: permit };
+        let mut instance = BrokerInstance { store, _permit: permit, _request_permit: request_permit.clone() };
+        instance.store.data_mut().limit_waits(request_permit);
         let request =
             instance.store.data_mut().http().new_incoming_request(Scheme::Http, request).map_err(Trap)?;
         let response = instance.store.data_mut().http().new_response_outparam(sender).map_err(Trap)?;
@@ -97,6 +120,7 @@ struct BrokerInstance {
     store: Store<State>,
     /// Dropped after the store.
     _permit: Permit,
+    _request_permit: Option<Arc<RequestPermit>>,
 }
 
 /// The error of [`Broker::handle`].

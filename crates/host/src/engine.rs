@@ -32,6 +32,7 @@ const CORE_INSTANCE_COUNT: u32 = INSTANCE_LIMIT * 256;
 pub(crate) struct Permits {
     running: Arc<Semaphore>,
     idle: Arc<Semaphore>,
+    room: u32,
 }
 
 /// The permit of one instance. The holder drops the permit after the instance's store, because dropping the
@@ -60,7 +61,13 @@ impl Permits {
         Self {
             running: Arc::new(Semaphore::new((room - idle) as usize)),
             idle: Arc::new(Semaphore::new(idle as usize)),
+            room: room - idle,
         }
+    }
+
+    /// The number of instances that can run at the same time.
+    pub(crate) fn room(&self) -> usize {
+        self.room as usize
     }
 
     /// Waits for the permit of a running instance.

@@ -2,44 +2,55 @@
 
 mod buffer;
 mod connections;
+mod open_connections;
 mod request_id;
 mod request_log;
 mod response;
 mod service;
+mod timed_writes;
 
 pub(crate) use connections::{ConnectionLimits, serve_connections};
 pub(crate) use response::{BufferedResponse, empty};
 
-use crate::{AuditLog, Broker, Capabilities, FingerprintKey, Metrics};
+use crate::request_permits::RequestPermits;
+use crate::{AuditLog, Broker, Capabilities, FingerprintKey, INSTANCE_LIMIT, Metrics};
 use service::Service;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, ToSocketAddrs};
-use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 
-/// The default of [`Listener::concurrency_limit`]. It is half of [`INSTANCE_LIMIT`](crate::INSTANCE_LIMIT),
-/// because an instance ends a moment after its response.
-const CONCURRENCY_LIMIT: usize = 128;
-
-/// The number of requests for `/healthz` that are answered beyond the concurrency limit, so that a supervisor
-/// does not restart a process that is only busy.
-const HEALTH_RESERVE: usize = 8;
+/// The default of [`Listener::concurrency_limit`].
+const CONCURRENCY_LIMIT: usize = INSTANCE_LIMIT as usize;
 
 /// The default of [`Listener::connection_limit`].
-const CONNECTION_LIMIT: usize = 1024;
+pub const CONNECTION_LIMIT: usize = 1024;
+
+/// The default of [`Listener::connections_per_peer`].
+const CONNECTIONS_PER_PEER: usize = CONNECTION_LIMIT / 4;
 
 /// The default of [`Listener::read_timeout`].
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The default of [`Listener::write_timeout`].
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// An HTTP/1.1 server for the broker. [The crate's tutorial](crate#serve-the-broker) starts one.
 ///
 /// The listener has no TLS. Outside of the loopback, it needs a proxy with TLS in front.
 ///
-/// Requests beyond the concurrency limit are answered 503 at once, so no queue grows. Eight requests for
-/// `/healthz` are answered beyond the limit. The error of an instance is an event of `tracing`, and the
-/// caller learns only that the broker failed.
+/// A request holds a permit until its instance has ended. [`Listener::concurrency_limit`] is the number of
+/// permits. A request that gets no permit within a tenth of a second is answered 503, so no long queue
+/// grows.
+///
+/// A request that begins to wait for the upstream, or for another request, counts as waiting until its end.
+/// At most seven of eight permits are for requests that wait. So an upstream that stalls does not keep the
+/// broker from answering from its cache. Beyond that, the broker answers from its cache if it can, and the
+/// response is 503 if it can't.
+///
+/// The listener itself answers requests for `/healthz`, without an instance and without a permit. The error
+/// of an instance is an event of `tracing`, and the caller learns only that the broker failed.
 ///
 /// Each response has the header `x-request-id`. Its value is the request's own `x-request-id` if that has at
 /// most 64 visible ASCII characters, and is random otherwise. Logs contain the value, so callers must not
@@ -74,26 +85,44 @@ impl Listener {
             broker,
             capabilities,
             concurrency_limit: CONCURRENCY_LIMIT,
-            limits: ConnectionLimits { connections: CONNECTION_LIMIT, read_timeout: READ_TIMEOUT },
+            limits: ConnectionLimits {
+                connections: CONNECTION_LIMIT,
+                connections_per_peer: CONNECTIONS_PER_PEER,
+                read_timeout: READ_TIMEOUT,
+                write_timeout: WRITE_TIMEOUT,
+            },
             audit: None,
             metrics: Metrics::new(),
             fingerprint_key: FingerprintKey::random(),
         })
     }
 
-    /// Sets the largest number of requests that are answered at the same time, 128 by default. The broker
-    /// runs at most [`INSTANCE_LIMIT`](crate::INSTANCE_LIMIT) instances at once. With a larger limit,
-    /// requests wait for the end of an instance.
+    /// Sets the largest number of requests that are answered at the same time, [`INSTANCE_LIMIT`] by default.
+    /// The broker runs no more instances at once. With a larger limit, requests wait for the end of an
+    /// instance.
     #[must_use]
     pub fn concurrency_limit(self, limit: usize) -> Self {
         Self { concurrency_limit: limit, ..self }
     }
 
-    /// Sets the largest number of open connections, 1024 by default. Further connections wait until one is
-    /// closed.
+    /// Sets the largest number of open connections, [`CONNECTION_LIMIT`] by default. A further connection
+    /// replaces one whose peer has stopped reading, or one of a peer with at least two connections more.
+    /// Otherwise it waits until a connection is closed.
     #[must_use]
     pub fn connection_limit(mut self, limit: usize) -> Self {
         self.limits.connections = limit;
+        self
+    }
+
+    /// Sets the largest number of open connections of one peer, 256 by default. A peer is an IPv4 address or
+    /// an IPv6 network with a prefix of 64 bits, the loopback included. Behind a proxy, all callers have the
+    /// proxy's address.
+    ///
+    /// A further connection of the peer replaces the one that was used the longest ago. It is closed at once
+    /// if requests need all of the others.
+    #[must_use]
+    pub fn connections_per_peer(mut self, limit: usize) -> Self {
+        self.limits.connections_per_peer = limit;
         self
     }
 
@@ -102,6 +131,14 @@ impl Listener {
     #[must_use]
     pub fn read_timeout(mut self, timeout: Duration) -> Self {
         self.limits.read_timeout = timeout;
+        self
+    }
+
+    /// Sets the time after which a connection is closed if its peer takes nothing of a response. The default
+    /// is ten seconds.
+    #[must_use]
+    pub fn write_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.write_timeout = timeout;
         self
     }
 
@@ -133,24 +170,22 @@ impl Listener {
     /// Serves until `shutdown` completes. Then the listener accepts no more connections, and requests in
     /// flight have ten seconds to end.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
-        let permits = Arc::new(Semaphore::new(self.concurrency_limit));
+        let permits = RequestPermits::new(self.concurrency_limit, self.broker.room(), self.metrics.clone());
         let service = Arc::new(Service {
             broker: self.broker,
             capabilities: self.capabilities.observed(&self.metrics),
-            permits: Arc::clone(&permits),
-            health_permits: Arc::new(Semaphore::new(HEALTH_RESERVE)),
+            permits,
             read_timeout: self.limits.read_timeout,
             audit: self.audit,
             metrics: self.metrics.clone(),
             fingerprint_key: self.fingerprint_key,
         });
-        let respond = move |peer, request| Arc::clone(&service).respond(peer, request);
-        let metrics = self.metrics;
-        let guard = move || metrics.open_connection();
-        let deadline = serve_connections(self.socket, self.limits, shutdown, guard, respond).await;
-        // Requests whose callers have closed the connection are still in flight. They get their lines in the
-        // audit log before this function returns.
-        let all = u32::try_from(self.concurrency_limit).unwrap_or(u32::MAX);
-        _ = timeout_at(deadline, permits.acquire_many(all)).await;
+        let answering = Arc::clone(&service);
+        let respond = move |connection, request| Arc::clone(&answering).respond(connection, request);
+        let deadline =
+            serve_connections(self.socket, self.limits, shutdown, Some(self.metrics), respond).await;
+        // Requests whose callers have closed the connection are still in flight, and instances log and count
+        // after their responses. All of it is done before this function returns.
+        _ = timeout_at(deadline, service.permits.all_free()).await;
     }
 }

@@ -30,8 +30,10 @@ const KEY_VALUE_BOUNDS: [f64; 10] = [0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.
 /// | `credwell_host_build_info` | `version` | the running version |
 /// | `credwell_host_request_duration_seconds` | `status` | callers' requests, by class of status (`2xx`) |
 /// | `credwell_host_requests_in_flight` | | requests without a response yet |
+/// | `credwell_host_requests_waiting` | | requests that wait for the upstream or have waited |
 /// | `credwell_host_requests_refused_total` | `reason` | responses 503 of the host |
 /// | `credwell_host_connections` | | open connections of callers |
+/// | `credwell_host_connections_closed_total` | `reason` | connections that the host closed: `stalled`, `replaced`, `too-many` |
 /// | `credwell_host_instances_started_total` | | instances started for requests |
 /// | `credwell_host_instances_failed_total` | | instances that gave no complete response |
 /// | `credwell_host_key_value_duration_seconds` | `operation`, `outcome` | operations of the store |
@@ -43,8 +45,10 @@ struct Families {
     registry: Registry,
     requests: Histograms<1>,
     in_flight: Gauge,
+    waiting: Gauge,
     refused: Counters<1>,
     connections: Gauge,
+    connections_closed: Counters<1>,
     instances_started: Counter,
     instances_failed: Counter,
     key_value: Histograms<2>,
@@ -73,6 +77,9 @@ impl Metrics {
         registry.register("request_duration_seconds", help, requests.clone());
         let in_flight = Gauge::default();
         registry.register("requests_in_flight", "Requests without a response yet", in_flight.clone());
+        let waiting = Gauge::default();
+        let help = "Requests that wait for the upstream or have waited";
+        registry.register("requests_waiting", help, waiting.clone());
         let refused = Counters::default();
         registry.register(
             "requests_refused",
@@ -81,6 +88,9 @@ impl Metrics {
         );
         let connections = Gauge::default();
         registry.register("connections", "Open connections of callers", connections.clone());
+        let connections_closed = Counters::default();
+        let help = "Connections that the host closed for the sake of others, by reason";
+        registry.register("connections_closed", help, connections_closed.clone());
         let instances_started = Counter::default();
         registry.register("instances_started", "Instances started for requests", instances_started.clone());
         let instances_failed = Counter::default();
@@ -96,8 +106,10 @@ impl Metrics {
             registry,
             requests,
             in_flight,
+            waiting,
             refused,
             connections,
+            connections_closed,
             instances_started,
             instances_failed,
             key_value,
@@ -120,6 +132,15 @@ impl Metrics {
     /// Counts a request as in flight until the guard is dropped.
     pub(crate) fn request_in_flight(&self) -> GaugeGuard {
         GaugeGuard::new(self.0.in_flight.clone())
+    }
+
+    /// Counts a request as waiting until the guard is dropped.
+    pub(crate) fn request_waiting(&self) -> GaugeGuard {
+        GaugeGuard::new(self.0.waiting.clone())
+    }
+
+    pub(crate) fn connection_closed(&self, reason: &'static str) {
+        self.0.connections_closed.get_or_create(&[("reason", reason)]).inc();
     }
 
     /// Counts a connection as open until the guard is dropped.

@@ -1,5 +1,7 @@
 //! The data of a wasmtime store: the capabilities and resources of one instance.
 
+use crate::request_permits::RequestPermit;
+use crate::waits::Waits;
 use crate::{
     Capabilities, ConfigurationSource, ConfigurationView, KeyValueContext, KeyValueView, MEMORY_LIMIT,
 };
@@ -18,6 +20,7 @@ pub struct State {
     outgoing: Box<dyn WasiHttpHooks>,
     key_value: Arc<dyn KeyValue>,
     configuration: Arc<dyn ConfigurationSource>,
+    permit: Option<Arc<RequestPermit>>,
 }
 
 impl State {
@@ -30,7 +33,17 @@ impl State {
             outgoing: capabilities.outgoing.hooks(),
             key_value: Arc::clone(&capabilities.key_value),
             configuration: Arc::clone(&capabilities.configuration),
+            permit: None,
         }
+    }
+
+    /// Lets the instance wait only as the permit of its request allows.
+    pub(crate) fn limit_waits(&mut self, permit: Option<Arc<RequestPermit>>) {
+        self.permit = permit;
+    }
+
+    pub(crate) fn waits(&mut self) -> Waits<'_> {
+        Waits { permit: self.permit.as_deref(), table: &mut self.table }
     }
 }
 

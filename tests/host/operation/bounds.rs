@@ -1,8 +1,11 @@
 //! Tests of the bounds on what a caller can use: connections, concurrency and time.
 
-use super::{PATH, Server, assert_problem, authorization, listener, upstream};
+use super::{PATH, Server, assert_problem, authorization, harness, listener, upstream};
+use credwell_core::broker::outcome::OUTCOME_HEADER;
 use credwell_host::Metrics;
 use host_test::MemoryKeyValue;
+use http::Request;
+use http_body_util::{BodyExt, Empty};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -52,6 +55,34 @@ async fn a_busy_broker_still_answers_health_checks() {
     assert_problem(&refused, "503", "overloaded");
     assert!(refused.head.contains("x-request-id: "), "{}", refused.head);
     assert_eq!(server.request("GET", "/healthz", &[]).await.status(), "200");
+    server.end().await;
+}
+
+#[tokio::test]
+async fn health_checks_need_no_instance_and_get_the_brokers_response() {
+    let metrics = Metrics::new();
+    let harness = harness(&upstream(), &MemoryKeyValue::new()).build();
+    let listener = harness.listener().await.concurrency_limit(0);
+    let server = Server::start(listener.metrics(metrics.clone()));
+    for method in ["GET", "HEAD", "OPTIONS", "POST"] {
+        let response = server.request(method, "/healthz?query", &[]).await;
+        let request = Request::builder().method(method).uri("http://localhost/healthz?query");
+        let request = request.body(Empty::new()).expect("a valid request");
+        let (head, body) = harness.handle(request).await.expect("the broker answers").into_parts();
+        let body = body.collect().await.expect("the body is complete").to_bytes();
+        assert_eq!(response.status(), head.status.as_str(), "{method}");
+        assert_eq!(response.body.as_bytes(), body, "{method}");
+        for (name, value) in &head.headers {
+            let line = format!("{name}: {}\r\n", value.to_str().expect("text")).to_lowercase();
+            let is_internal = name == OUTCOME_HEADER;
+            assert_eq!(format!("{}\r\n", response.head).contains(&line), !is_internal, "{method} {line}");
+        }
+    }
+    let checks = (0..64).map(|_| server.request("GET", "/healthz", &[]));
+    for response in futures_util::future::join_all(checks).await {
+        assert_eq!(response.status(), "200");
+    }
+    assert!(metrics.text().contains("credwell_host_instances_started_total 0\n"), "{}", metrics.text());
     server.end().await;
 }
 

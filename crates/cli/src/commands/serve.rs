@@ -6,7 +6,7 @@ use crate::arguments::SettingArguments;
 use crate::capabilities::{self, Component};
 use crate::cli_error::CliError;
 use crate::exit_status::ExitStatus;
-use crate::settings::own::{CONCURRENCY_LIMIT, LISTEN};
+use crate::settings::own::{CONCURRENCY_LIMIT, CONNECTIONS_PER_PEER, LISTEN, OwnSetting};
 use crate::settings::{ProgramSettings, SettingsError};
 use crate::terminal::{Terminal, print};
 use bytes::Bytes;
@@ -14,7 +14,7 @@ use clap::Args;
 use credwell_core::broker::outcome::{OUTCOME_HEADER, Outcome, ProblemCode};
 use credwell_core::configuration::settings::{BASE_URL, BROKER_MODE, BROKER_TOKENS};
 use credwell_core::error::ErrorCase;
-use credwell_host::{Broker, Capabilities, Flavour, INSTANCE_LIMIT, Listener};
+use credwell_host::{Broker, CONNECTION_LIMIT, Capabilities, Flavour, INSTANCE_LIMIT, Listener};
 use credwell_sample_upstream::SampleUpstream;
 use http::{Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
@@ -31,10 +31,6 @@ Examples:
 Without any setting of the component it serves the sample accounts of an upstream on this machine.
 The server has no TLS. Its first line of output is the address that it listens on, with the actual port.";
 
-/// The highest concurrency limit: half of the engine's instances. An instance runs on for a moment after its
-/// response, so this keeps the server from waiting for an instance.
-const HIGHEST_LIMIT: u32 = INSTANCE_LIMIT / 2;
-
 #[derive(Args)]
 pub(crate) struct ServeArguments {
     #[arg(long, value_name = "ADDRESS", env = LISTEN.variable, help = LISTEN.help_with_default())]
@@ -42,6 +38,9 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "NUMBER")]
     #[arg(env = CONCURRENCY_LIMIT.variable, help = CONCURRENCY_LIMIT.help_with_default())]
     concurrency_limit: Option<String>,
+    #[arg(long, value_name = "NUMBER")]
+    #[arg(env = CONNECTIONS_PER_PEER.variable, help = CONNECTIONS_PER_PEER.help_with_default())]
+    connections_per_peer: Option<String>,
     #[command(flatten)]
     operation: OperationArguments,
     #[command(flatten)]
@@ -57,7 +56,9 @@ pub(crate) async fn run(arguments: ServeArguments, terminal: &Terminal) -> Resul
     let address = operation::address(&LISTEN, listen)?;
     let operation = Operation::read(&arguments.operation, &settings)?;
     let limit = settings.own_or_default(arguments.concurrency_limit.as_deref(), &CONCURRENCY_LIMIT);
-    let limit = concurrency_limit(limit)?;
+    let concurrency_limit = number(&CONCURRENCY_LIMIT, limit, INSTANCE_LIMIT as usize)?;
+    let limit = settings.own_or_default(arguments.connections_per_peer.as_deref(), &CONNECTIONS_PER_PEER);
+    let connections_per_peer = number(&CONNECTIONS_PER_PEER, limit, CONNECTION_LIMIT)?;
 
     let samples = if settings.is_empty() { Some(SampleUpstream::start().await?) } else { None };
     if let Some(samples) = &samples {
@@ -70,7 +71,8 @@ pub(crate) async fn run(arguments: ServeArguments, terminal: &Terminal) -> Resul
     let (broker, capabilities) = prepare(settings).await?;
     let listener = Listener::bind(address, broker, capabilities).await;
     let listener = listener.map_err(|error| CliError::Listen { address, error })?;
-    let (listener, running) = operation.apply(listener.concurrency_limit(limit)).await?;
+    let listener = listener.concurrency_limit(concurrency_limit).connections_per_peer(connections_per_peer);
+    let (listener, running) = operation.apply(listener).await?;
     if !listener.address().ip().is_loopback() {
         terminal.warn("the server has no TLS: let only a proxy with TLS reach it");
     }
@@ -134,10 +136,10 @@ async fn problem_detail<Body: http_body_util::BodyExt>(response: Response<Body>)
     Ok(problem["detail"].as_str().ok_or_else(malformed)?.to_owned())
 }
 
-fn concurrency_limit(text: String) -> Result<usize, SettingsError> {
-    let limit = text.parse().ok().filter(|limit| (1..=HIGHEST_LIMIT).contains(limit));
-    let limit = limit.map(|limit| limit as usize);
-    limit.ok_or(SettingsError::OwnValue { setting: &CONCURRENCY_LIMIT, value: text })
+/// The value of a setting that takes a number from 1 on.
+fn number(setting: &'static OwnSetting, text: String, highest: usize) -> Result<usize, SettingsError> {
+    let number = text.parse().ok().filter(|number| (1..=highest).contains(number));
+    number.ok_or(SettingsError::OwnValue { setting, value: text })
 }
 
 async fn shutdown(mut terminate: Signal, mut interrupt: Signal) {
@@ -152,10 +154,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_has_the_highest_concurrency_limit() {
-        assert_eq!(CONCURRENCY_LIMIT.default, Some(HIGHEST_LIMIT.to_string().as_str()));
-        for text in [CONCURRENCY_LIMIT.expected, CONCURRENCY_LIMIT.help] {
-            assert!(text.contains(&format!("from 1 to {HIGHEST_LIMIT}")), "{text}");
+    fn the_table_has_the_highest_numbers() {
+        for (setting, highest) in
+            [(&CONCURRENCY_LIMIT, INSTANCE_LIMIT as usize), (&CONNECTIONS_PER_PEER, CONNECTION_LIMIT)]
+        {
+            for text in [setting.expected, setting.help] {
+                assert!(text.contains(&format!("from 1 to {highest}")), "{text}");
+            }
+            assert_eq!(number(setting, highest.to_string(), highest).ok(), Some(highest));
+            for text in ["0", "-1", "", "many", &(highest + 1).to_string()] {
+                assert!(number(setting, text.to_owned(), highest).is_err(), "{text}");
+            }
+            let default = setting.default.map(|text| number(setting, text.to_owned(), highest));
+            assert_eq!(default.and_then(Result::ok), Some(256));
         }
     }
 }

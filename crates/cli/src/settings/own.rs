@@ -102,8 +102,12 @@ own_settings! {
     LISTEN: Serve OptionAndFile Open "listen", "CREDWELL_LISTEN", ADDRESS, Some("127.0.0.1:8080"),
         "Address to listen on. Port 0 stands for any free port";
     CONCURRENCY_LIMIT: Serve OptionAndFile Open "concurrency_limit", "CREDWELL_CONCURRENCY_LIMIT",
-        "a whole number from 1 to 128", Some("128"),
-        "How many requests are answered at the same time, from 1 to 128. Further requests are answered 503";
+        "a whole number from 1 to 256", Some("256"),
+        "How many requests are answered at the same time, from 1 to 256. Further requests are answered 503";
+    CONNECTIONS_PER_PEER: Serve OptionAndFile Open "connections_per_peer", "CREDWELL_CONNECTIONS_PER_PEER",
+        "a whole number from 1 to 1024", Some("256"),
+        "How many open connections one address may have, from 1 to 1024. A proxy in front needs as many as its \
+         callers together";
     AUDIT_LOG: Serve OptionAndFile Open "audit_log", "CREDWELL_AUDIT_LOG", PATH, None,
         "File for the audit log: one line of JSON for each request for an account. - stands for the standard \
          error. A request whose line can't be written gets no credentials";

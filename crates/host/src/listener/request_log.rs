@@ -15,7 +15,6 @@ use tracing::{Span, info_span};
 /// The data of one request that the audit log and the span contain.
 pub(super) struct RequestLog {
     pub request_id: String,
-    pub is_health: bool,
     time: DateTime<Utc>,
     started: Instant,
     peer: SocketAddr,
@@ -48,7 +47,6 @@ impl RequestLog {
         telemetry::continue_trace(&span, headers);
         Self {
             request_id,
-            is_health: path == Some(Path::Health),
             time: Utc::now(),
             started: Instant::now(),
             peer,

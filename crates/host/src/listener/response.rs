@@ -2,8 +2,11 @@
 
 use bytes::Bytes;
 use credwell_core::broker::outcome::{OUTCOME_HEADER, Outcome, ProblemCode};
-use http::header::{self, HeaderValue};
-use http::{HeaderMap, Response, StatusCode};
+use credwell_core::broker::response::Response as CoreResponse;
+use credwell_core::broker::route::{Action, Path, Route};
+use credwell_core::secret::ExposeSecret;
+use http::header::{self, HeaderName, HeaderValue};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::Full;
 
 /// A response whose body is in memory.
@@ -26,6 +29,32 @@ pub(super) fn problem(code: ProblemCode, detail: &str) -> BufferedResponse {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(OUTCOME_HEADER, HeaderValue::from_static(code.name()));
     response
+}
+
+/// The response to a request for `/healthz`, which is the broker's response too. `None` if the request is for
+/// another path.
+pub(super) fn health<Body>(request: &Request<Body>) -> Option<BufferedResponse> {
+    let (method, path) = (request.method().as_str(), request.uri().path());
+    Path::parse(path).filter(|path| *path == Path::Health)?;
+    Some(of_core(&match Route::find(method, path) {
+        Ok(Route { action: Action::Options(allowed), .. }) => CoreResponse::options(allowed),
+        Ok(Route { is_head: true, .. }) => CoreResponse::health().without_body(),
+        Ok(_) => CoreResponse::health(),
+        Err(problem) => CoreResponse::problem(&problem),
+    }))
+}
+
+fn of_core(response: &CoreResponse) -> BufferedResponse {
+    let body = Bytes::copy_from_slice(response.body.expose_secret());
+    let mut buffered = Response::new(Full::new(body));
+    *buffered.status_mut() =
+        StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in &response.headers {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            buffered.headers_mut().insert(HeaderName::from_static(name), value);
+        }
+    }
+    buffered
 }
 
 /// Removes the internal header from a response and returns its outcome. A component that is not the broker

@@ -12,10 +12,16 @@ use std::time::Duration;
 use tokio::net::{TcpListener, ToSocketAddrs};
 
 /// Enough connections for a few monitoring systems and for requests by hand.
-const LIMITS: ConnectionLimits = ConnectionLimits { connections: 32, read_timeout: Duration::from_secs(10) };
+const LIMITS: ConnectionLimits = ConnectionLimits {
+    connections: 32,
+    connections_per_peer: 8,
+    read_timeout: Duration::from_secs(10),
+    write_timeout: Duration::from_secs(10),
+};
 
 /// A server for operators, on an address of its own. It answers `GET` and `HEAD`: `/metrics` with the
-/// [`Metrics`], and `/healthz` with 200 while the process serves.
+/// [`Metrics`], and `/healthz` with 200 while the process serves. It has room for 32 connections, and for 8
+/// of one peer, as [`Listener::connections_per_peer`](crate::Listener::connections_per_peer) describes.
 ///
 /// The server has no authentication, so only operators should reach its address. Its responses contain no
 /// secret.
@@ -46,7 +52,7 @@ impl MetricsListener {
     pub async fn serve(self, shutdown: impl Future<Output = ()>) {
         let Self { socket, metrics, .. } = self;
         let respond = move |_, request| std::future::ready(respond(&metrics, &request));
-        _ = serve_connections(socket, LIMITS, shutdown, || (), respond).await;
+        _ = serve_connections(socket, LIMITS, shutdown, None, respond).await;
     }
 }
 
