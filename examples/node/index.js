@@ -31,8 +31,7 @@ try {
   if (error.payload === undefined) {
     throw error;
   }
-  const { tag, val } = error.payload;
-  console.error(`${tag}: ${val.message ?? val}`);
+  console.error(textOf(error.payload));
   // Unlike `process.exit`, this lets Node.js write all of the output to a pipe first.
   process.exitCode = 1;
 }
@@ -48,14 +47,31 @@ function print(credentials) {
     "account-id": credentials.accountId,
     "app-slug": credentials.appSlug ?? null,
     source: credentials.source,
-    // Milliseconds since 1970 as a BigInt, which JSON can't hold. A Number is exact for 285,000 years.
-    "expires-at": credentials.expiresAt === undefined ? null : Number(credentials.expiresAt),
+    "expires-at": timeOf(credentials.expiresAt),
+    // A program that keeps the credentials calls again at this time, and not at `expires-at`.
+    "fresh-until": timeOf(credentials.freshUntil),
     "access-token": redacted(credentials.accessToken),
   };
   console.log(JSON.stringify(line));
-  for (const { tag, val } of credentials.warnings) {
-    console.error(`warning: ${tag}: ${val}`);
+  for (const warning of credentials.warnings) {
+    console.error(`warning: ${textOf(warning)}`);
   }
+}
+
+/** Milliseconds since 1970 from a BigInt, which JSON can't hold. A Number is exact for 285,000 years. */
+function timeOf(unixMilliseconds) {
+  return unixMilliseconds === undefined ? null : Number(unixMilliseconds);
+}
+
+/**
+ * The case of the WIT variant `error` or `warning`, and its data: a message, the error that caused a warning,
+ * a number of seconds, or the name of a field.
+ */
+function textOf({ tag, val }) {
+  if (val === undefined) {
+    return tag;
+  }
+  return `${tag}: ${val.tag === undefined ? (val.message ?? val) : textOf(val)}`;
 }
 
 /** The first characters of a token, which name its kind, and its length: enough to tell two tokens apart. */

@@ -13,8 +13,19 @@ class CredwellError(Exception):
     """An error of the component: the case of the WIT variant `error`, and its message."""
 
     def __init__(self, error: Variant):
-        message = error.payload if isinstance(error.payload, str) else error.payload.message
-        super().__init__(f"{error.tag}: {message}")
+        super().__init__(text_of(error))
+
+
+def text_of(case: Variant) -> str:
+    """Returns the case of the WIT variant `error` or `warning`, and its data.
+
+    The data is a message, the error that caused a warning, a number of seconds, or the name of a field.
+    """
+    if case.payload is None:
+        return case.tag
+    if isinstance(case.payload, Variant):
+        return f"{case.tag}: {text_of(case.payload)}"
+    return f"{case.tag}: {getattr(case.payload, 'message', case.payload)}"
 
 
 class Credwell:
@@ -43,7 +54,7 @@ class Credwell:
         self._store.set_wasi(WasiConfig())
         self._store.set_wasi_http()
         self._instance = linker.instantiate(self._store, component)
-        interface = "credwell:credentials/credentials@0.1.0"
+        interface = "credwell:credentials/credentials@0.2.0"
         self._interface = self._instance.get_export_index(self._store, interface)
 
     def get(self, account_id: str) -> dict:

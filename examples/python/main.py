@@ -18,7 +18,7 @@ import sys
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from credwell import Credwell, CredwellError, with_access_token
+from credwell import Credwell, CredwellError, text_of, with_access_token
 
 
 def send_get(url: str, token: str | None) -> int:
@@ -36,11 +36,12 @@ def send_get(url: str, token: str | None) -> int:
 
 def print_credentials(credentials: dict) -> None:
     """Prints the credentials as a line of JSON, without the secrets."""
-    names = ["account-id", "app-slug", "source", "expires-at"]
+    # A program that keeps the credentials calls again at `fresh-until`, and not at `expires-at`.
+    names = ["account-id", "app-slug", "source", "expires-at", "fresh-until"]
     line = {name: credentials[name] for name in names}
     print(json.dumps(line | {"access-token": redacted(credentials["access-token"])}))
     for warning in credentials["warnings"]:
-        print(f"warning: {warning.tag}: {warning.payload}", file=sys.stderr)
+        print(f"warning: {text_of(warning)}", file=sys.stderr)
 
 
 def redacted(token: str | None) -> str | None:

@@ -43,9 +43,9 @@ pub use broker_harness::{BrokerHarness, BrokerHarnessBuilder};
 pub use clock::Clock;
 pub use configuration::Configuration;
 pub use credwell_host::{
-    Broker, CallError, Capabilities, ConfigurationError, Credentials, CredentialsClient, Error, Field,
-    FieldValue, Flavour, Instance, KeyValueError, Listener, Network, Runtime, Source, State, Trap, Warning,
-    Workload, link, store,
+    Broker, CacheFailure, CallError, Capabilities, ConfigurationError, Credentials, CredentialsClient, Error,
+    Field, FieldValue, Flavour, Instance, KeyValueError, Listener, Network, RateLimit, Refusal, Refused,
+    Runtime, Source, State, Trap, UpstreamStatus, Warning, Workload, link, store,
 };
 pub use credwell_sample_upstream::SampleUpstream;
 pub use entropy::Entropy;

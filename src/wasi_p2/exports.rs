@@ -3,7 +3,9 @@
 use super::Wasi;
 use super::bindings::credentials as wit;
 use super::run::run;
+use credwell_core::cache::CacheFailure;
 use credwell_core::calls::credentials::{Credentials, Source, Warning};
+use credwell_core::error::whole_seconds;
 use credwell_core::secret::{ExposeSecret, SecretString};
 use credwell_core::upstream::fields::{Field, FieldValue};
 
@@ -38,7 +40,9 @@ impl From<Credentials> for wit::Credentials {
             access_token: credentials.access_token.as_ref().map(expose),
             fields: credentials.fields.into_iter().map(Into::into).collect(),
             account_fields: credentials.account_fields.into_iter().map(Into::into).collect(),
+            account_json: expose(&credentials.account_json),
             expires_at: credentials.expires_at.map(|time| time.0),
+            fresh_until: credentials.fresh_until.map(|time| time.0),
             fetched_at: credentials.fetched_at.0,
             source: match credentials.source {
                 Source::Cache => wit::Source::Cache,
@@ -61,15 +65,17 @@ impl From<Field> for wit::Field {
 
 impl From<Warning> for wit::Warning {
     fn from(warning: Warning) -> Self {
-        let text = warning.to_string();
         match warning {
-            Warning::RefreshFailed(_) | Warning::RefreshDeferred(_) | Warning::TokenRefreshFailed(_) => {
-                Self::RefreshFailed(text)
+            Warning::RefreshFailed(error) => Self::RefreshFailed(error.into()),
+            Warning::RefreshDeferred(wait) => Self::RefreshDeferred(whole_seconds(wait)),
+            Warning::TokenRefreshFailed(error) => Self::OauthTokenRefreshFailed(error.into()),
+            Warning::AlreadyExpired => Self::AlreadyExpired,
+            Warning::TokenUnchanged(wait) => Self::TokenUnchanged(whole_seconds(wait)),
+            Warning::CacheDegraded(CacheFailure { operation, error }) => {
+                let (operation, message) = (operation.to_owned(), error.to_string());
+                Self::CacheDegraded(wit::CacheFailure { operation, message })
             }
-            Warning::AlreadyExpired => Self::AlreadyExpired(text),
-            Warning::TokenUnchanged(_) => Self::TokenUnchanged(text),
-            Warning::CacheDegraded(_) => Self::CacheDegraded(text),
-            Warning::FieldIgnored(_) => Self::FieldIgnored(text),
+            Warning::FieldIgnored(name) => Self::FieldIgnored(name.to_owned()),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Tests of the errors for the upstream's statuses and for network errors.
 
 use crate::scenario::{Account, Scenario, assert_error, case, secret};
-use host_test::{Error, Fault, Reply};
+use host_test::{Error, Fault, Refused, Reply};
 use std::time::Duration;
 
 case! {
@@ -106,6 +106,28 @@ case! {
 }
 
 case! {
+    async fn a_failure_of_the_upstream_has_the_upstreams_wait(
+        scenario, builder => builder.config("credwell_max_retries", "0")
+    ) {
+        for status in [500, 502, 503, 504] {
+            let failing = || Reply::status(status);
+            assert_eq!(retry_after(&scenario, failing()).await, None);
+            assert_eq!(retry_after(&scenario, failing().header("retry-after", "7")).await, Some(7));
+            assert_eq!(retry_after(&scenario, failing().header("x-ratelimit-reset", "7")).await, None);
+        }
+    }
+}
+
+case! {
+    async fn a_refused_key_is_told_from_a_refused_client(scenario) {
+        scenario.reply(Reply::status(401));
+        let Err(Error::Unauthorized(refusal)) = scenario.get().await else { panic!("not unauthorized") };
+        assert_eq!(refusal.refused, Refused::ApiKey);
+        assert!(refusal.message.contains("credwell_api_key"), "{refusal:?}");
+    }
+}
+
+case! {
     /// The component doesn't send the key to the target of a redirect.
     async fn redirects_are_not_followed(scenario) {
         scenario.reply(Reply::status(307).header("location", "https://elsewhere.example/steal"));
@@ -121,8 +143,9 @@ async fn retry_after(scenario: &Scenario, reply: Reply) -> Option<u64> {
     scenario.configuration().set("credwell_api_key", key);
     scenario.reply(reply);
     match scenario.get().await {
-        Err(Error::RateLimited(limit)) => limit.retry_after_seconds,
-        other => panic!("expected rate-limited, got {:?}", other.is_ok()),
+        Err(Error::RateLimited(limit)) => limit.retry_after,
+        Err(Error::UpstreamFailure(failure)) => failure.retry_after,
+        other => panic!("expected an error with a wait, got {:?}", other.err()),
     }
 }
 

@@ -20,6 +20,7 @@ mod oauth;
 mod odd_fields;
 mod refreshing;
 mod rejected_tokens;
+mod results;
 mod retries;
 mod scenario;
 

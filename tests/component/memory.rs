@@ -257,7 +257,7 @@ async fn search(flavour: Flavour, client: Client) {
     let mut store = host_test::store(&engine, &capabilities).unwrap();
     let instance = pre.instantiate_async(&mut store).await.unwrap();
     let interface =
-        instance.get_export_index(&mut store, None, "credwell:credentials/credentials@0.1.0").unwrap();
+        instance.get_export_index(&mut store, None, "credwell:credentials/credentials@0.2.0").unwrap();
 
     let secrets = client.halves_of_secrets();
     for test_call in client.calls() {

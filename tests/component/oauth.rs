@@ -1,7 +1,7 @@
 //! Tests of the OAuth client's own token: its fetch, caching, encryption and refresh.
 
 use crate::scenario::{Account, Scenario, assert_error, assert_token, at, case, secret};
-use host_test::{Error, Fault, HarnessBuilder, Reply, Source};
+use host_test::{Error, Fault, HarnessBuilder, RateLimit, Refused, Reply, Source, Warning};
 use serde_json::json;
 
 fn with_client(builder: HarnessBuilder) -> HarnessBuilder {
@@ -90,8 +90,9 @@ case! {
     async fn a_new_token_that_is_refused_is_not_replaced(scenario, builder => with_client(builder)) {
         scenario.reply(token("t1", 3600));
         scenario.reply(Reply::status(401));
-        let Err(Error::Unauthorized(message)) = scenario.get().await else { panic!("not unauthorized") };
-        assert!(message.contains("OAuth client"), "{message}");
+        let Err(Error::Unauthorized(refusal)) = scenario.get().await else { panic!("not unauthorized") };
+        assert_eq!(refusal.refused, Refused::OauthToken);
+        assert!(refusal.message.contains("OAuth client"), "{refusal:?}");
         assert_eq!(scenario.requests(), 2);
     }
 }
@@ -100,8 +101,9 @@ case! {
     async fn a_refused_client_is_an_error_of_its_settings(scenario, builder => with_client(builder)) {
         for status in [400, 401, 403] {
             scenario.reply(Reply::status(status).body(r#"{"error": "invalid_client"}"#));
-            let Err(Error::Unauthorized(message)) = scenario.get().await else { panic!("{status}") };
-            assert!(message.contains("credwell_oauth_client_secret"), "{message}");
+            let Err(Error::Unauthorized(refusal)) = scenario.get().await else { panic!("{status}") };
+            assert_eq!(refusal.refused, Refused::OauthClient);
+            assert!(refusal.message.contains("credwell_oauth_client_secret"), "{refusal:?}");
         }
         scenario.reply(Reply::status(404));
         assert_error(&scenario.get().await, "upstream-failure");
@@ -182,11 +184,19 @@ case! {
         scenario.get().await.unwrap();
         scenario.advance(3550);
         scenario.reply(Reply::status(429).header("retry-after", "20"));
-        for (name, warnings) in [("2", 1), ("3", 0)] {
+        for (name, is_warned) in [("2", true), ("3", false)] {
             scenario.reply(Account::oauth(name).with("expires_at", at(7200)));
             let result = scenario.force().await;
             assert_token(&result, name, Source::Upstream);
-            assert_eq!(result.unwrap().warnings.len(), warnings);
+            let warnings = result.unwrap().warnings;
+            match &warnings[..] {
+                [] => assert!(!is_warned),
+                [Warning::OauthTokenRefreshFailed(Error::RateLimited(RateLimit { retry_after, .. }))] => {
+                    assert!(is_warned);
+                    assert_eq!(*retry_after, Some(20));
+                }
+                _ => panic!("{warnings:?}"),
+            }
             scenario.advance(18);
         }
         let bearers: Vec<_> = sent(&scenario).into_iter().map(|(_, bearer)| bearer).collect();

@@ -57,14 +57,17 @@ case! {
             scenario.reply(Account::oauth("1"));
         }
         scenario.get().await.unwrap();
-        for (wait, source) in
-            [(0, Source::Upstream), (4, Source::Cache), (1, Source::Upstream), (9, Source::Cache)]
-        {
+        for (wait, source, seconds) in [
+            (0, Source::Upstream, 5),
+            (4, Source::Cache, 1),
+            (1, Source::Upstream, 10),
+            (9, Source::Cache, 1),
+        ] {
             scenario.advance(wait);
             let result = scenario.refresh(Some(&secret("1"))).await;
             assert_token(&result, "1", source);
             let warnings = result.unwrap().warnings;
-            assert!(matches!(warnings.as_slice(), [Warning::TokenUnchanged(_)]), "{warnings:?}");
+            assert_eq!(warnings, [Warning::TokenUnchanged(seconds)]);
         }
         scenario.reply(Account::oauth("2"));
         scenario.advance(1);

@@ -3,6 +3,7 @@
 use super::read;
 use credwell_core::broker::outcome::Outcome;
 use credwell_core::configuration::settings::{ALL, Description, Scope};
+use credwell_core::error::{ErrorCase, WarningCase};
 
 /// The rows of all tables in a text, as the texts of their cells, without the head of a table.
 fn rows(text: &str) -> Vec<Vec<&str>> {
@@ -55,12 +56,25 @@ fn every_setting_of_the_broker_is_explained() {
 
 #[test]
 fn every_error_is_in_the_table_and_no_other() {
+    let cases = ErrorCase::ALL.iter().map(|case| case.name()).collect::<Vec<_>>();
+    assert_eq!(cases_of_variant("error"), cases);
+    assert_eq!(names(&section(&read("docs/component.md"), "## Errors")), cases);
+}
+
+#[test]
+fn every_warning_is_in_the_table_and_no_other() {
+    let cases = WarningCase::ALL.iter().map(|case| case.name()).collect::<Vec<_>>();
+    assert_eq!(cases_of_variant("warning"), cases);
+    assert_eq!(names(&section(&read("docs/component.md"), "## Warnings")), cases);
+}
+
+/// The names of the cases of a variant in the interface.
+fn cases_of_variant(name: &str) -> Vec<String> {
     let wit = read("wit/credentials.wit");
-    let (_, variant) = wit.split_once("variant error {").expect("the interface has errors");
+    let (_, variant) = wit.split_once(&format!("variant {name} {{")).expect("the interface has the variant");
     let (cases, _) = variant.split_once("\n    }").expect("the variant ends");
     let cases = cases.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("///"));
-    let cases: Vec<_> = cases.filter_map(|line| line.split('(').next()).collect();
-    assert_eq!(names(&section(&read("docs/component.md"), "## Errors")), cases);
+    cases.filter_map(|line| line.split(['(', ',']).next()).map(str::to_owned).collect()
 }
 
 #[test]

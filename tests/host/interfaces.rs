@@ -111,7 +111,7 @@ async fn an_embedder_links_the_interfaces_for_its_own_store_data() {
         };
         let mut store = Store::new(&engine, data);
         let instance = linker.instantiate_async(&mut store, &component).await.expect("it starts");
-        let interface = instance.get_export_index(&mut store, None, "credwell:credentials/credentials@0.1.0");
+        let interface = instance.get_export_index(&mut store, None, "credwell:credentials/credentials@0.2.0");
         let function = instance.get_export_index(&mut store, interface.as_ref(), "get-credentials");
         let function = instance.get_func(&mut store, function.expect("the interface has it"));
         let mut results = [Val::Bool(false)];

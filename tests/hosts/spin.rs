@@ -90,7 +90,7 @@ fn every_variable_of_the_page_reaches_a_setting() {
     assert_eq!(component["dependencies_inherit_configuration"].as_bool(), Some(true));
     let dependency =
         component["dependencies"].as_table().expect("a table").iter().next().expect("a dependency");
-    assert_eq!(dependency.0, "credwell:credentials/credentials@0.1.0");
+    assert_eq!(dependency.0, "credwell:credentials/credentials@0.2.0");
     assert_eq!(dependency.1["path"].as_str(), Some("target/components/credwell-spin.wasm"));
 }
 

@@ -38,10 +38,16 @@ async fn the_second_result_comes_from_the_cache() {
                 "access-token": "xoxp... (37 characters)",
             })
         };
+        let (mut first, mut second) = (first.clone(), second.clone());
+        for line in [&mut first, &mut second] {
+            let fresh_until = line.as_object_mut().and_then(|line| line.remove("fresh-until"));
+            let fresh_until = fresh_until.as_ref().and_then(Value::as_u64);
+            assert!(fresh_until.is_some() && fresh_until <= line["expires-at"].as_u64(), "{line}");
+        }
         let expires_at = &first["expires-at"];
         assert!(expires_at.is_u64(), "{expires_at}");
-        assert_eq!(*first, expected("upstream", expires_at));
-        assert_eq!(*second, expected("cache", expires_at));
+        assert_eq!(first, expected("upstream", expires_at));
+        assert_eq!(second, expected("cache", expires_at));
         assert_eq!(upstream.count(), 1);
     }
 }
@@ -56,6 +62,25 @@ async fn what_an_account_does_not_have_is_null() {
             assert_eq!(line["app-slug"], "stripe");
             assert_eq!([&line["expires-at"], &line["access-token"]], [&Value::Null; 2]);
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn warnings_are_shown_with_their_data() {
+    for example in examples() {
+        let account = json!({
+            "credentials": {"oauth_access_token": "token"},
+            "expires_at": "2020-01-01T00:00:00Z",
+            "next_refresh_at": 5,
+        });
+        let body = json!({ "data": account }).to_string();
+        let upstream = server::serve(move |_| {
+            format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+        });
+        let outcome = example.run(&upstream, SampleUpstream::API_KEY, &[ACCOUNT]);
+        assert_eq!(outcome.status, Some(0), "{outcome:?}");
+        let expected = ["warning: field-ignored: next_refresh_at", "warning: already-expired"];
+        assert_eq!(outcome.stderr.lines().collect::<Vec<_>>(), [expected, expected].concat());
     }
 }
 

@@ -82,7 +82,7 @@ fn report_warnings(outcomes: &[AccountOutcome<Credentials>], terminal: &Terminal
     for AccountOutcome { account_id, result, .. } in outcomes {
         for warning in result.iter().flat_map(|credentials| &credentials.warnings) {
             let (case, message) = (warning.case().name(), warning.message());
-            terminal.warn(&format!("{}: {case}: {}", printable(account_id), printable(message)));
+            terminal.warn(&format!("{}: {case}: {}", printable(account_id), printable(&message)));
         }
     }
 }

@@ -59,7 +59,7 @@ impl ExitStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use credwell_host::{RateLimit, UpstreamStatus};
+    use credwell_host::{RateLimit, Refusal, Refused, UpstreamStatus};
 
     #[test]
     fn equal_failures_keep_their_status() {
@@ -72,14 +72,15 @@ mod tests {
     #[test]
     fn the_status_says_whether_asking_again_helps() {
         let text = String::new;
-        let upstream = |status| Error::UpstreamFailure(UpstreamStatus { status, message: text() });
+        let upstream =
+            |status| Error::UpstreamFailure(UpstreamStatus { status, retry_after: None, message: text() });
         for (error, status) in [
-            (Error::Unauthorized(text()), ExitStatus::ChangeRequest),
-            (Error::NotFound(text()), ExitStatus::ChangeAccount),
             (
-                Error::RateLimited(RateLimit { retry_after_seconds: None, message: text() }),
-                ExitStatus::RetryLater,
+                Error::Unauthorized(Refusal { refused: Refused::ApiKey, message: text() }),
+                ExitStatus::ChangeRequest,
             ),
+            (Error::NotFound(text()), ExitStatus::ChangeAccount),
+            (Error::RateLimited(RateLimit { retry_after: None, message: text() }), ExitStatus::RetryLater),
             (upstream(503), ExitStatus::RetryLater),
             (upstream(302), ExitStatus::Failed),
         ] {

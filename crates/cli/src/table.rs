@@ -95,7 +95,7 @@ fn redacted(secret: &str) -> String {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use credwell_host::{Field, Source, Warning};
+    use credwell_host::{CacheFailure, Field, Source, Warning};
 
     pub(crate) fn credentials(access_token: Option<&str>) -> Credentials {
         let field = |name: &str, value| Field { name: name.to_owned(), value };
@@ -109,10 +109,15 @@ pub(crate) mod tests {
                 field("options", FieldValue::Json("{\"a\": [1,\n 2]}".to_owned())),
             ],
             account_fields: vec![field("version", FieldValue::Json("1.50".to_owned()))],
+            account_json: String::new(),
             expires_at: Some(1_767_225_600_000),
+            fresh_until: Some(1_767_225_540_000),
             fetched_at: 0,
             source: Source::Cache,
-            warnings: vec![Warning::CacheDegraded("slow".to_owned())],
+            warnings: vec![Warning::CacheDegraded(CacheFailure {
+                operation: "reading an entry".to_owned(),
+                message: "slow".to_owned(),
+            })],
         }
     }
 

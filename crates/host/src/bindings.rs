@@ -9,7 +9,7 @@ pub(crate) mod provider {
             package credwell:host;
 
             world provider {
-                export credwell:credentials/credentials@0.1.0;
+                export credwell:credentials/credentials@0.2.0;
             }
         ",
         exports: { default: async },
@@ -53,7 +53,8 @@ pub(crate) mod host {
 }
 
 pub use provider::exports::credwell::credentials::credentials::{
-    AccountState, Credentials, Error, Field, FieldValue, RateLimit, Source, UpstreamStatus, Warning,
+    AccountState, CacheFailure, Credentials, Error, Field, FieldValue, RateLimit, Refusal, Refused, Source,
+    UpstreamStatus, Warning,
 };
 
 use credwell_core::error::{ErrorCase, WarningCase};
@@ -84,7 +85,7 @@ impl Error {
         match self {
             Self::InvalidAccountId(message)
             | Self::Configuration(message)
-            | Self::Unauthorized(message)
+            | Self::Unauthorized(Refusal { message, .. })
             | Self::Forbidden(message)
             | Self::NotFound(message)
             | Self::RateLimited(RateLimit { message, .. })
@@ -105,21 +106,43 @@ impl Warning {
     pub fn case(&self) -> WarningCase {
         match self {
             Self::RefreshFailed(_) => WarningCase::RefreshFailed,
+            Self::RefreshDeferred(_) => WarningCase::RefreshDeferred,
+            Self::OauthTokenRefreshFailed(_) => WarningCase::OAuthTokenRefreshFailed,
+            Self::AlreadyExpired => WarningCase::AlreadyExpired,
             Self::TokenUnchanged(_) => WarningCase::TokenUnchanged,
-            Self::AlreadyExpired(_) => WarningCase::AlreadyExpired,
             Self::CacheDegraded(_) => WarningCase::CacheDegraded,
             Self::FieldIgnored(_) => WarningCase::FieldIgnored,
         }
     }
 
     /// What happened. The text contains no secret.
-    pub fn message(&self) -> &str {
+    pub fn message(&self) -> String {
         match self {
-            Self::RefreshFailed(message)
-            | Self::TokenUnchanged(message)
-            | Self::AlreadyExpired(message)
-            | Self::CacheDegraded(message)
-            | Self::FieldIgnored(message) => message,
+            Self::RefreshFailed(error) => {
+                format!("the credentials are still valid, but refreshing them failed: {}", error.message())
+            }
+            Self::RefreshDeferred(seconds) => format!(
+                "the credentials are still valid, but their last refresh failed; the next follows in {seconds} s"
+            ),
+            Self::OauthTokenRefreshFailed(error) => format!(
+                "the OAuth client's token is still valid, but refreshing it failed: {}",
+                error.message()
+            ),
+            Self::AlreadyExpired => {
+                "the credentials had expired when the upstream gave them: connect the account anew if this \
+                 goes on, and check the host's clock"
+                    .to_owned()
+            }
+            Self::TokenUnchanged(seconds) => format!(
+                "the upstream still gives the access token that was rejected; it is asked again in {seconds} s \
+                 at the earliest"
+            ),
+            Self::CacheDegraded(CacheFailure { operation, message }) => {
+                format!("the cache did not work, {operation} failed: {message}")
+            }
+            Self::FieldIgnored(name) => format!(
+                "the field {name} of the upstream's answer has an unexpected type or form and is left out"
+            ),
         }
     }
 }

@@ -52,10 +52,10 @@
 //! component to the path that [`Flavour::path`] returns. [`Runtime::from_bytes`] takes a component from
 //! anywhere else. A client may be cloned and used by any number of tasks.
 //!
-//! Call [`CredentialsClient::get`] before each request to an app, and keep no credentials in your program:
-//! the component's cache decides when to fetch again. The derived `Debug` of [`Credentials`], [`Field`] and
-//! [`FieldValue`] prints every secret, so never log them. [`CallError`] and [`Error::message`] contain no
-//! secret.
+//! Call [`CredentialsClient::get`] before each request to an app: the component's cache decides when to fetch
+//! again. A program that keeps credentials may use them until their `fresh_until` and has to call again then.
+//! The derived `Debug` of [`Credentials`], [`Field`] and [`FieldValue`] prints every secret, so never log
+//! them. [`CallError`], [`Error::message`] and [`Warning::message`] contain no secret.
 //!
 //! # Serve the broker
 //!
@@ -256,7 +256,8 @@ mod workload;
 
 pub use audit::AuditLog;
 pub use bindings::{
-    AccountState, Credentials, Error, Field, FieldValue, RateLimit, Source, UpstreamStatus, Warning,
+    AccountState, CacheFailure, Credentials, Error, Field, FieldValue, RateLimit, Refusal, Refused, Source,
+    UpstreamStatus, Warning,
 };
 pub use broker::{Broker, BrokerError};
 pub use capabilities::{Capabilities, OutgoingHttp};

@@ -57,7 +57,7 @@ impl Runtime {
 mod tests {
     use super::*;
 
-    const EXPORT: &str = "credwell:credentials/credentials@0.1.0";
+    const EXPORT: &str = "credwell:credentials/credentials@0.2.0";
     const CONFIGURATION: &str = r#"
         (type $error (variant (case "upstream" string) (case "io" string)))
         (export "error" (type $named (eq $error)))

@@ -20,7 +20,7 @@ mod bindings {
 }
 
 use bindings::credwell::credentials::credentials::{
-    AccountState, Credentials, Error, RateLimit, UpstreamStatus, Warning, get_credentials,
+    AccountState, Credentials, Error, RateLimit, Refusal, UpstreamStatus, Warning, get_credentials,
     refresh_credentials,
 };
 use bindings::exports::credwell::workflow::app::{AppResponse, Guest, WorkflowError};
@@ -95,7 +95,7 @@ fn no_credentials(error: Error) -> WorkflowError {
     WorkflowError::NoCredentials(match error {
         Error::InvalidAccountId(message)
         | Error::Configuration(message)
-        | Error::Unauthorized(message)
+        | Error::Unauthorized(Refusal { message, .. })
         | Error::Forbidden(message)
         | Error::NotFound(message)
         | Error::RateLimited(RateLimit { message, .. })
@@ -110,10 +110,10 @@ fn no_credentials(error: Error) -> WorkflowError {
     })
 }
 
-/// The message of Credwell's warning that the refresh returned the rejected token again.
-fn token_unchanged(warnings: Vec<Warning>) -> Option<String> {
+/// The seconds after which Credwell asks the upstream again, if the refresh returned the rejected token.
+fn token_unchanged(warnings: Vec<Warning>) -> Option<u64> {
     warnings.into_iter().find_map(|warning| match warning {
-        Warning::TokenUnchanged(message) => Some(message),
+        Warning::TokenUnchanged(seconds) => Some(seconds),
         _ => None,
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::account_id::AccountId;
 use crate::cache::CacheFailure;
-use crate::error::{Error, WarningCase, whole_seconds};
+use crate::error::{Error, WarningCase};
 use crate::secret::SecretString;
 use crate::timestamp::UnixMilliseconds;
 use crate::upstream::account::Account;
@@ -28,7 +28,7 @@ pub struct Credentials {
     pub account_json: SecretString,
     /// When the credentials expire. None: never.
     pub expires_at: Option<UnixMilliseconds>,
-    /// Until when a caller can keep the credentials without a new call. None: for ever.
+    /// Until when a guest that keeps the credentials may use them without another call. None: no limit.
     pub fresh_until: Option<UnixMilliseconds>,
     /// When the credentials were fetched from the upstream.
     pub fetched_at: UnixMilliseconds,
@@ -50,37 +50,22 @@ pub enum Source {
 }
 
 /// A problem that did not keep the call from returning credentials.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Warning {
     /// The credentials are stale, and this call failed to refresh them.
-    #[error("the credentials are still valid, but refreshing them failed: {0}")]
     RefreshFailed(Error),
     /// The credentials are stale, and their last refresh failed. The next one is backed off for this time.
-    #[error(
-        "the credentials are still valid, but the last refresh of them failed; the next follows in {} s",
-        whole_seconds(*.0)
-    )]
     RefreshDeferred(Duration),
     /// The OAuth client's token is stale, and this call failed to refresh it.
-    #[error("the OAuth client's token is still valid, but refreshing it failed: {0}")]
     TokenRefreshFailed(Error),
     /// The upstream returned credentials that have expired already.
-    #[error(
-        "the credentials had expired when the upstream gave them: connect the account anew if this goes on, and check the host's clock"
-    )]
     AlreadyExpired,
     /// The upstream still returns the secret that the caller has rejected. It is not asked again for this
     /// time.
-    #[error(
-        "the upstream still gives the access token that was rejected; it is asked again in {} s at the earliest",
-        whole_seconds(*.0)
-    )]
     TokenUnchanged(Duration),
     /// An operation of the cache failed.
-    #[error("the cache did not work, {0}")]
     CacheDegraded(CacheFailure),
-    /// An optional field of the account has an unexpected type or form, so the credentials do without it.
-    #[error("the field {0} of the upstream's answer has an unexpected type or form and is ignored")]
+    /// The account's field of this name has an unexpected type or form, so the credentials do without it.
     FieldIgnored(&'static str),
 }
 
@@ -88,9 +73,9 @@ impl Warning {
     /// The case in the table that all interfaces share.
     pub fn case(&self) -> WarningCase {
         match self {
-            Self::RefreshFailed(_) | Self::RefreshDeferred(_) | Self::TokenRefreshFailed(_) => {
-                WarningCase::RefreshFailed
-            }
+            Self::RefreshFailed(_) => WarningCase::RefreshFailed,
+            Self::RefreshDeferred(_) => WarningCase::RefreshDeferred,
+            Self::TokenRefreshFailed(_) => WarningCase::OAuthTokenRefreshFailed,
             Self::AlreadyExpired => WarningCase::AlreadyExpired,
             Self::TokenUnchanged(_) => WarningCase::TokenUnchanged,
             Self::CacheDegraded(_) => WarningCase::CacheDegraded,

@@ -85,14 +85,14 @@ error_cases! {
 
 macro_rules! warning_cases {
     ($($(#[$doc:meta])* $case:ident = $name:literal;)*) => {
-        /// A case of the WIT interface's `warning`, without its text.
+        /// A case of the WIT interface's `warning`, without its data.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum WarningCase {
             $($(#[$doc])* $case,)*
         }
 
         impl WarningCase {
-            /// Every case, in the order of the broker's metrics.
+            /// Every case, in the order of the WIT interface.
             pub const ALL: &[Self] = &[$(Self::$case),*];
 
             /// The name in the WIT interface, in `Cache-Status`, in logs and in metrics.
@@ -106,8 +106,12 @@ macro_rules! warning_cases {
 }
 
 warning_cases! {
-    /// The credentials are stale and still valid, and their last refresh failed.
+    /// The credentials are stale and still valid, and this call failed to refresh them.
     RefreshFailed = "refresh-failed";
+    /// The credentials are stale and still valid, and an earlier call failed to refresh them.
+    RefreshDeferred = "refresh-deferred";
+    /// The OAuth client's token is stale and still valid, and this call failed to refresh it.
+    OAuthTokenRefreshFailed = "oauth-token-refresh-failed";
     /// The credentials had expired when the upstream gave them.
     AlreadyExpired = "already-expired";
     /// The upstream still gives the token that the caller has rejected.
