@@ -12,7 +12,7 @@ impl From<Error> for wit::Error {
             Error::Configuration(_) => Self::Configuration(message),
             Error::Unauthorized(refused) => {
                 let refused = match refused {
-                    Refused::ApiKey => wit::Refused::ApiKey,
+                    Refused::ApiKey | Refused::CallersKey => wit::Refused::ApiKey,
                     Refused::OAuthClient => wit::Refused::OauthClient,
                     Refused::OAuthToken => wit::Refused::OauthToken,
                 };
