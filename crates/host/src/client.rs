@@ -69,7 +69,7 @@ impl CredentialsClient {
     }
 
     /// Calls `refresh-credentials`. `rejected` is the access token that the app has rejected. `None` fetches
-    /// the credentials whatever the cache contains.
+    /// the credentials whatever the cache contains, unless the upstream has answered a moment ago.
     ///
     /// # Errors
     ///
