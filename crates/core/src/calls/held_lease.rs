@@ -66,7 +66,8 @@ impl<B: Bucket> HeldLease<B> {
             let Ok(number) = self.bucket.increment(&self.key, 0).await else { return };
             self.is_lost |= LeaseNumber(number).beat() != self.beat;
             if number == 0 {
-                // Nobody has acquired the lease since its number was deleted. The increment has made a new one.
+                // Nobody has acquired the lease since its number was deleted. The increment has made a new
+                // one.
                 let _ = self.bucket.delete(&self.key).await;
             }
         }
