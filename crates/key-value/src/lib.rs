@@ -15,6 +15,12 @@
 //! retention until the next write. In NATS the retention belongs to the bucket: the last process that opened
 //! the bucket has set it.
 //!
+//! A URL of NATS may name several servers of one cluster: whole URLs with commas between them, then the
+//! parameter, for example `tls://user:password@a:4222,tls://user:password@b:4222?retention_seconds=3600`. All
+//! must have the same scheme, user and password. The store connects to these servers only: it ignores the
+//! addresses that a server advertises. With `tls://` and `rediss://` nothing but a TLS handshake leaves without
+//! encryption.
+//!
 //! # Features
 //!
 //! `file`, `redis` and `nats` build the stores of the table above and their dependencies. All three are on by

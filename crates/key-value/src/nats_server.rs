@@ -10,6 +10,7 @@ use crate::limits::{
 };
 use crate::number;
 use crate::open::OpenError;
+use crate::store_url::NatsServers;
 use async_nats::connection::State;
 use async_nats::header::HeaderMap;
 use async_nats::jetstream::ContextBuilder;
@@ -21,7 +22,6 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 use tokio::sync::Mutex;
-use url::Url;
 
 /// The number of locks for increments, and so the maximum number of concurrent increments in this process.
 const COUNTER_LOCKS: usize = 64;
@@ -48,9 +48,9 @@ pub(crate) struct NatsServer {
 }
 
 impl NatsServer {
-    pub(crate) async fn open(url: &Url, retention: Duration) -> Result<Self, OpenError> {
-        let address = connection::address(url);
-        let client = connection::open(url, &address).await?;
+    pub(crate) async fn open(servers: &NatsServers, retention: Duration) -> Result<Self, OpenError> {
+        let address = connection::address(servers);
+        let client = connection::open(servers, &address).await?;
         let context = ContextBuilder::new().timeout(CALL_LIMIT).ack_timeout(CALL_LIMIT).build(client.clone());
         let buckets = Buckets::new(context, retention);
         buckets.probe().await.map_err(|error| {

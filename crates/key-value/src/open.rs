@@ -60,13 +60,13 @@ pub enum OpenError {
     /// No server answers at the address, or the server is of another kind.
     #[error("no connection to {address}: {reason}")]
     Unreachable {
-        /// Host and port.
+        /// Host and port, of each server if the URL has several.
         address: String,
         /// The client's error text.
         reason: String,
     },
     /// The server doesn't accept the user and password in the URL, or the URL lacks them. The text is host
-    /// and port.
+    /// and port, of each server if the URL has several.
     #[error("{0} refuses the user and password in the store's URL, or the URL lacks them")]
     Refused(String),
     /// The NATS server doesn't offer JetStream to this user.
@@ -74,7 +74,7 @@ pub enum OpenError {
         "{address} offers no JetStream: {reason}; start nats-server with -js, and allow this user JetStream"
     )]
     NoJetStream {
-        /// Host and port.
+        /// Host and port, of each server if the URL has several.
         address: String,
         /// The server's error text.
         reason: String,
@@ -108,7 +108,7 @@ pub async fn open_with_clock(url: &StoreUrl, clock: Clock) -> Result<Arc<dyn Key
         #[cfg(feature = "redis")]
         StoreLocation::Redis(url) => Arc::new(RedisServer::open(url, retention).await?),
         #[cfg(feature = "nats")]
-        StoreLocation::Nats(url) => Arc::new(NatsServer::open(url, retention).await?),
+        StoreLocation::Nats(servers) => Arc::new(NatsServer::open(servers, retention).await?),
         #[cfg(not(feature = "file"))]
         StoreLocation::File(_) => return Err(OpenError::NotBuilt("file")),
         #[cfg(not(feature = "redis"))]

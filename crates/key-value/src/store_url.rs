@@ -1,5 +1,8 @@
 //! The store's URL: where entries are kept, and for how long.
 
+mod nats_servers;
+
+pub(crate) use nats_servers::NatsServers;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -25,7 +28,7 @@ pub(crate) enum StoreLocation {
     Memory,
     File(PathBuf),
     Redis(Url),
-    Nats(Url),
+    Nats(NatsServers),
 }
 
 /// Why a text is no store's URL. The error text doesn't repeat the URL, which can hold a password.
@@ -53,6 +56,15 @@ pub enum UrlError {
         "the store's URL must end after the host and port; for Redis, /N may follow as the database's number"
     )]
     Path,
+    /// One of several servers is no URL of its own.
+    #[error(
+        "each server in the store's URL must be a whole URL, for example nats://a:4222,nats://b:4222; a comma \
+         in a user or password must be percent-encoded as %2C"
+    )]
+    ServerList,
+    /// The servers differ in more than host and port.
+    #[error("all servers in the store's URL must have the same scheme, user and password")]
+    ServersDiffer,
     /// A parameter isn't `retention_seconds`, or is there twice.
     #[error("the store's URL takes one parameter, retention_seconds, at most once")]
     Parameter,
@@ -71,9 +83,8 @@ impl StoreUrl {
     pub fn has_user(&self) -> bool {
         match &self.location {
             StoreLocation::Memory | StoreLocation::File(_) => false,
-            StoreLocation::Redis(url) | StoreLocation::Nats(url) => {
-                !url.username().is_empty() || url.password().is_some()
-            }
+            StoreLocation::Redis(url) => has_user(url),
+            StoreLocation::Nats(servers) => has_user(servers.first()),
         }
     }
 }
@@ -94,24 +105,42 @@ impl FromStr for StoreUrl {
             };
             return Ok(Self { location, retention: retention(query)? });
         }
-        let to_location: fn(Url) -> StoreLocation = match scheme {
-            "redis" | "rediss" => StoreLocation::Redis,
-            "nats" | "tls" => StoreLocation::Nats,
+        let (servers, query) = text.split_once('?').unwrap_or((text, ""));
+        let location = match scheme {
+            "redis" | "rediss" => StoreLocation::Redis(parse_server(servers, true)?),
+            "nats" | "tls" => StoreLocation::Nats(NatsServers::parse(servers)?),
             _ => return Err(UrlError::Scheme),
         };
-        let mut url = Url::parse(text)?;
-        if url.host_str().is_none_or(str::is_empty) {
-            return Err(UrlError::NoHost);
-        }
-        let database = url.path().strip_prefix('/').unwrap_or_default();
-        let numbered = scheme.starts_with("redis") && database.parse::<u32>().is_ok();
-        if url.fragment().is_some() || !(database.is_empty() || numbered) {
-            return Err(UrlError::Path);
-        }
-        let retention = retention(url.query().unwrap_or_default())?;
-        url.set_query(None);
-        Ok(Self { location: to_location(url), retention })
+        Ok(Self { location, retention: retention(query)? })
     }
+}
+
+/// Parses the URL of one server, without parameters. With `takes_database`, the number of a database may
+/// follow.
+fn parse_server(text: &str, takes_database: bool) -> Result<Url, UrlError> {
+    let url = Url::parse(text)?;
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err(UrlError::NoHost);
+    }
+    let database = url.path().strip_prefix('/').unwrap_or_default();
+    let is_database = takes_database && database.parse::<u32>().is_ok();
+    if url.fragment().is_some() || !(database.is_empty() || is_database) {
+        return Err(UrlError::Path);
+    }
+    Ok(url)
+}
+
+fn has_user(url: &Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
+}
+
+/// The URL without user and password.
+pub(crate) fn without_user(url: &Url) -> Url {
+    let mut url = url.clone();
+    // Both succeed for a URL with a host.
+    _ = url.set_username("");
+    _ = url.set_password(None);
+    url
 }
 
 fn retention(query: &str) -> Result<Duration, UrlError> {
@@ -135,12 +164,10 @@ impl fmt::Display for StoreUrl {
         match &self.location {
             StoreLocation::Memory => write!(formatter, "memory:")?,
             StoreLocation::File(path) => write!(formatter, "redb:{}", path.display())?,
-            StoreLocation::Redis(url) | StoreLocation::Nats(url) => {
-                let mut url = url.clone();
-                // Both succeed for a URL with a host.
-                _ = url.set_username("");
-                _ = url.set_password(None);
-                write!(formatter, "{url}")?;
+            StoreLocation::Redis(url) => write!(formatter, "{}", without_user(url))?,
+            StoreLocation::Nats(servers) => {
+                let servers: Vec<_> = servers.all().map(|url| without_user(url).to_string()).collect();
+                write!(formatter, "{}", servers.join(","))?;
             }
         }
         write!(formatter, "?retention_seconds={}", self.retention.as_secs())
@@ -173,6 +200,8 @@ mod tests {
             ("redis://:hunter2@h", "redis://h?retention_seconds=86400"),
             ("nats://u:hunter2@h:4222", "nats://h:4222?retention_seconds=86400"),
             ("tls://hunter2@h/", "tls://h/?retention_seconds=86400"),
+            ("tls://hunter2@a,tls://hunter2@b:1", "tls://a,tls://b:1?retention_seconds=86400"),
+            ("nats://a,nats://b?retention_seconds=2", "nats://a,nats://b?retention_seconds=2"),
         ] {
             let url: StoreUrl = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
             assert_eq!(url.to_string(), printed);
@@ -209,6 +238,9 @@ mod tests {
             ("redis://h/hunter2", UrlError::Path),
             ("rediss://h#insecure", UrlError::Path),
             ("nats://h/1", UrlError::Path),
+            ("nats://h#hunter2", UrlError::Path),
+            ("nats://a?retention_seconds=1,nats://b", UrlError::Retention),
+            ("redis://a,redis://b", UrlError::Path),
             ("memory:?hunter2=1", UrlError::Parameter),
             ("nats://h?retention_seconds=1&retention_seconds=2", UrlError::Parameter),
             ("memory:?retention_seconds=0", UrlError::Retention),

@@ -93,7 +93,8 @@ own_settings! {
     STORE: All OptionAndFile Url "store", "CREDWELL_STORE_URL",
         "a URL that begins with memory:, redb:, redis:, rediss:, nats: or tls:",
         Some("redb:PATH, where PATH is credwell/cache.redb in $XDG_STATE_HOME or ~/.local/state"),
-        "Store of the cache: memory:, redb:PATH, redis://… or nats://… Keep a URL with a password in \
+        "Store of the cache: memory:, redb:PATH, redis://… or nats://…, for a NATS cluster several URLs with \
+         commas between them. Keep a URL with a password in \
          CREDWELL_STORE_URL, or in a file that CREDWELL_STORE_URL_FILE names";
     CA_FILE: All OptionAndFile Open "ca_file", "CREDWELL_CA_FILE", PATH, None,
         "PEM file of certificates to trust in addition to the public authorities";

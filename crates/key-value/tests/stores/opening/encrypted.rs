@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// Creates a self-signed `certificate.pem` for the loopback, and its `key.pem`.
-fn make_certificate(folder: &Path) -> anyhow::Result<()> {
+pub(super) fn make_certificate(folder: &Path) -> anyhow::Result<()> {
     let config = "[req]\ndistinguished_name = name\nx509_extensions = extensions\nprompt = no\n\
         [name]\nCN = localhost\n\
         [extensions]\nsubjectAltName = IP:127.0.0.1\nbasicConstraints = CA:FALSE\n";

@@ -1,6 +1,8 @@
 //! Tests of the opening of stores, and of its errors.
 
 #[cfg(all(feature = "nats", feature = "redis"))]
+mod cluster;
+#[cfg(all(feature = "nats", feature = "redis"))]
 mod encrypted;
 #[cfg(feature = "file")]
 mod file;
