@@ -9,3 +9,4 @@ mod listener;
 mod network;
 mod operation;
 mod starvation;
+mod panics;

@@ -5,6 +5,7 @@ mod arguments;
 mod capabilities;
 mod cli_error;
 mod commands;
+mod core_dumps;
 mod exit_status;
 mod help;
 mod json;
@@ -19,10 +20,23 @@ use exit_status::ExitStatus;
 use std::process::ExitCode;
 use terminal::Terminal;
 
+// Without unwinding, a panic in the task of one request would end the whole server.
+#[cfg(panic = "abort")]
+compile_error!(
+    "the program needs panics that unwind: cargo build --locked --profile host --package credwell-cli"
+);
+
 #[tokio::main]
 async fn main() -> ExitCode {
+    // Before anything else, because the environment can already contain secrets.
+    let core_dumps = core_dumps::turn_off();
     let Arguments { command, quiet } = Arguments::parse();
     let terminal = Terminal { quiet };
+    if let Err(error) = core_dumps {
+        terminal.warn(&format!(
+            "core dumps can't be turned off, so a crash can write secrets to a disk: {error}"
+        ));
+    }
     let status = run(command, &terminal).await.unwrap_or_else(|error| {
         terminal.error(&error.to_string());
         error.status()

@@ -3,6 +3,7 @@
 mod accounts;
 mod cache;
 mod other_commands;
+mod process;
 mod run;
 mod serve;
 mod terminal;
