@@ -1,8 +1,9 @@
 //! The guests of this repository: the packages that are built into WebAssembly components.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 
@@ -148,7 +149,7 @@ impl Guest {
 }
 
 /// Copies a built component to its place, unless the same bytes are there: its time of change then stays the
-/// same.
+/// same, and cargo does not build the program with it again.
 fn install(built: &Path, component: &Path) -> Result<()> {
     let bytes = fs::read(built).with_context(|| format!("the build left no {}", built.display()))?;
     if fs::read(component).is_ok_and(|present| present == bytes) {
@@ -160,7 +161,11 @@ fn install(built: &Path, component: &Path) -> Result<()> {
     // A test that runs at the same time must not read half a file.
     let unfinished = component.with_extension("wasm.new");
     fs::write(&unfinished, bytes).with_context(|| format!("can't write {}", unfinished.display()))?;
-    fs::rename(&unfinished, component).with_context(|| format!("can't write {}", component.display()))
+    fs::rename(&unfinished, component).with_context(|| format!("can't write {}", component.display()))?;
+    // A build of the program that read the old component in the meantime has to count as older.
+    let installed = File::options().append(true).open(component);
+    let touched = installed.and_then(|file| file.set_modified(SystemTime::now()));
+    touched.with_context(|| format!("can't change the time of {}", component.display()))
 }
 
 #[cfg(test)]

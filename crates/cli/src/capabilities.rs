@@ -1,15 +1,14 @@
 //! The capabilities of the component: network, store and settings.
 
 use crate::cli_error::CliError;
+use crate::components;
 use crate::settings::{Environment, ProgramSettings, SettingsError, names};
 use crate::terminal::Terminal;
 use async_trait::async_trait;
 use credwell_core::configuration::settings::{
     ALLOW_PLAINTEXT_CACHE, API_KEY, BASE_URL, BROKER_STORE, ENCRYPTION_KEYS, OAUTH_CLIENT_SECRET,
 };
-use credwell_host::{
-    Capabilities, ConfigurationError, ConfigurationSource, CredentialsClient, Flavour, Network, Runtime,
-};
+use credwell_host::{Capabilities, ConfigurationError, ConfigurationSource, CredentialsClient, Network};
 use credwell_key_value::{KeyValue, StoreUrl};
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeMap;
@@ -46,7 +45,7 @@ pub(crate) async fn client(settings: ProgramSettings) -> Result<CredentialsClien
     let store = store(&settings, Component::Credentials)?;
     // The store opens last: compiling takes longer than a call, and only one process at a time can open a
     // file.
-    let runtime = Runtime::new(Flavour::Wasmtime)?;
+    let runtime = components::credentials()?;
     let capabilities = open(settings, Component::Credentials, &store).await?;
     Ok(CredentialsClient::new(runtime, capabilities))
 }

@@ -72,6 +72,11 @@ pub(crate) enum CliError {
         /// The error of the system.
         error: std::io::Error,
     },
+    /// The program was built before the component.
+    #[error(
+        "this program was built without the component: run `cargo xtask build`, then build the program again"
+    )]
+    NoComponent,
     /// The component can't be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),
@@ -143,6 +148,7 @@ impl CliError {
             Self::StoreInUse(_)
             | Self::Store(_)
             | Self::StoreFolder { .. }
+            | Self::NoComponent
             | Self::Load(_)
             | Self::Broker(_)
             | Self::BrokerResponse(_)

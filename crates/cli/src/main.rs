@@ -5,6 +5,7 @@ mod arguments;
 mod capabilities;
 mod cli_error;
 mod commands;
+mod components;
 mod core_dumps;
 mod exit_status;
 mod help;

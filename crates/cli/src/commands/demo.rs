@@ -3,11 +3,12 @@
 use crate::accounts::{AccountOutcome, report_errors};
 use crate::capabilities::{memory, random_key};
 use crate::cli_error::CliError;
+use crate::components;
 use crate::exit_status::ExitStatus;
 use crate::table::Table;
 use crate::terminal::{Terminal, print};
 use credwell_core::configuration::settings::{API_KEY, BASE_URL, ENCRYPTION_KEYS};
-use credwell_host::{Capabilities, CredentialsClient, FixedConfiguration, Flavour, Network, Runtime};
+use credwell_host::{Capabilities, CredentialsClient, FixedConfiguration, Network};
 use credwell_sample_upstream::SampleUpstream;
 use std::sync::Arc;
 use std::time::Instant;
@@ -22,7 +23,7 @@ pub(crate) async fn run(terminal: &Terminal) -> Result<ExitStatus, CliError> {
     ]);
     let network = Network::to([upstream.authority()]);
     let capabilities = Capabilities::new(Arc::new(network), memory().await?, Arc::new(configuration));
-    let client = CredentialsClient::new(Runtime::new(Flavour::Wasmtime)?, capabilities);
+    let client = CredentialsClient::new(components::credentials()?, capabilities);
     let mut outcomes = Vec::new();
     for account_id in SampleUpstream::ACCOUNT_IDS.iter().flat_map(|account_id| [account_id; 2]) {
         let start = Instant::now();

@@ -5,6 +5,7 @@ mod operation;
 use crate::arguments::SettingArguments;
 use crate::capabilities::{self, Component};
 use crate::cli_error::CliError;
+use crate::components;
 use crate::exit_status::ExitStatus;
 use crate::settings::own::{CONCURRENCY_LIMIT, CONNECTIONS_PER_PEER, LISTEN, OwnSetting};
 use crate::settings::{ProgramSettings, SettingsError};
@@ -14,7 +15,7 @@ use clap::Args;
 use credwell_core::broker::outcome::{OUTCOME_HEADER, Outcome, ProblemCode};
 use credwell_core::configuration::settings::{BASE_URL, BROKER_MODE, BROKER_TOKENS};
 use credwell_core::error::ErrorCase;
-use credwell_host::{Broker, CONNECTION_LIMIT, Capabilities, Flavour, INSTANCE_LIMIT, Listener};
+use credwell_host::{Broker, CONNECTION_LIMIT, Capabilities, INSTANCE_LIMIT, Listener};
 use credwell_sample_upstream::SampleUpstream;
 use http::{Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
@@ -93,7 +94,7 @@ pub(crate) async fn prepare(settings: ProgramSettings) -> Result<(Broker, Capabi
     let tokens = settings.value(&BROKER_TOKENS).unwrap_or_default();
     let token = tokens.split(',').next().unwrap_or_default().trim().to_owned();
     let store = capabilities::store(&settings, Component::Broker)?;
-    let broker = Broker::new(Flavour::Wasmtime)?;
+    let broker = components::broker()?;
     let capabilities = capabilities::open(settings, Component::Broker, &store).await?;
     check(&broker, &capabilities, &token).await?;
     Ok((broker, capabilities))

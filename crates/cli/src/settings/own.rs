@@ -35,8 +35,6 @@ pub(crate) enum Sources {
     File,
     /// An option and the configuration file.
     OptionAndFile,
-    /// None.
-    Variable,
 }
 
 /// Whether the value of a setting can be a secret.
@@ -98,8 +96,6 @@ own_settings! {
          CREDWELL_STORE_URL, or in a file that CREDWELL_STORE_URL_FILE names";
     CA_FILE: All OptionAndFile Open "ca_file", "CREDWELL_CA_FILE", PATH, None,
         "PEM file of certificates to trust in addition to the public authorities";
-    COMPONENTS: All Variable Open "components", "CREDWELL_COMPONENTS", PATH, None,
-        "Folder of the built components";
     LISTEN: Serve OptionAndFile Open "listen", "CREDWELL_LISTEN", ADDRESS, Some("127.0.0.1:8080"),
         "Address to listen on. Port 0 stands for any free port";
     CONCURRENCY_LIMIT: Serve OptionAndFile Open "concurrency_limit", "CREDWELL_CONCURRENCY_LIMIT",

@@ -123,7 +123,6 @@ fn unknown_variables_cause_warnings() {
         ("CREDWELL_API_KYE", "hunter2"),
         ("CREDWELL_TENANT_FILE", "/no/such/file"),
         ("CREDWELL_LISTEN", "127.0.0.1:0"),
-        ("CREDWELL_COMPONENTS", "/components"),
         ("CREDWELL_BROKER_MODE", "managed"),
     ];
     let warnings = fixture.read(&[], &variables).expect("valid").warnings;

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod cache;
+mod components;
 mod other_commands;
 mod process;
 mod run;
