@@ -14,7 +14,7 @@ const FOLDER: &str = "../../target/components";
 const COMPONENTS: [(&str, &str); 2] = [("CREDENTIALS", "credwell.wasm"), ("BROKER", "credwell-broker.wasm")];
 
 fn main() -> ExitCode {
-    println!("cargo::rerun-if-changed=build.rs");
+    rerun_if_changed(Path::new("build.rs"));
     match write_constants() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -33,10 +33,9 @@ fn write_constants() -> Result<(), String> {
     let mut source = String::new();
     for (constant, file) in COMPONENTS {
         let component = folder.join(file);
-        // Before the first build of the components, this runs with each build.
-        println!("cargo::rerun-if-changed={}", component.display());
         let value = match fs::read(&component) {
             Ok(bytes) => {
+                rerun_if_changed(&component);
                 let copy = generated.join(file);
                 fs::write(&copy, bytes)
                     .map_err(|error| format!("can't write {}: {error}", copy.display()))?;
@@ -46,13 +45,22 @@ fn write_constants() -> Result<(), String> {
                 let path = component.display();
                 return Err(format!("can't read {path}: {error}. Run `cargo xtask build` first"));
             }
-            Err(_) => "None".to_owned(),
+            Err(_) => {
+                // A component that appears can be old, but its folder then changes. A file that never exists
+                // makes this script run with each build.
+                rerun_if_changed(if folder.exists() { &folder } else { Path::new("no-component") });
+                "None".to_owned()
+            }
         };
         source += &format!("/// `{file}`, if it was built before the program.\n");
         source += &format!("const {constant}: Option<&[u8]> = {value};\n");
     }
     let path = generated.join("components.rs");
     fs::write(&path, source).map_err(|error| format!("can't write {}: {error}", path.display()))
+}
+
+fn rerun_if_changed(path: &Path) {
+    println!("cargo::rerun-if-changed={}", path.display());
 }
 
 fn variable(name: &str) -> Result<String, String> {

@@ -2,7 +2,8 @@
 //!
 //! A newcomer's first command is `cargo xtask run`. So the components and the program are compiled at the
 //! same time, and the program with the profile `quick` of the root manifest, which is for a short
-//! compilation.
+//! compilation. The program carries its components, so the last step compiles the program's own package once more if
+//! a component has changed.
 
 use std::ffi::OsString;
 use std::fs;
