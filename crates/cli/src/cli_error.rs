@@ -3,7 +3,7 @@
 use crate::exit_status::ExitStatus;
 use crate::settings::SettingsError;
 use credwell_host::telemetry::TelemetryError;
-use credwell_host::{BrokerError, CallError, CertificateError, LoadError};
+use credwell_host::{AuditError, BrokerError, CallError, CertificateError, LoadError};
 use credwell_key_value::OpenError;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -98,13 +98,8 @@ pub(crate) enum CliError {
         error: std::io::Error,
     },
     /// The audit log can't be opened.
-    #[error("can't open the audit log {}: {error}", path.display())]
-    AuditLog {
-        /// The file.
-        path: PathBuf,
-        /// The error of the system.
-        error: std::io::Error,
-    },
+    #[error(transparent)]
+    AuditLog(#[from] AuditError),
     /// The log or the export of spans can't start.
     #[error("can't start the log: {0}")]
     Telemetry(#[from] TelemetryError),
@@ -132,7 +127,7 @@ impl CliError {
             Self::Settings(_)
             | Self::Certificates { .. }
             | Self::CertificatesUnreadable { .. }
-            | Self::AuditLog { .. }
+            | Self::AuditLog(_)
             | Self::FieldOfSeveral
             | Self::RejectedUnreadable { .. }
             | Self::RejectedMissing(_) => ExitStatus::ChangeRequest,

@@ -1,9 +1,11 @@
 //! The audit log: who asked for which account, when, and with which outcome.
 
+mod error;
 mod output;
 
 use crate::lock;
 use chrono::{DateTime, SecondsFormat, Utc};
+pub use error::AuditError;
 use output::Output;
 use serde_json::json;
 use std::io;
@@ -27,7 +29,9 @@ use std::time::Duration;
 pub struct AuditLog(Arc<Mutex<Output>>);
 
 impl AuditLog {
-    /// Appends to a file. A file that doesn't exist is created with mode 0600.
+    /// Appends to a file. A file that doesn't exist is created with mode 0600. A file that exists must belong to
+    /// the user of this process or to root, and only its owner and its group may read or write it. The path itself
+    /// must not be a symbolic link. Its folders may be links. All of this holds for the file after a rotation too.
     ///
     /// Log rotation may rename or remove the file: the next line goes to a new file at the same path. Log
     /// rotation may also copy and truncate the file, but lines that are written between these two steps are
@@ -35,8 +39,8 @@ impl AuditLog {
     ///
     /// # Errors
     ///
-    /// The file can't be opened for writing.
-    pub fn to_file(path: impl Into<PathBuf>) -> io::Result<Self> {
+    /// The file can't be opened for writing, or may not be used.
+    pub fn to_file(path: impl Into<PathBuf>) -> Result<Self, AuditError> {
         Ok(Self(Arc::new(Mutex::new(Output::file(path.into())?))))
     }
 

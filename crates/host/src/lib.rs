@@ -254,7 +254,7 @@ pub mod telemetry;
 mod waits;
 mod workload;
 
-pub use audit::AuditLog;
+pub use audit::{AuditError, AuditLog};
 pub use bindings::{
     AccountState, CacheFailure, Credentials, Error, Field, FieldValue, RateLimit, Refusal, Refused, Source,
     UpstreamStatus, Warning,

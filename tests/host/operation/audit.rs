@@ -14,13 +14,13 @@ use tokio::time::sleep;
 const REJECTED: &str = "xoxp-rejected-7";
 const MISPLACED: &str = "xoxp-misplaced-8";
 
-async fn start(path: &Path, upstream: &MockUpstream) -> Server {
+pub(super) async fn start(path: &Path, upstream: &MockUpstream) -> Server {
     let listener = listener(upstream, &MemoryKeyValue::new()).await;
     let log = AuditLog::to_file(path).expect("the file can be opened");
     Server::start(listener.audit(log).fingerprint_key(FingerprintKey::new(b"the installation's key")))
 }
 
-fn lines(path: &Path) -> Vec<Value> {
+pub(super) fn lines(path: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(path).expect("the log is there");
     assert!(text.is_empty() || text.ends_with('\n'), "{text}");
     text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()

@@ -1,6 +1,7 @@
 //! Tests of the listener's operation: the audit log, the metrics, and the bounds on what a caller can use.
 
 mod audit;
+mod audit_file;
 mod bounds;
 mod metrics;
 

@@ -1,9 +1,20 @@
 //! The output of an audit log: a file or the standard error.
 
+use super::AuditError;
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+use rustix::process::{Uid, geteuid};
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+/// The mode of a new file: read and write for the owner only.
+const MODE: u32 = 0o600;
+
+/// The mode bits that must be off: those of all other users. Bits of the group are allowed, because a group may
+/// collect the log, and in Kubernetes a volume belongs to a group.
+const OTHERS: u32 = 0o007;
 
 /// An output that writes each line with one system call.
 pub(super) struct Output {
@@ -18,7 +29,7 @@ enum Target {
 }
 
 impl Output {
-    pub(super) fn file(path: PathBuf) -> io::Result<Self> {
+    pub(super) fn file(path: PathBuf) -> Result<Self, AuditError> {
         let file = open(&path)?;
         Ok(Self { target: Target::File { path, file }, is_torn: false })
     }
@@ -51,14 +62,38 @@ impl Output {
     }
 }
 
-fn open(path: &Path) -> io::Result<File> {
+/// Opens the file for appending, and creates it if it is missing.
+///
+/// # Errors
+///
+/// The path is a link, or another user may read or write the file.
+fn open(path: &Path) -> Result<File, AuditError> {
+    let unopenable = |error: io::Error| AuditError::Unopenable { path: path.to_owned(), error };
+    // Nonblocking, because the opening of a pipe would wait for its reader.
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed();
     // In append mode, the system puts each line at the end of the file, after the lines of other processes.
-    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+    let opened = OpenOptions::new().append(true).create(true).mode(MODE).custom_flags(flags).open(path);
+    let file = opened.map_err(|error| match Errno::from_io_error(&error) {
+        Some(Errno::LOOP) => AuditError::Link(path.to_owned()),
+        _ => unopenable(error),
+    })?;
+    let metadata = file.metadata().map_err(unopenable)?;
+    // A device such as /dev/null keeps no lines.
+    if metadata.file_type().is_char_device() {
+        return Ok(file);
+    }
+    if ![geteuid().as_raw(), Uid::ROOT.as_raw()].contains(&metadata.uid()) {
+        return Err(AuditError::Owner(path.to_owned()));
+    }
+    if metadata.mode() & OTHERS != 0 {
+        return Err(AuditError::OpenToOthers(path.to_owned()));
+    }
+    Ok(file)
 }
 
-/// Whether the path still leads to the open file.
+/// Whether the path is still that of the open file. A link to the file is not.
 fn is_at(path: &Path, file: &Metadata) -> io::Result<bool> {
-    match std::fs::metadata(path) {
+    match std::fs::symlink_metadata(path) {
         Ok(found) => Ok((found.dev(), found.ino()) == (file.dev(), file.ino())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),

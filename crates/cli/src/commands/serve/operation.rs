@@ -56,10 +56,7 @@ impl Operation {
         let key = settings.fingerprint_key.as_ref();
         let audit = match settings.own_path(arguments.audit_log.as_deref(), &AUDIT_LOG) {
             Some(path) if path.file_name().is_some_and(|name| name == "-") => Some(AuditLog::to_stderr()),
-            Some(path) => {
-                let opened = AuditLog::to_file(&path);
-                Some(opened.map_err(|error| CliError::AuditLog { path, error })?)
-            }
+            Some(path) => Some(AuditLog::to_file(path)?),
             None => None,
         };
         Ok(Self {
