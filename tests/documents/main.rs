@@ -1,6 +1,7 @@
 //! Tests of the documents: their tables, links and trees agree with the code. The code keeps the rules of
 //! style in CONTRIBUTING.md.
 
+mod commands;
 mod links;
 mod source;
 mod tables;

@@ -97,7 +97,9 @@ async fn credentials(server: &Server) -> (Value, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_that_is_used_again_answers_from_its_cache() {
-    let Some(program) = available("wasmtime", wasmtime(), "cargo install wasmtime-cli") else { return };
+    let Some(program) = available("wasmtime", wasmtime(), "cargo install --locked wasmtime-cli") else {
+        return;
+    };
     let upstream = SampleUpstream::start().await.expect("a free port");
     let mut server = serve(program, command(), &upstream);
     let mut fetched = Vec::new();
@@ -127,7 +129,9 @@ async fn an_instance_that_is_used_again_answers_from_its_cache() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_reuse_every_request_goes_upstream() {
-    let Some(program) = available("wasmtime", wasmtime(), "cargo install wasmtime-cli") else { return };
+    let Some(program) = available("wasmtime", wasmtime(), "cargo install --locked wasmtime-cli") else {
+        return;
+    };
     let upstream = SampleUpstream::start().await.expect("a free port");
     let instance = "-Sconfig-var=credwell_broker_store=instance";
     let key_value = ["-Sconfig-var=credwell_bucket=", "-Sconfig-var=credwell_allow_plaintext_cache=true"];
@@ -150,7 +154,9 @@ async fn without_reuse_every_request_goes_upstream() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn callers_are_told_what_is_wrong() {
-    let Some(program) = available("wasmtime", wasmtime(), "cargo install wasmtime-cli") else { return };
+    let Some(program) = available("wasmtime", wasmtime(), "cargo install --locked wasmtime-cli") else {
+        return;
+    };
     let upstream = SampleUpstream::start().await.expect("a free port");
     let server = serve(program, command(), &upstream);
 

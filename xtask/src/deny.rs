@@ -19,7 +19,7 @@ pub(crate) fn check(root: &Path) -> Result<()> {
     manifests.extend(guest::own_manifests(root)?);
     let command = |manifest: &PathBuf| {
         let mut command = Command::new(&program);
-        command.arg("--workspace").arg("--manifest-path").arg(manifest);
+        command.args(["--locked", "--workspace"]).arg("--manifest-path").arg(manifest);
         command.arg("--config").arg(root.join("deny.toml")).current_dir(root);
         command
     };

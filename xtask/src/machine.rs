@@ -71,7 +71,7 @@ impl Machine {
         if !self.has_linker {
             return Decision::Stop(format!(
                 "the linker {LINKER} is missing. A toolchain from rustup brings it (rustup toolchain install \
-                 stable); otherwise install it with: cargo install {LINKER}"
+                 stable); otherwise install it with: cargo install --locked {LINKER}"
             ));
         }
         if self.target_is_installed {
@@ -179,6 +179,6 @@ mod tests {
     fn no_compiler_helps_without_the_linker() {
         let machine = Machine { target_is_installed: true, has_linker: false, ..bare() };
         let Decision::Stop(message) = machine.decide() else { panic!("nothing links") };
-        assert!(message.contains("cargo install wasm-component-ld"), "{message}");
+        assert!(message.contains("cargo install --locked wasm-component-ld"), "{message}");
     }
 }

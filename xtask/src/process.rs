@@ -21,10 +21,17 @@ pub(crate) fn cargo() -> OsString {
 const PACKAGE_VARIABLES: &[&str] =
     &["CARGO_BIN_", "CARGO_CRATE_", "CARGO_MANIFEST_", "CARGO_PKG_", "CARGO_PRIMARY_"];
 
-/// A command of cargo for the host, with the environment that a plain cargo has.
+/// Subcommands of cargo that read no lock file, and refuse the option for it.
+const WITHOUT_LOCK_FILE: &[&str] = &["fmt"];
+
+/// A command of cargo for the host, with the environment that a plain cargo has. It takes the versions of the
+/// lock file and no others.
 pub(crate) fn host_cargo(subcommand: &str) -> Command {
     let mut command = Command::new(cargo());
     command.arg(subcommand);
+    if !WITHOUT_LOCK_FILE.contains(&subcommand) {
+        command.arg("--locked");
+    }
     for (name, _) in env::vars_os() {
         let text = name.to_string_lossy();
         if PACKAGE_VARIABLES.iter().any(|beginning| text.starts_with(beginning)) {
@@ -141,6 +148,15 @@ mod tests {
         let removed = |name: &str| command.get_envs().any(|it| it == (OsStr::new(name), None));
         // Cargo sets both for a test.
         assert!(removed("CARGO_MANIFEST_DIR") && removed("CARGO_PKG_NAME") && !removed("CARGO"));
+    }
+
+    #[test]
+    fn cargo_keeps_to_the_lock_file() {
+        let words = |subcommand| host_cargo(subcommand).get_args().map(OsStr::to_owned).collect::<Vec<_>>();
+        for subcommand in ["build", "clippy", "doc", "install", "run", "test"] {
+            assert_eq!(words(subcommand), [subcommand, "--locked"]);
+        }
+        assert_eq!(words("fmt"), ["fmt"]);
     }
 
     #[test]

@@ -2,8 +2,8 @@
 //!
 //! A newcomer's first command is `cargo xtask run`. So the components and the program are compiled at the
 //! same time, and the program with the profile `quick` of the root manifest, which is for a short
-//! compilation. The program carries its components, so the last step compiles the program's own package once more if
-//! a component has changed.
+//! compilation. The program carries its components, so the last step compiles the program's own package once
+//! more if a component has changed.
 
 use std::ffi::OsString;
 use std::fs;
@@ -115,7 +115,7 @@ fn build_components(guests: &[Guest], toolchain: &Toolchain, root: &Path) -> Res
 /// A cargo command for the program. It stays in the folder of the user, because arguments can name files.
 fn cargo(subcommand: &str, needs: &Needs, root: &Path) -> Command {
     let mut command = process::host_cargo(subcommand);
-    command.args(["--locked", "--profile", PROFILE, "--manifest-path"]).arg(root.join("Cargo.toml"));
+    command.args(["--profile", PROFILE, "--manifest-path"]).arg(root.join("Cargo.toml"));
     command.args(["--package", "credwell-cli", "--bin", "credwell"]);
     if !needs.all_features {
         command.arg("--no-default-features");

@@ -80,7 +80,7 @@ impl Tool {
         eprintln!("building {package} into {} (once, about {duration})", tools.display());
         let objects = tools.join("build");
         let mut cargo = process::host_cargo("install");
-        cargo.args(["--quiet", "--locked", "--force", package]).args(*options);
+        cargo.args(["--quiet", "--force", package]).args(*options);
         cargo.arg("--root").arg(&tools).arg("--target-dir").arg(&objects).envs(PROFILE);
         process::run(&mut cargo)?;
         // Whoever keeps the target folder between runs needs the program only.

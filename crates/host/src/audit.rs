@@ -29,9 +29,10 @@ use std::time::Duration;
 pub struct AuditLog(Arc<Mutex<Output>>);
 
 impl AuditLog {
-    /// Appends to a file. A file that doesn't exist is created with mode 0600. A file that exists must belong to
-    /// the user of this process or to root, and only its owner and its group may read or write it. The path itself
-    /// must not be a symbolic link. Its folders may be links. All of this holds for the file after a rotation too.
+    /// Appends to a file. A file that doesn't exist is created with mode 0600. A file that exists must belong
+    /// to the user of this process or to root, and only its owner and its group may read or write it. The
+    /// path itself must not be a symbolic link. Its folders may be links. All of this holds for the file
+    /// after a rotation too.
     ///
     /// Log rotation may rename or remove the file: the next line goes to a new file at the same path. Log
     /// rotation may also copy and truncate the file, but lines that are written between these two steps are

@@ -19,9 +19,10 @@ impl Flavour {
     /// The path of the built credentials component. The folder is the value of the environment variable
     /// `CREDWELL_COMPONENTS`, or else `target/components` in the source tree of the build.
     ///
-    /// This is for tests and for programs that run where they were built. On another machine, another user may be
-    /// able to create a file at this path, and the program would run its code with the program's secrets. A program
-    /// for such a machine carries the component: see [`Runtime::from_bytes`](crate::Runtime::from_bytes).
+    /// This is for tests and for programs that run where they were built. On another machine, another user
+    /// may be able to create a file at this path, and the program would run its code with the program's
+    /// secrets. A program for such a machine carries the component: see
+    /// [`Runtime::from_bytes`](crate::Runtime::from_bytes).
     pub fn path(self) -> PathBuf {
         self.path_of(match self {
             Self::Wasmtime => "credwell.wasm",

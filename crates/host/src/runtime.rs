@@ -13,8 +13,8 @@ pub struct Runtime {
 }
 
 impl Runtime {
-    /// Reads and compiles the component at [`Flavour::path`], where that path is safe. Compiling takes about a
-    /// second, so a process does it once.
+    /// Reads and compiles the component at [`Flavour::path`], where that path is safe. Compiling takes about
+    /// a second, so a process does it once.
     ///
     /// # Errors
     ///
@@ -23,8 +23,8 @@ impl Runtime {
         Self::from_bytes(flavour, &flavour.load()?)
     }
 
-    /// Compiles a component that exports the credentials interface, for example one that the program carries as
-    /// `include_bytes!("credwell.wasm")`.
+    /// Compiles a component that exports the credentials interface, for example one that the program carries
+    /// as `include_bytes!("credwell.wasm")`.
     ///
     /// # Errors
     ///

@@ -14,8 +14,8 @@ async fn the_server_leaves_no_core_dump() {
     assert_eq!(end(child, "-TERM").await, Some(0));
 }
 
-/// A panic ends the task of one request only if it unwinds. The profile `release`, which is for the components,
-/// aborts.
+/// A panic ends the task of one request only if it unwinds. The profile `release`, which is for the
+/// components, aborts.
 #[test]
 fn the_production_build_unwinds() {
     let manifest = include_str!("../../../../Cargo.toml");

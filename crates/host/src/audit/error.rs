@@ -6,7 +6,8 @@ use std::path::PathBuf;
 /// Why the file of an audit log can't be used. Each text says what to change.
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
-    /// The path is a symbolic link. Whoever may create links there could direct the log to a file of this user.
+    /// The path is a symbolic link. Whoever may create links there could direct the log to a file of this
+    /// user.
     #[error("the audit log {} is a symbolic link: name the file itself", .0.display())]
     Link(PathBuf),
     /// The file belongs to another user, who can read and change the log.

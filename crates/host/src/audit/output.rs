@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 /// The mode of a new file: read and write for the owner only.
 const MODE: u32 = 0o600;
 
-/// The mode bits that must be off: those of all other users. Bits of the group are allowed, because a group may
-/// collect the log, and in Kubernetes a volume belongs to a group.
+/// The mode bits that must be off: those of all other users. Bits of the group are allowed, because a group
+/// may collect the log, and in Kubernetes a volume belongs to a group.
 const OTHERS: u32 = 0o007;
 
 /// An output that writes each line with one system call.

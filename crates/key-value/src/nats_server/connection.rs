@@ -1,5 +1,5 @@
-//! The connection to a NATS server. The client reconnects by itself, to the servers of the store's URL and to no
-//! others.
+//! The connection to a NATS server. The client reconnects by itself, to the servers of the store's URL and to
+//! no others.
 
 use crate::limits::CALL_LIMIT;
 use crate::open::{OpenError, prepare_tls};
@@ -56,8 +56,8 @@ fn options(url: &Url) -> ConnectOptions {
     options
         .name("credwell")
         .require_tls(url.scheme() == "tls")
-        // A server tells the addresses of its cluster before the handshake of TLS, and the client would connect
-        // to these without TLS.
+        // A server tells the addresses of its cluster before the handshake of TLS, and the client would
+        // connect to these without TLS.
         .ignore_discovered_servers()
         .connection_timeout(CALL_LIMIT)
         .request_timeout(Some(CALL_LIMIT))
