@@ -4,6 +4,7 @@
 mod broker;
 mod capacity;
 mod credentials_client;
+mod host_hook;
 mod interfaces;
 mod listener;
 mod network;

@@ -8,6 +8,7 @@ use host_test::{Error, Fault, Flavour, Harness, RecordedRequest, Reply, TEST_API
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::time::Duration;
+use wasmtime::component::Component;
 
 /// The body of the app's response.
 const BODY: &str = r#"{"name":"Ada"}"#;
@@ -31,6 +32,25 @@ async fn the_app_is_sent_the_access_token_and_nothing_else_of_the_credentials() 
         assert_eq!((request.method.as_str(), request.uri.to_string().as_str()), ("GET", URL));
         assert_eq!(host.authorizations(), [bearer(1)]);
         assert!(!format!("{request:?}").contains(TEST_API_KEY), "{request:?}");
+    }
+}
+
+/// The names of a component's imports.
+fn imports(component: &Component) -> Vec<String> {
+    component.component_type().imports(component.engine()).map(|(name, _)| name.to_owned()).collect()
+}
+
+/// The composition can read the settings, but only the parts of it that import them can.
+#[test]
+fn the_workflow_itself_imports_neither_settings_nor_store() {
+    let is_private = |name: &String| ["wasi:config/", "wasi:keyvalue/"].iter().any(|it| name.starts_with(it));
+    for flavour in Flavour::ALL {
+        let composed = component(flavour).component();
+        assert_eq!(imports(composed).iter().filter(|name| is_private(name)).count(), 2);
+        let path = flavour.path().with_file_name("workflow.wasm");
+        let workflow = Component::from_file(composed.engine(), path).expect("the workflow is built");
+        let found = imports(&workflow);
+        assert!(!found.is_empty() && !found.iter().any(is_private), "{found:?}");
     }
 }
 
