@@ -1,5 +1,5 @@
-//! Tests of the host hook of docs/embedding.md: the host adds the access token to the requests of a component,
-//! so that the component sees neither the token nor the settings.
+//! Tests of the host hook of docs/embedding.md: the host adds the access token to the requests of a
+//! component, so that the component sees neither the token nor the settings.
 
 use credwell_host::{Capabilities, CredentialsClient, FixedConfiguration, Flavour, Runtime};
 use host_test::{Configuration, MemoryKeyValue, MockUpstream, Reply, TEST_API_KEY, TEST_ENCRYPTION_KEYS};
