@@ -9,5 +9,5 @@ mod interfaces;
 mod listener;
 mod network;
 mod operation;
-mod starvation;
 mod panics;
+mod starvation;
