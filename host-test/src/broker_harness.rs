@@ -59,6 +59,19 @@ impl BrokerHarness {
         self.broker.handle(&self.capabilities, request).await
     }
 
+    /// Another host whose clock is `ahead` seconds ahead, with the same broker, store, upstream and
+    /// configuration.
+    #[must_use]
+    pub fn another_host(&self, flavour: Flavour, ahead: i64) -> Self {
+        let now = self.clock.now_ms().saturating_add_signed(ahead * 1000);
+        let inner = Harness::builder(flavour)
+            .configuration(self.configuration.clone())
+            .upstream(self.upstream.clone())
+            .key_value(self.key_value.clone())
+            .clock(Clock::new(now));
+        BrokerHarnessBuilder { inner, broker: Some(self.broker.clone()) }.build()
+    }
+
     /// A listener for the broker, on a free port of the loopback.
     ///
     /// # Panics
@@ -93,6 +106,12 @@ impl BrokerHarnessBuilder {
     #[must_use]
     pub fn key_value(self, key_value: MemoryKeyValue) -> Self {
         Self { inner: self.inner.key_value(key_value), ..self }
+    }
+
+    /// Gives the broker this clock.
+    #[must_use]
+    pub fn clock(self, clock: Clock) -> Self {
+        Self { inner: self.inner.clock(clock), ..self }
     }
 
     /// Runs this broker instead of the built one, which all tests of a process share. A broker of its own has

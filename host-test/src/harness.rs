@@ -12,8 +12,9 @@ pub const TEST_API_KEY: &str = "pd_test_api_key_3f9a27c1d08e4b65";
 /// The encryption keys in a harness's configuration: one key, with the name `k1`.
 pub const TEST_ENCRYPTION_KEYS: &str = "k1:6b1f0c9de2a84735b0f1c2d3e4958677a8b9cadbecfd0e1f2031425364758697";
 
-/// The start of a harness's clock, in milliseconds since 1970: 2026-01-01T00:00:00Z.
-pub const START_UNIX_MS: u64 = 1_767_225_600_000;
+/// The start of a harness's clock, in milliseconds since 1970: 2026-01-01T00:00:03Z. It is not a multiple of
+/// ten seconds, so that no time slice of the component begins with a test.
+pub const START_UNIX_MS: u64 = 1_767_225_603_000;
 
 /// The component on a host whose capabilities a test controls.
 ///

@@ -24,6 +24,8 @@ struct Contents {
     errors: HashMap<Operation, KeyValueError>,
     delays: HashMap<Operation, Duration>,
     operations: Vec<RecordedOperation>,
+    /// The sum that every increment returns, in place of the real one.
+    false_sum: Option<i64>,
 }
 
 /// The kinds of operations.
@@ -73,6 +75,7 @@ impl MemoryKeyValue {
             errors: HashMap::new(),
             delays: HashMap::new(),
             operations: Vec::new(),
+            false_sum: None,
         })))
     }
 
@@ -129,6 +132,11 @@ impl MemoryKeyValue {
     /// fails.
     pub fn delay(&self, operation: Operation, delay: Duration) {
         lock(&self.0).delays.insert(operation, delay);
+    }
+
+    /// Makes every increment return this sum and count nothing.
+    pub fn count_falsely(&self, sum: i64) {
+        lock(&self.0).false_sum = Some(sum);
     }
 
     /// All operations so far, in order.
@@ -211,6 +219,9 @@ impl KeyValue for MemoryKeyValue {
     async fn increment(&self, bucket: &str, key: &str, delta: i64) -> Result<i64, KeyValueError> {
         self.begin(Operation::Increment, bucket, Some(key)).await?;
         let mut contents = lock(&self.0);
+        if let Some(sum) = contents.false_sum {
+            return Ok(sum);
+        }
         let value = contents.entries.entry(entry_key(bucket, key)).or_insert_with(|| b"0".to_vec());
         let number = std::str::from_utf8(value).ok().and_then(|text| text.parse::<i64>().ok());
         let sum = number.and_then(|number| number.checked_add(delta));

@@ -16,7 +16,7 @@ case! {
             json!({"data": {
                 "id": "apn_EOhwvQr",
                 "credentials": {"oauth_access_token": "one", "custom": [1, "two"]},
-                "expires_at": "2026-01-01T01:00:00.000Z",
+                "expires_at": "2026-01-01T01:00:03.000Z",
                 "app": {"name_slug": "slack"},
             }})
         );

@@ -2,12 +2,16 @@
 
 mod callers;
 mod configuration;
+mod floods;
 mod http_api;
 mod instance_store;
+mod leases;
 mod log;
 mod metrics;
 mod problems;
+mod refusals;
 mod scenario;
+mod sharing;
 mod single_flight;
 
 #[path = "../support/flavours.rs"]

@@ -63,6 +63,7 @@ static CROWD_BROKERS: [LazyLock<Mutex<Broker>>; 2] = [
 
 /// A broker on the test host.
 pub(crate) struct Scenario {
+    flavour: Flavour,
     harness: BrokerHarness,
     _crowd: Option<MutexGuard<'static, Broker>>,
 }
@@ -99,7 +100,7 @@ impl Response {
 
 impl Scenario {
     pub(crate) fn pass_through(flavour: Flavour) -> Self {
-        Self { harness: BrokerHarness::builder(flavour).build(), _crowd: None }
+        Self { flavour, harness: BrokerHarness::builder(flavour).build(), _crowd: None }
     }
 
     /// A broker in pass-through mode for many concurrent requests. No other test uses this broker meanwhile:
@@ -108,7 +109,12 @@ impl Scenario {
         let broker = &CROWD_BROKERS[usize::from(flavour == Flavour::Spin)];
         let broker = broker.lock().unwrap_or_else(PoisonError::into_inner);
         let harness = BrokerHarness::builder(flavour).broker(broker.clone()).build();
-        Self { harness, _crowd: Some(broker) }
+        Self { flavour, harness, _crowd: Some(broker) }
+    }
+
+    /// Another host whose clock is `ahead` seconds ahead. The hosts share everything else.
+    pub(crate) fn another_host(&self, ahead: i64) -> Self {
+        Self { flavour: self.flavour, harness: self.harness.another_host(self.flavour, ahead), _crowd: None }
     }
 
     pub(crate) fn managed(flavour: Flavour) -> Self {
@@ -117,7 +123,7 @@ impl Scenario {
             .config("credwell_broker_tokens", format!("{}, {BROKER_TOKEN}", "f".repeat(32)))
             .config("credwell_broker_accounts", "apn_EOhwvQr, apn_other")
             .config("credwell_api_key", BROKERS_KEY);
-        Self { harness: harness.build(), _crowd: None }
+        Self { flavour, harness: harness.build(), _crowd: None }
     }
 
     /// Sends a request with these headers.
@@ -179,6 +185,23 @@ impl Scenario {
         self.send("GET", ACCOUNT, &[("authorization", &format!("Bearer {bearer}"))], "").await
     }
 
+    /// Gets the credentials of the account with this id.
+    pub(crate) async fn get_account(&self, id: &str, bearer: &str) -> Response {
+        let path = format!("/v1/accounts/{id}/credentials");
+        self.send("GET", &path, &[("authorization", &format!("Bearer {bearer}"))], "").await
+    }
+
+    /// Gets the account's credentials past the cache.
+    pub(crate) async fn force(&self, bearer: &str) -> Response {
+        let headers = [("authorization", &*format!("Bearer {bearer}")), ("cache-control", "no-cache")];
+        self.send("GET", ACCOUNT, &headers, "").await
+    }
+
+    /// Removes the account's entry.
+    pub(crate) async fn delete(&self, bearer: &str) -> Response {
+        self.send("DELETE", ACCOUNT, &[("authorization", &format!("Bearer {bearer}"))], "").await
+    }
+
     /// Refreshes the account's credentials with this bearer token. The body names the rejected token.
     pub(crate) async fn refresh(&self, bearer: &str, body: &str) -> Response {
         let path = format!("{ACCOUNT}/refresh");
@@ -191,7 +214,7 @@ pub(crate) fn account(token: &str) -> Reply {
     Reply::status(200).json(&json!({"data": {
         "id": "apn_EOhwvQr",
         "credentials": {"oauth_access_token": token, "custom": [1, "two"]},
-        "expires_at": "2026-01-01T01:00:00.000Z",
+        "expires_at": "2026-01-01T01:00:03.000Z",
         "app": {"name_slug": "slack"},
     }}))
 }

@@ -110,24 +110,6 @@ case! {
 }
 
 case! {
-    /// The leader died and left its lease in the store. The followers wait until the slice of the lease ends,
-    /// and then one of them becomes the leader.
-    async fn the_lease_of_a_dead_leader_expires(scenario, crowd) {
-        scenario.upstream.always(account("one").head_after(Duration::from_millis(200)));
-        let started = Instant::now();
-        let leader = tokio::time::timeout(Duration::from_millis(100), scenario.get(CALLERS_KEY)).await;
-        assert!(leader.is_err());
-        scenario.upstream.always(account("two").head_after(Duration::from_millis(200)));
-        scenario.key_value.fail(Operation::Set, KeyValueError::AccessDenied);
-        scenario.key_value.recover();
-        let responses = crowd(&scenario, 50).await;
-        assert_eq!(statuses(&responses), HashSet::from([200]));
-        assert!(started.elapsed() < Duration::from_secs(11), "{:?}", started.elapsed());
-        assert!(scenario.upstream.count() <= 2, "{}", scenario.upstream.count());
-    }
-}
-
-case! {
     /// Each request ends by its deadline, although the upstream sends no response.
     async fn all_requests_end_by_their_deadline(scenario, crowd) {
         scenario.configuration.set("credwell_deadline_ms", "3000");

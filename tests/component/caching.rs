@@ -97,11 +97,11 @@ case! {
     /// The expiry can be beside or inside the credentials, have an offset, and have fractions of a second.
     async fn every_form_of_an_expiry_is_understood(scenario) {
         for expiry in [
-            json!("2026-01-01T01:00:00Z"),
-            json!("2026-01-01T01:00:00.000Z"),
-            json!("2026-01-01T02:00:00+01:00"),
-            json!("2026-01-01T02:00:00.000000+0100"),
-            json!("2025-12-31T20:00:00-05:00"),
+            json!("2026-01-01T01:00:03Z"),
+            json!("2026-01-01T01:00:03.000Z"),
+            json!("2026-01-01T02:00:03+01:00"),
+            json!("2026-01-01T02:00:03.000000+0100"),
+            json!("2025-12-31T20:00:03-05:00"),
         ] {
             scenario.reply(Account::oauth("1").with("expires_at", expiry.clone()));
             let mut inside = Account::oauth("1").without("expires_at");

@@ -156,12 +156,12 @@ case! {
         let limited = || Reply::status(429);
         assert_eq!(retry_after(&scenario, limited()).await, None);
         assert_eq!(retry_after(&scenario, limited().header("retry-after", "7")).await, Some(7));
-        // The clock stands at 2026-01-01T00:00:00Z, a Thursday, and the calls take no time.
-        let date = "Thu, 01 Jan 2026 00:00:30 GMT";
+        // The clock stands at 2026-01-01T00:00:03Z, a Thursday, and the calls take no time.
+        let date = "Thu, 01 Jan 2026 00:00:33 GMT";
         assert_eq!(retry_after(&scenario, limited().header("retry-after", date)).await, Some(30));
         assert_eq!(retry_after(&scenario, limited().header("x-ratelimit-reset", "9")).await, Some(9));
         assert_eq!(
-            retry_after(&scenario, limited().header("x-ratelimit-reset", "1767225640")).await,
+            retry_after(&scenario, limited().header("x-ratelimit-reset", "1767225643")).await,
             Some(40)
         );
         assert_eq!(retry_after(&scenario, limited().header("retry-after", "soon")).await, None);

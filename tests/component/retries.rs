@@ -145,7 +145,7 @@ case! {
         // Another key, because the first one was held off at a later time of day.
         scenario.configuration().set("credwell_api_key", secret("other-key"));
         let before = scenario.requests();
-        scenario.reply(Reply::status(503).header("retry-after", "Thu, 01 Jan 2026 00:00:05 GMT"));
+        scenario.reply(Reply::status(503).header("retry-after", "Thu, 01 Jan 2026 00:00:08 GMT"));
         scenario.reply(Account::oauth("1"));
         assert_token(&scenario.get().await, "1", Source::Upstream);
         let wait = waits(&scenario)[before];

@@ -18,8 +18,8 @@
 //! A URL of NATS may name several servers of one cluster: whole URLs with commas between them, then the
 //! parameter, for example `tls://user:password@a:4222,tls://user:password@b:4222?retention_seconds=3600`. All
 //! must have the same scheme, user and password. The store connects to these servers only: it ignores the
-//! addresses that a server advertises. With `tls://` and `rediss://` nothing but a TLS handshake leaves without
-//! encryption.
+//! addresses that a server advertises. With `tls://` and `rediss://` nothing but a TLS handshake leaves
+//! without encryption.
 //!
 //! # Features
 //!

@@ -30,6 +30,7 @@ enum Outcome {
     Response(Scripted),
     Fault(Fault),
     Stall,
+    Death,
 }
 
 #[derive(Clone, Debug)]
@@ -71,6 +72,12 @@ impl Reply {
     /// [`always`]: super::MockUpstream::always
     pub fn stalling() -> Self {
         Self::new(Outcome::Stall)
+    }
+
+    /// The death of the component instead of a response: its instance ends in the middle of the request, as
+    /// if its host had been stopped.
+    pub fn killing() -> Self {
+        Self::new(Outcome::Death)
     }
 
     fn new(outcome: Outcome) -> Self {
@@ -164,6 +171,8 @@ impl Reply {
             Outcome::Response(scripted) => scripted,
             Outcome::Fault(fault) => return Err(fault.into()),
             Outcome::Stall => return pending().await,
+            // The panic goes on in the task of the instance, which drops the instance.
+            Outcome::Death => std::panic::resume_unwind(Box::new("the instance is killed")),
         };
 
         let (sender, body) = Channel::new(1);

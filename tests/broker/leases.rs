@@ -1,0 +1,146 @@
+//! Tests of the lease: it lasts as long as its holder lives, on whatever clock, and no longer.
+
+use crate::scenario::{ACCOUNT, CALLERS_KEY, Response, Scenario, account, case};
+use futures_util::future::join_all;
+use host_test::Reply;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
+
+const fn seconds(number: u64) -> Duration {
+    Duration::from_secs(number)
+}
+
+/// Requests to these hosts in turn, each one `gap` after the one before it. Returns the responses with the
+/// time that each took.
+async fn queue(hosts: &[&Scenario], count: u32, gap: Duration) -> Vec<(Response, Duration)> {
+    let requests = (0..count).map(async |n| {
+        sleep(gap * n).await;
+        let began_at = Instant::now();
+        let response = hosts[n as usize % hosts.len()].get(CALLERS_KEY).await;
+        (response, began_at.elapsed())
+    });
+    join_all(requests).await
+}
+
+case! {
+    /// The leader's instance ends in the middle of its request, and leaves its lease in the store. Nobody
+    /// asks before its silence is long enough. Then one of the followers does.
+    async fn a_dead_leader_is_replaced_after_its_silence(scenario, crowd) {
+        scenario.upstream.reply(Reply::killing().head_after(Duration::from_millis(2_500)));
+        scenario.upstream.always(account("two").head_after(Duration::from_millis(200)));
+        let request = http::Request::get(format!("http://broker.example{ACCOUNT}"))
+            .header("authorization", format!("Bearer {CALLERS_KEY}"))
+            .body(http_body_util::Empty::new())
+            .expect("the request is well formed");
+        // The instance is dropped: the broker has no response, and the lease is still in the store.
+        assert!(scenario.handle(request).await.is_err());
+        let died_at = Instant::now();
+        let keys: Vec<_> = scenario.key_value.entries().into_iter().map(|(_, key, _)| key).collect();
+        assert!(keys.len() == 1 && keys[0].ends_with(".lease"), "{keys:?}");
+
+        let responses = queue(&[&scenario], 50, Duration::ZERO).await;
+        assert!(responses.iter().all(|(response, _)| response.token() == "two"));
+        assert_eq!(scenario.upstream.count(), 2);
+        let asked_at = scenario.upstream.requests()[1].at - died_at;
+        assert!(asked_at >= seconds(6) && asked_at < Duration::from_millis(6_200), "{asked_at:?}");
+        assert!(responses.iter().all(|(_, took)| *took < seconds(7)));
+        assert_eq!(scenario.key_value.entries().len(), 1);
+    }
+}
+
+case! {
+    /// The leader of the refresh of a stale entry dies. The other requests get the stale entry at once, and
+    /// one of them refreshes it within a slice.
+    async fn a_stale_entry_is_refreshed_within_a_slice_of_its_leaders_death(scenario, crowd) {
+        scenario.upstream.reply(account("one"));
+        scenario.get(CALLERS_KEY).await;
+        scenario.clock.advance(seconds(255));
+        scenario.upstream.reply(Reply::killing().head_after(seconds(1)));
+        scenario.upstream.always(account("two").head_after(Duration::from_millis(200)));
+        let request = http::Request::get(format!("http://broker.example{ACCOUNT}"))
+            .header("authorization", format!("Bearer {CALLERS_KEY}"))
+            .body(http_body_util::Empty::new())
+            .expect("the request is well formed");
+        assert!(scenario.handle(request).await.is_err());
+        let died_at = Instant::now();
+        let responses = queue(&[&scenario], 100, Duration::from_millis(150)).await;
+        assert_eq!(scenario.upstream.count(), 3);
+        let asked_at = scenario.upstream.requests()[2].at - died_at;
+        assert!(asked_at <= seconds(11), "{asked_at:?}");
+        assert!(responses.iter().all(|(response, _)| response.status == 200));
+        assert!(responses.iter().filter(|(_, took)| *took > seconds(1)).count() <= 1);
+        assert_eq!(responses.last().expect("a response").0.token(), "two");
+    }
+}
+
+case! {
+    /// The request goes over the ends of time slices, and the clocks of the two hosts differ.
+    async fn a_long_request_has_one_flight_on_hosts_with_different_clocks(scenario, crowd) {
+        scenario.configuration.set("credwell_first_byte_timeout_ms", "60000");
+        for (ahead, latency) in [(0, 9), (7, 9), (15, 9), (-15, 9), (15, 1)] {
+            let (before, began_at) = (scenario.upstream.count(), Instant::now());
+            scenario.upstream.always(account("one").head_after(seconds(latency)));
+            let other = scenario.another_host(ahead);
+            let responses = queue(&[&scenario, &other], 100, Duration::from_millis(7)).await;
+            assert!(responses.iter().all(|(response, _)| response.token() == "one"));
+            assert_eq!(scenario.upstream.count(), before + 1, "{ahead} s ahead, {latency} s");
+            assert!(began_at.elapsed() < seconds(latency + 1), "{:?}", began_at.elapsed());
+            assert_eq!(other.get(CALLERS_KEY).await.token(), "one");
+            assert_eq!(scenario.upstream.count(), before + 1);
+            scenario.delete(CALLERS_KEY).await;
+        }
+    }
+}
+
+case! {
+    /// Requests come all the time. The leader's request and its retries take all of its 30 s.
+    async fn a_stalled_upstream_gets_one_request_at_a_time(scenario, crowd) {
+        scenario.upstream.always(Reply::status(200).head_after(seconds(1_000)));
+        let responses = queue(&[&scenario], 60, Duration::from_millis(500)).await;
+        assert!(responses.iter().all(|(response, _)| response.status == 504));
+        let longest = responses.iter().map(|(_, took)| *took).max().expect("a response");
+        assert!(longest < seconds(31), "{longest:?}");
+        assert!((3..=6).contains(&scenario.upstream.count()), "{}", scenario.upstream.count());
+    }
+}
+
+case! {
+    /// The store says that another request holds the lease, for ever.
+    async fn a_store_that_always_says_taken_starves_nobody(scenario, crowd) {
+        for sum in [2, 65, i64::MAX] {
+            scenario.key_value.count_falsely(sum);
+            scenario.upstream.always(account("one").head_after(Duration::from_millis(200)));
+            let responses = queue(&[&scenario], 20, Duration::ZERO).await;
+            assert!(responses.iter().all(|(response, took)| response.token() == "one" && *took < seconds(11)));
+
+            // The entry is stale, and the store still says that another request refreshes it.
+            scenario.upstream.always(account("two").head_after(Duration::from_millis(200)));
+            scenario.clock.advance(seconds(260));
+            let stale_at = Instant::now();
+            while scenario.get(CALLERS_KEY).await.token() != "two" {
+                sleep(Duration::from_millis(500)).await;
+                assert!(stale_at.elapsed() < seconds(11));
+            }
+            scenario.delete(CALLERS_KEY).await;
+        }
+    }
+}
+
+case! {
+    /// The entry is removed while a request fetches it. The request doesn't write it back.
+    async fn a_removal_is_final_for_a_request_under_way(scenario, pass_through) {
+        for ahead in [-15, 0, 15] {
+            scenario.upstream.reply(account("old").head_after(seconds(2)));
+            scenario.upstream.reply(account("new"));
+            let other = scenario.another_host(ahead);
+            let removal = async {
+                sleep(seconds(1)).await;
+                other.delete(CALLERS_KEY).await
+            };
+            let (got, deleted) = tokio::join!(scenario.get(CALLERS_KEY), removal);
+            assert_eq!((got.token(), deleted.status), ("old".into(), 204));
+            assert_eq!(scenario.get(CALLERS_KEY).await.token(), "new", "{ahead} s ahead");
+            scenario.delete(CALLERS_KEY).await;
+        }
+    }
+}
