@@ -83,19 +83,19 @@ async fn a_flood_of_made_up_keys_leaves_other_entries_untouched() {
     assert_eq!(warm.len(), 100);
     for (answer, methods, count) in [
         (Answer::status(401), &["GET", "POST", "DELETE"][..], 200),
-        (Answer::status(429).retry_after(20), &["GET"], 1_600),
-        (Answer::status(503), &["GET"], 1_600),
+        (Answer::status(429).retry_after(20), &["GET"], 800),
+        (Answer::status(503), &["GET"], 800),
         (Answer::stalling(), &["GET"], 200),
     ] {
         world.answer([answer]);
         for method in methods {
-            // Four callers at a time have the same key and account, so that failures are shared.
+            // Two callers at a time have the same key and account, so that failures are shared.
             let replies = crowd(&world, count, |n| {
                 let (broker, method) = (Rc::clone(&broker), (*method).to_owned());
                 async move {
-                    tokio::time::sleep(Duration::from_millis(n as u64 / 4)).await;
-                    let key = format!("pd_made_up_{}", n / 4);
-                    broker.send(&method, &format!("apn_x{}", n / 4), &key, None).await.status
+                    tokio::time::sleep(Duration::from_millis(n as u64 / 2)).await;
+                    let key = format!("pd_made_up_{}", n / 2);
+                    broker.send(&method, &format!("apn_x{}", n / 2), &key, None).await.status
                 }
             })
             .await;
