@@ -59,11 +59,11 @@ pub async fn respond<P: Ports>(ports: &P, request: &IncomingRequest) -> (Respons
         Ok(route) => {
             record.route(&route);
             let result = perform(&observed, request, &route.action, &mut record).await;
-            let response = result.unwrap_or_else(|problem| Response::problem(&problem));
-            if route.is_head { response.without_body() } else { response }
+            result.unwrap_or_else(|problem| Response::problem(&problem))
         }
         Err(problem) => Response::problem(&problem),
     };
+    let response = if request.method == "HEAD" { response.without_body() } else { response };
     record.finish(ports, &response, observed.into_durations());
     (response, record)
 }

@@ -139,6 +139,17 @@ async fn a_refused_callers_key_is_named_as_the_callers() {
     assert_eq!(world.keys(), [""; 0]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_response_to_head_has_no_body() {
+    let broker = World::new().broker(&[]);
+    // An account, a path that is none, and an id that is none.
+    for (id, status) in [(ACCOUNT, 200), ("apn_a/b", 404), ("apn-a", 400)] {
+        let reply = broker.send("HEAD", id, KEY, None).await;
+        assert_eq!((reply.status, &reply.body), (status, &serde_json::Value::Null), "{id}");
+        assert!(!reply.headers.contains_key("content-length"), "{id}");
+    }
+}
+
 /// The upstream brings the same token again within the refresh window. Its margin stays as it was, and the
 /// next refreshes follow after 5, 10 and 20 s.
 #[tokio::test(start_paused = true)]
