@@ -2,10 +2,12 @@
 
 mod deny;
 mod docs;
+mod fuzz;
 mod guest;
 mod interface;
 mod lint;
 mod machine;
+mod mutants;
 mod probe;
 mod process;
 mod programs;
@@ -48,6 +50,8 @@ fn perform(request: Request) -> Result<ExitCode> {
             return testing::run(&root, &arguments);
         }
         Request::Bench(arguments) => return bench(&workspace_root()?, &arguments),
+        Request::Fuzz(cases) => return fuzz::run(&workspace_root()?, cases),
+        Request::Mutants(arguments) => return mutants::run(&workspace_root()?, &arguments),
         Request::Lint => lint::run(&workspace_root()?)?,
         Request::Docs => docs::build(&workspace_root()?)?,
         Request::Deny => deny::check(&workspace_root()?)?,

@@ -15,6 +15,9 @@ Commands:
                    with these arguments. --no-install leaves out the first step
   bench [ARGS...]  Build the components and the host program at full speed, then run the load test with these
                    arguments; `--help` lists them
+  fuzz [CASES]     Run each fuzz target with this number of new inputs, a million without it
+  mutants [ARGS...]
+                   Run the mutation tests of the core with these arguments of `cargo mutants`
   lint             Check the formatting, then run clippy and rustdoc on the host crates and clippy on every component
   docs             Build the book into target/book
   deny             Check the licences, sources and advisories of the dependencies
@@ -27,11 +30,14 @@ The components need a compiler with the target wasm32-unknown-unknown. The tool 
   4. Debian's packages, after installing them with apt-get (only as root)
 
 Other programs come from the search path. As root on Debian, the tool installs a missing one with apt-get. It builds
-wasmtime, mdbook and cargo-deny with `cargo install` into target/tools.
+wasmtime, mdbook, cargo-deny and cargo-mutants with `cargo install` into target/tools.
 ";
 
 /// The option of `test` that leaves out the installation of programs.
 const NO_INSTALL: &str = "--no-install";
+
+/// The number of inputs for each fuzz target, where the command line has none.
+const MANY_CASES: u32 = 1_000_000;
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq)]
@@ -49,6 +55,10 @@ pub(crate) enum Request {
     },
     /// Build the components and the servers, and run the load test with these arguments.
     Bench(Vec<OsString>),
+    /// Run the fuzz targets with this number of inputs.
+    Fuzz(u32),
+    /// Run the mutation tests with these arguments.
+    Mutants(Vec<OsString>),
     /// Check the formatting, and run clippy and rustdoc.
     Lint,
     /// Build the book.
@@ -70,6 +80,8 @@ impl Request {
             Some("run") => return Ok(Self::Run(rest)),
             Some("test") => return Ok(Self::test(rest)),
             Some("bench") => return Ok(Self::Bench(rest)),
+            Some("mutants") => return Ok(Self::Mutants(rest)),
+            Some("fuzz") => return Self::fuzz(&rest),
             Some("build") => Self::Build,
             Some("lint") => Self::Lint,
             Some("docs") => Self::Docs,
@@ -81,6 +93,18 @@ impl Request {
             bail!("{command:?} takes no arguments, but got {argument:?}; see `cargo xtask help`");
         }
         Ok(request)
+    }
+
+    /// Takes the number of inputs.
+    fn fuzz(arguments: &[OsString]) -> Result<Self> {
+        match arguments {
+            [] => Ok(Self::Fuzz(MANY_CASES)),
+            [cases] => match cases.to_str().and_then(|cases| cases.parse().ok()).filter(|cases| *cases > 0) {
+                Some(cases) => Ok(Self::Fuzz(cases)),
+                None => bail!("the number of inputs is from 1 to {}, but got {cases:?}", u32::MAX),
+            },
+            _ => bail!("\"fuzz\" takes one number; see `cargo xtask help`"),
+        }
     }
 
     /// Takes the option of this tool out of the arguments for `cargo test`. What follows `--` belongs to the
@@ -114,6 +138,7 @@ mod tests {
         let arguments = words(&["--help", "--"]);
         assert_eq!(parse(&["run", "--help", "--"]).unwrap(), Request::Run(arguments.clone()));
         assert_eq!(parse(&["bench", "--help", "--"]).unwrap(), Request::Bench(arguments.clone()));
+        assert_eq!(parse(&["mutants", "--help", "--"]).unwrap(), Request::Mutants(arguments.clone()));
         assert_eq!(parse(&["test", "--help", "--"]).unwrap(), Request::Test { installs: true, arguments });
     }
 
@@ -126,6 +151,15 @@ mod tests {
         ] {
             let expected = Request::Test { installs, arguments: words(passed_on) };
             assert_eq!(parse(&[&["test"], given].concat()).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn fuzz_takes_the_number_of_inputs() {
+        assert_eq!(parse(&["fuzz"]).unwrap(), Request::Fuzz(1_000_000));
+        assert_eq!(parse(&["fuzz", "50"]).unwrap(), Request::Fuzz(50));
+        for wrong in [&["fuzz", "0"][..], &["fuzz", "-1"], &["fuzz", "many"], &["fuzz", "1", "2"]] {
+            assert!(parse(wrong).is_err(), "{wrong:?}");
         }
     }
 

@@ -49,6 +49,10 @@ pub(crate) const MDBOOK: Tool = Tool {
 pub(crate) const CARGO_DENY: Tool =
     Tool { program: "cargo-deny", package: "cargo-deny@0.20.2", options: &[], duration: "1 minute" };
 
+/// The program that changes the code to see whether a test fails.
+pub(crate) const CARGO_MUTANTS: Tool =
+    Tool { program: "cargo-mutants", package: "cargo-mutants@27.1.0", options: &[], duration: "1 minute" };
+
 /// Compile quickly: the programs run for seconds.
 const PROFILE: [(&str, &str); 4] = [
     ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
