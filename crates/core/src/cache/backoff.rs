@@ -88,6 +88,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_count_continues_with_the_same_cause() {
+        let now = UnixMilliseconds(7_000);
+        let wait = |count| Duration::from_secs(u64::from(count));
+        let first = Backoff::after(None, Cause::Failed, now, &wait);
+        assert_eq!((first.count, first.retry_at), (1, UnixMilliseconds(8_000)));
+        let second = Backoff::after(Some(first), Cause::Failed, now, &wait);
+        assert_eq!((second.count, second.retry_at), (2, UnixMilliseconds(9_000)));
+        let other = Backoff::after(Some(second), Cause::Rejected, now, &wait);
+        assert_eq!((other.cause, other.count), (Cause::Rejected, 1));
+    }
+
+    #[test]
     fn waits_double_up_to_a_bound() {
         let seconds = |n: f64| Duration::from_secs_f64(n);
         assert_eq!([1, 2, 6, u32::MAX].map(|n| after_failure(n, None)), [1.0, 2.0, 30.0, 30.0].map(seconds));

@@ -221,6 +221,35 @@ mod tests {
         }
     }
 
+    /// Entries outlive the program that wrote them, so the words stay the same.
+    #[test]
+    fn each_kind_and_each_cause_has_its_word() {
+        let kinds = ["account", "token", "not-found", "forbidden", "dead", "failed", "held-off", "removed"];
+        for (kind, word) in Kind::ALL.into_iter().zip(kinds) {
+            let header = Header::new(kind, UnixMilliseconds(7));
+            let text = to_text(&header, &"a".into());
+            assert_eq!(text.expose_secret(), format!("{word} 7 - - -\na").as_bytes());
+            assert_eq!(Entry::from_text(&text).unwrap().header, header);
+        }
+        for (cause, word) in Cause::ALL.into_iter().zip(["failed", "unchanged", "rejected"]) {
+            let text = format!("account 7 - - {word} 2 9\n").into_bytes();
+            let backoff = Backoff { cause, count: 2, retry_at: UnixMilliseconds(9) };
+            assert_eq!(Entry::from_text(&text.into()).unwrap().header.backoff, Some(backoff));
+        }
+    }
+
+    #[test]
+    fn a_failed_refresh_is_backed_off_for_the_wait_of_the_upstream() {
+        let mut header = Header::new(Kind::Account, UnixMilliseconds(0));
+        let wait = Some(core::time::Duration::from_secs(7));
+        header.back_off(&Error::RateLimited { retry_after: wait }, UnixMilliseconds(1_000));
+        let backoff = Backoff { cause: Cause::Failed, count: 1, retry_at: UnixMilliseconds(8_000) };
+        assert_eq!(header.times().backoff, Some(backoff));
+        header.back_off(&Error::NotFound, UnixMilliseconds(8_000));
+        let backoff = Backoff { cause: Cause::Failed, count: 2, retry_at: UnixMilliseconds(10_000) };
+        assert_eq!(header.backoff, Some(backoff));
+    }
+
     #[test]
     fn foreign_texts_are_no_entries() {
         for text in [

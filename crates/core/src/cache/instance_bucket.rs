@@ -153,6 +153,15 @@ mod tests {
             bucket.set(key, &half);
         }
         assert_eq!((bucket.get("a"), bucket.values.bytes), (None, MAXIMUM_BYTES));
+        // All of the bytes can belong to one value.
+        assert_eq!(MAXIMUM_BYTES, 8_388_608);
+        bucket.set("all", &vec![0; MAXIMUM_BYTES]);
+        assert_eq!(
+            (bucket.get("all").map(|value| value.len()), bucket.get("b")),
+            (Some(MAXIMUM_BYTES), None)
+        );
+        bucket.set("b", &half);
+        bucket.set("c", &half);
         // A value that is too large still removes the old value.
         bucket.set("b", &vec![0; MAXIMUM_BYTES + 1]);
         assert_eq!((bucket.get("b"), bucket.get("c")), (None, Some(half)));

@@ -234,13 +234,14 @@ async fn followers_share_whatever_the_leader_brings() {
     };
     let fine = |error: &Option<Error>, warnings: &[Warning]| error.is_none() && warnings.is_empty();
     type Check<'a> = &'a dyn Fn(&Option<Error>, &[Warning]) -> bool;
+    type Case<'a> = (Answer, &'a [(&'a str, &'a str)], Check<'a>);
     let is = |expected: Error| move |error: &Option<Error>, _: &[Warning]| *error == Some(expected.clone());
     let field = is(Error::MalformedResponse(Malformed::Field("expires_at")));
     let dead_error = is(Error::AccountDead { reason: Some("revoked".to_owned()) });
     let unreachable = is(Error::Unreachable("DNS-error".to_owned()));
     let (forbidden, not_found) = (is(Error::Forbidden), is(Error::NotFound));
     let none = is(Error::NoCredentials);
-    let cases: [(Answer, &[(&str, &str)], Check<'_>); 8] = [
+    let cases: [Case<'_>; 8] = [
         (Answer::account("one", 0), &[], &expired),
         (Answer::account("one", 3600), &[("credwell_refresh_window_seconds", "31536000")], &fine),
         (Answer::body(malformed), &[], &field),

@@ -21,8 +21,6 @@ use tokio::time::{Instant, sleep};
 /// length of a slice.
 pub(crate) const START: UnixMilliseconds = UnixMilliseconds(1_767_225_603_400);
 
-const STORE_LATENCY: Duration = Duration::from_millis(2);
-
 /// The account of most tests.
 pub(crate) const ACCOUNT: &str = "apn_a";
 
@@ -91,6 +89,8 @@ pub(crate) struct World {
     last_answer: RefCell<Answer>,
     token_answer: RefCell<Answer>,
     requests: RefCell<Vec<(Duration, String)>>,
+    /// The time that each operation of the store takes.
+    pub(crate) store_latency: Cell<Duration>,
     /// The store's sum for each increment, in place of the real one.
     pub(crate) false_sum: Cell<Option<u64>>,
     /// The operations of the store that fail.
@@ -112,6 +112,7 @@ impl World {
                 r#"{"access_token": "client-token", "expires_in": 3600}"#,
             )),
             requests: RefCell::default(),
+            store_latency: Cell::new(Duration::from_millis(2)),
             false_sum: Cell::new(None),
             failing: RefCell::default(),
             reads_are_cached: Cell::new(false),
@@ -172,6 +173,11 @@ impl World {
     /// The time since the start.
     pub(crate) fn elapsed(&self) -> Duration {
         self.started_at.elapsed()
+    }
+
+    /// Waits until this time since the start.
+    pub(crate) async fn sleep_until(&self, time: Duration) {
+        tokio::time::sleep_until(self.started_at + time).await;
     }
 
     /// The number of requests for accounts.
@@ -280,7 +286,7 @@ impl Store for Host {
     type Bucket = OpenBucket;
 
     async fn open(&self, _: &BucketLocation) -> Result<OpenBucket, StoreError> {
-        sleep(STORE_LATENCY).await;
+        sleep(self.world.store_latency.get()).await;
         let bucket = OpenBucket { world: Rc::clone(&self.world), read: RefCell::default() };
         bucket.check("open")?;
         Ok(bucket)
@@ -304,7 +310,7 @@ impl Bucket for OpenBucket {
     const CAN_COUNT: bool = true;
 
     async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        sleep(STORE_LATENCY).await;
+        sleep(self.world.store_latency.get()).await;
         self.check("get")?;
         let value = self.world.values.borrow().get(key).cloned();
         if !self.world.reads_are_cached.get() {
@@ -314,21 +320,22 @@ impl Bucket for OpenBucket {
     }
 
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
-        sleep(if self.world.next_write_is_slow.take() { seconds(1) } else { STORE_LATENCY }).await;
+        let latency = self.world.store_latency.get();
+        sleep(if self.world.next_write_is_slow.take() { seconds(1) } else { latency }).await;
         self.check("set")?;
         self.world.values.borrow_mut().insert(key.to_owned(), value.to_vec());
         Ok(())
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        sleep(STORE_LATENCY).await;
+        sleep(self.world.store_latency.get()).await;
         self.check("delete")?;
         self.world.values.borrow_mut().remove(key);
         Ok(())
     }
 
     async fn increment(&self, key: &str, delta: u64) -> Result<u64, StoreError> {
-        sleep(STORE_LATENCY).await;
+        sleep(self.world.store_latency.get()).await;
         self.check("increment")?;
         if let Some(sum) = self.world.false_sum.get() {
             return Ok(sum);

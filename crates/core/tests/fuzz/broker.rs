@@ -114,7 +114,10 @@ fn script() -> impl Strategy<Value = Script> {
             .prop_map(str::to_owned),
         ".{0,8}",
     ];
-    let answer = (prop::option::weighted(0.9, (status, body())), prop::option::weighted(0.3, wait));
+    let valid = r#"{"data": {"id": "apn_a1", "credentials": {"oauth_access_token": "SECRET"}}}"#;
+    let valid = Just(valid.replace("SECRET", SECRET).into_bytes());
+    let answer = (status, prop_oneof![valid, body()]);
+    let answer = (prop::option::weighted(0.9, answer), prop::option::weighted(0.3, wait));
     let operations = select(&["open", "get", "set", "delete", "increment"][..]);
     let failing = prop_oneof![8 => Just(None), 1 => operations.prop_map(Some)];
     (any::<bool>(), prop::collection::vec(answer, 1..4), failing, any::<bool>()).prop_map(

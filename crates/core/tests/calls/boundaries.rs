@@ -1,0 +1,85 @@
+//! Tests of the moments at which an answer of the cache ends. The store takes no time here.
+
+use crate::simulation::{ACCOUNT, Answer, START, World, seconds, token};
+use credwell_core::calls::credentials::{Source, Warning};
+use credwell_core::error::Error;
+use std::rc::Rc;
+use std::time::Duration;
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+fn world() -> Rc<World> {
+    let world = World::new();
+    world.store_latency.set(Duration::ZERO);
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_negative_entry_ends_with_its_age() {
+    let world = world();
+    let host = world.host_with(0, &[("credwell_negative_cache_seconds", "30")]);
+    world.answer([Answer::status(404)]);
+    assert_eq!(host.get(ACCOUNT).await.unwrap_err(), Error::NotFound);
+    world.sleep_until(seconds(30) - MILLISECOND).await;
+    assert_eq!(host.get(ACCOUNT).await.unwrap_err(), Error::NotFound);
+    assert_eq!(world.count(), 1);
+    world.sleep_until(seconds(30)).await;
+    assert_eq!(host.get(ACCOUNT).await.unwrap_err(), Error::NotFound);
+    assert_eq!(world.count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_from_the_future_is_not_used() {
+    for answer in [Answer::status(404), Answer::account("one", 9000)] {
+        let world = world();
+        world.answer([answer]);
+        let _ = world.host_with(21, &[]).get(ACCOUNT).await;
+        world.answer([Answer::account("two", 9000)]);
+        assert_eq!(token(&world.host().get(ACCOUNT).await), "two");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_forced_refresh_asks_again_after_the_configured_age() {
+    let world = world();
+    let host = world.host_with(0, &[("credwell_forced_refresh_age_ms", "1500")]);
+    host.get(ACCOUNT).await.unwrap();
+    world.sleep_until(Duration::from_millis(1499)).await;
+    assert_eq!(host.refresh(ACCOUNT, None).await.unwrap().source, Source::Cache);
+    world.sleep_until(Duration::from_millis(1500)).await;
+    assert_eq!(host.refresh(ACCOUNT, None).await.unwrap().source, Source::Upstream);
+}
+
+#[tokio::test(start_paused = true)]
+async fn credentials_are_fresh_until_the_earliest_refresh() {
+    let world = world();
+    // The window of 60 s, and half of it for the jitter.
+    let fresh_until = Some(START.after(seconds(3510)));
+    for _ in 0..2 {
+        assert_eq!(world.host().get(ACCOUNT).await.unwrap().fresh_until, fresh_until);
+    }
+}
+
+/// The refresh fails, and takes so long that the stale credentials expire meanwhile.
+#[tokio::test(start_paused = true)]
+async fn credentials_that_expire_during_their_refresh_are_not_served() {
+    for (latency, is_served) in [(seconds(5) - MILLISECOND, true), (seconds(5), false)] {
+        let world = world();
+        let host = world.host();
+        host.get(ACCOUNT).await.unwrap();
+        world.sleep_until(seconds(3595)).await;
+        world.answer([Answer::status(500).after(latency)]);
+        assert_eq!(host.get(ACCOUNT).await.is_ok(), is_served, "{latency:?}");
+        assert_eq!(world.keys().len(), usize::from(is_served));
+    }
+}
+
+/// The leader brings credentials that had expired. A follower takes them with the same warning.
+#[tokio::test(start_paused = true)]
+async fn expired_credentials_come_with_a_warning() {
+    let world = world();
+    world.answer([Answer::account("one", 0)]);
+    let credentials = world.host().get(ACCOUNT).await.unwrap();
+    assert_eq!((credentials.source, credentials.warnings), (Source::Upstream, vec![Warning::AlreadyExpired]));
+    assert_eq!(world.host().get(ACCOUNT).await.unwrap().source, Source::Upstream);
+}
