@@ -2,6 +2,8 @@
 
 mod boundaries;
 mod flights;
+mod oauth_client;
+mod races;
 mod refusals;
 mod rejections;
 mod removal;

@@ -88,7 +88,8 @@ pub(crate) struct World {
     answers: RefCell<VecDeque<Answer>>,
     last_answer: RefCell<Answer>,
     token_answer: RefCell<Answer>,
-    requests: RefCell<Vec<(Duration, String)>>,
+    /// The paths of the requests, and their headers `Authorization`.
+    requests: RefCell<Vec<(String, String)>>,
     /// The time that each operation of the store takes.
     pub(crate) store_latency: Cell<Duration>,
     /// The store's sum for each increment, in place of the real one.
@@ -182,7 +183,12 @@ impl World {
 
     /// The number of requests for accounts.
     pub(crate) fn count(&self) -> usize {
-        self.requests.borrow().iter().filter(|(_, path)| !path.contains("oauth")).count()
+        self.requests.borrow().iter().filter(|(path, _)| !path.contains("oauth")).count()
+    }
+
+    /// The header `Authorization` of the last request.
+    pub(crate) fn last_authorization(&self) -> String {
+        self.requests.borrow().last().map(|(_, authorization)| authorization.clone()).unwrap_or_default()
     }
 
     /// The number of requests for tokens of the OAuth client.
@@ -262,7 +268,9 @@ impl Host {
 impl Upstream for Host {
     async fn send(&self, request: &Request, limits: Limits) -> Result<Response, TransportError> {
         let world = &self.world;
-        world.requests.borrow_mut().push((world.elapsed(), request.path_with_query.clone()));
+        let authorization = request.headers.iter().find(|(name, _)| *name == "authorization");
+        let authorization = authorization.map_or("", |(_, value)| value.expose_secret());
+        world.requests.borrow_mut().push((request.path_with_query.clone(), authorization.to_owned()));
         let answer = match request.path_with_query.contains("oauth") {
             true => world.token_answer.borrow().clone(),
             false => {
