@@ -103,6 +103,14 @@ mod tests {
     }
 
     #[test]
+    fn the_key_of_an_instance_encrypts() {
+        let keys = EncryptionKeys::of_instance(vec![7; 32].into()).unwrap();
+        assert_eq!(keys.current().unwrap().expose().unwrap().as_slice(), [7; 32]);
+        assert!(keys.find(b"instance").is_some());
+        assert!(EncryptionKeys::of_instance(vec![7; 31].into()).is_none());
+    }
+
+    #[test]
     fn a_key_is_not_printed() {
         let keys = EncryptionKeys::parse(&format!("k:{}", digits("a"))).unwrap();
         let printed = format!("{keys:?}");

@@ -20,10 +20,13 @@ fn load(changes: &[(&'static str, &str)]) -> Result<Configuration, Configuration
         pairs.retain(|(set, _)| set != name);
         pairs.push((name, (*value).to_owned()));
     }
-    let host = Host(pairs);
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    match std::pin::pin!(Configuration::load(&host)).poll(&mut context) {
-        std::task::Poll::Ready(loaded) => loaded,
+    done(Configuration::load(&Host(pairs)))
+}
+
+/// The result of a future that doesn't wait.
+fn done<T>(future: impl Future<Output = T>) -> T {
+    match std::pin::pin!(future).poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) {
+        std::task::Poll::Ready(result) => result,
         std::task::Poll::Pending => panic!("nothing in it waits"),
     }
 }
@@ -128,6 +131,29 @@ fn the_account_form_takes_either_authorization_but_not_both() {
     let without_key = load(&[form, client[0], client[1], ("credwell_api_key", "")]).unwrap();
     assert!(matches!(without_key.authorization, Authorization::OAuthClient { .. }));
     assert!(load(&[form, client[0], client[1]]).is_err());
+}
+
+/// Requests of this form need an OAuth client, so the key of a caller can't authorize them.
+#[test]
+fn a_callers_key_goes_with_every_form_but_connect() {
+    let take = |form: &[(&'static str, &str)]| {
+        let mut pairs = vec![("credwell_allow_plaintext_cache", "true".to_owned())];
+        pairs.extend(form.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        let mut settings = done(RawSettings::read(&Host(pairs))).unwrap();
+        Configuration::take(&mut settings, Some("pd_callers".into()), None)
+    };
+    for form in [&[][..], &[("credwell_request_form", "account")]] {
+        let configuration = take(form).unwrap();
+        assert!(matches!(configuration.authorization, Authorization::CallersKey(_)), "{form:?}");
+        assert_eq!(configuration.partition_secret().expose_secret(), "pd_callers");
+    }
+    let connect = [
+        ("credwell_request_form", "connect"),
+        ("credwell_project_id", "proj_abc123"),
+        ("credwell_environment", "development"),
+    ];
+    let error = take(&connect).unwrap_err().to_string();
+    assert!(error.contains("credwell_request_form") && !error.contains("pd_callers"), "{error}");
 }
 
 #[test]

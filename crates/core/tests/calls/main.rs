@@ -2,6 +2,7 @@
 
 mod boundaries;
 mod flights;
+mod leases;
 mod oauth_client;
 mod races;
 mod refusals;
