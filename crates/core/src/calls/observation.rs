@@ -82,3 +82,102 @@ impl Observation {
         self.last.beat() != self.first_beat
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Duration = Duration::from_secs(77);
+
+    fn ms(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
+
+    /// A slice of 10 s, a silence of 6 s and a beat of 2 s.
+    fn timing() -> Timing {
+        Timing::of(Duration::from_secs(30))
+    }
+
+    /// The number after these attempts, with the last beat at this many tenths of a second since 1970.
+    fn number(beat: u64, attempts: u64) -> LeaseNumber {
+        LeaseNumber((beat << 24) + attempts)
+    }
+
+    #[test]
+    fn a_holder_is_silent_without_a_beat() {
+        let mut observation = Observation::begin(number(50, 2), START);
+        assert!(!observation.is_silent(&timing(), START + ms(5_999)));
+        assert!(observation.is_silent(&timing(), START + ms(6_000)));
+        observation.look(number(50, 3), START + ms(1_000));
+        assert!(observation.is_silent(&timing(), START + ms(6_000)));
+        observation.look(number(70, 4), START + ms(2_000));
+        assert!(!observation.is_silent(&timing(), START + ms(7_999)));
+        assert!(observation.is_silent(&timing(), START + ms(8_000)));
+    }
+
+    /// A holder that is alive beats right after it has acquired the lease.
+    #[test]
+    fn the_first_beat_is_expected_sooner() {
+        let observation = Observation::begin(number(0, 2), START);
+        assert!(observation.is_new());
+        assert!(!observation.is_silent(&timing(), START + ms(1_999)));
+        assert!(observation.is_silent(&timing(), START + ms(2_000)));
+    }
+
+    #[test]
+    fn the_number_of_a_dead_holder_is_forgotten() {
+        let mut observation = Observation::begin(number(50, 9), START);
+        observation.reset(START + ms(6_000));
+        assert!(observation.is_new() && !observation.is_silent(&timing(), START + ms(7_999)));
+        observation.look(number(0, 2), START + ms(6_001));
+        // The call itself has ended that holder.
+        assert!(!observation.is_abandoned(&timing(), START + ms(7_000)));
+    }
+
+    #[test]
+    fn a_store_that_loses_an_increment_is_abandoned_at_once() {
+        let mut observation = Observation::begin(number(50, 2), START);
+        observation.look(number(50, 3), START);
+        assert!(!observation.is_abandoned(&timing(), START));
+        observation.look(number(50, 3), START);
+        assert!(observation.is_abandoned(&timing(), START));
+        observation.look(number(50, 4), START);
+        assert!(observation.is_abandoned(&timing(), START));
+    }
+
+    #[test]
+    fn a_silent_holder_is_abandoned_after_a_slice() {
+        let observation = Observation::begin(number(50, 2), START);
+        assert!(!observation.is_abandoned(&timing(), START + ms(9_999)));
+        assert!(observation.is_abandoned(&timing(), START + ms(10_000)));
+    }
+
+    #[test]
+    fn the_third_holder_without_a_result_is_abandoned_after_a_slice() {
+        let mut observation = Observation::begin(number(50, 2), START);
+        // The same holder goes on, and two others follow.
+        for (beat, attempts, ended) in
+            [(60, 3, 0), (70, 3, 0), (80, 2, 1), (81, 3, 1), (90, 2, 2), (99, 3, 2)]
+        {
+            observation.look(number(beat, attempts), START + ms(9_000));
+            assert_eq!(observation.ended_holders, ended);
+            assert!(!observation.is_abandoned(&timing(), START + ms(9_999)));
+            assert_eq!(observation.is_abandoned(&timing(), START + ms(10_000)), ended == 2, "{beat}");
+        }
+    }
+
+    #[test]
+    fn a_beat_far_from_the_clock_is_suspect() {
+        let mut observation = Observation::begin(number(1_000, 2), START);
+        for (now, is_suspect) in
+            [(100_000, false), (103_999, false), (104_000, true), (96_100, false), (96_000, true)]
+        {
+            assert_eq!(observation.is_suspect(&timing(), UnixMilliseconds(now)), is_suspect, "{now}");
+        }
+        assert!(!observation.has_beaten() && !observation.is_new());
+        assert!(observation.is_same(number(1_000, 2)) && !observation.is_same(number(1_000, 3)));
+        observation.look(number(1_020, 3), START);
+        assert!(observation.has_beaten());
+        assert!(!Observation::begin(number(0, 2), START).is_suspect(&timing(), UnixMilliseconds(9_999_999)));
+    }
+}

@@ -120,3 +120,40 @@ fn transport_error(error: TransportError, limits: Limits) -> Error {
         TransportError::BodyTooLarge => Error::MalformedResponse(Malformed::TooLarge),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_that_the_deadline_has_shortened_is_the_deadline() {
+        let seconds = Duration::from_secs;
+        let limits = Limits {
+            connect: seconds(1),
+            first_byte: seconds(2),
+            between_bytes: seconds(3),
+            total: seconds(4),
+        };
+        let phases = [Phase::Lookup, Phase::Connect, Phase::FirstByte, Phase::BetweenBytes, Phase::Deadline];
+        assert_eq!(phases.map(|phase| limits.reported_phase(phase)), phases);
+        let short =
+            Limits { connect: seconds(4), first_byte: seconds(4), between_bytes: seconds(4), ..limits };
+        let [lookup, others @ ..] = phases.map(|phase| short.reported_phase(phase));
+        assert_eq!((lookup, others), (Phase::Lookup, [Phase::Deadline; 4]));
+    }
+
+    #[test]
+    fn a_wait_ends_before_the_deadline_and_is_at_most_20_s() {
+        let ms = Duration::from_millis;
+        for (wait, remaining, is_allowed) in [
+            (0, 1, true),
+            (0, 0, false),
+            (999, 1_000, true),
+            (1_000, 1_000, false),
+            (20_000, 30_000, true),
+            (20_001, 30_000, false),
+        ] {
+            assert_eq!(is_wait_allowed(ms(wait), ms(remaining)), is_allowed, "{wait} {remaining}");
+        }
+    }
+}

@@ -83,3 +83,31 @@ async fn expired_credentials_come_with_a_warning() {
     assert_eq!((credentials.source, credentials.warnings), (Source::Upstream, vec![Warning::AlreadyExpired]));
     assert_eq!(world.host().get(ACCOUNT).await.unwrap().source, Source::Upstream);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_hold_off_ends_with_its_wait_or_after_five_minutes() {
+    for (wait, held_off) in [(40, seconds(40)), (300, seconds(300)), (301, seconds(300))] {
+        let world = world();
+        let host = world.host();
+        world.answer([Answer::status(429).retry_after(wait), Answer::account("one", 3600)]);
+        assert!(host.get("apn_a").await.is_err());
+        let end = world.elapsed() + held_off;
+        for rest in [held_off, MILLISECOND] {
+            world.sleep_until(end - rest).await;
+            let limited = Error::RateLimited { retry_after: Some(rest) };
+            assert_eq!(host.get("apn_b").await.unwrap_err(), limited);
+        }
+        assert_eq!(world.count(), 1);
+        world.sleep_until(end).await;
+        assert_eq!(token(&host.get("apn_b").await), "one");
+    }
+}
+
+/// The end is more than five minutes away, so the clock has stepped back since the wait began.
+#[tokio::test(start_paused = true)]
+async fn a_hold_off_of_a_host_with_a_clock_far_ahead_is_ignored() {
+    let world = world();
+    world.answer([Answer::status(429).retry_after(300), Answer::account("one", 3600)]);
+    assert!(world.host_with(1, &[]).get("apn_a").await.is_err());
+    assert_eq!(token(&world.host().get("apn_b").await), "one");
+}

@@ -8,4 +8,5 @@ mod races;
 mod refusals;
 mod rejections;
 mod removal;
+mod retries;
 mod simulation;

@@ -88,6 +88,7 @@ pub(crate) struct World {
     answers: RefCell<VecDeque<Answer>>,
     last_answer: RefCell<Answer>,
     token_answer: RefCell<Answer>,
+    last_limits: Cell<Option<Limits>>,
     /// The paths of the requests, and their headers `Authorization`.
     requests: RefCell<Vec<(String, String)>>,
     /// The time that each operation of the store takes.
@@ -112,6 +113,7 @@ impl World {
             token_answer: RefCell::new(Answer::body(
                 r#"{"access_token": "client-token", "expires_in": 3600}"#,
             )),
+            last_limits: Cell::default(),
             requests: RefCell::default(),
             store_latency: Cell::new(Duration::from_millis(2)),
             false_sum: Cell::new(None),
@@ -189,6 +191,11 @@ impl World {
     /// The header `Authorization` of the last request.
     pub(crate) fn last_authorization(&self) -> String {
         self.requests.borrow().last().map(|(_, authorization)| authorization.clone()).unwrap_or_default()
+    }
+
+    /// The limits of the last request.
+    pub(crate) fn last_limits(&self) -> Option<Limits> {
+        self.last_limits.get()
     }
 
     /// The number of requests for tokens of the OAuth client.
@@ -278,6 +285,7 @@ impl Upstream for Host {
                 next.unwrap_or_else(|| world.last_answer.borrow().clone())
             }
         };
+        world.last_limits.set(Some(limits));
         let limit = limits.first_byte.min(limits.total);
         if answer.latency > limit {
             sleep(limit).await;

@@ -198,6 +198,13 @@ fn accounts_are_compared_by_their_secrets() {
     assert!(!keys.has_same_secret_as(&oauth));
     let later = parse(r#"{"data": {"name": "x", "credentials": {"key": "two", "n": 3}}}"#).unwrap();
     assert!(keys.has_same_secret_as(&later));
+    let other = parse(r#"{"data": {"credentials": {"key": "two", "n": 4}}}"#).unwrap();
+    assert!(!keys.has_same_secret_as(&other));
+    for (token, is_same) in [("one", true), ("other", false)] {
+        let json =
+            format!(r#"{{"data": {{"credentials": {{"oauth_access_token": "{token}", "key": "x"}}}}}}"#);
+        assert_eq!(oauth.has_same_secret_as(&parse(&json).unwrap()), is_same, "{token}");
+    }
 }
 
 #[test]
