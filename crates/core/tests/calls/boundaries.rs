@@ -3,6 +3,7 @@
 use crate::simulation::{ACCOUNT, Answer, START, World, seconds, token};
 use credwell_core::calls::credentials::{Source, Warning};
 use credwell_core::error::Error;
+use credwell_core::ports::Phase;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -110,4 +111,20 @@ async fn a_hold_off_of_a_host_with_a_clock_far_ahead_is_ignored() {
     world.answer([Answer::status(429).retry_after(300), Answer::account("one", 3600)]);
     assert!(world.host_with(1, &[]).get("apn_a").await.is_err());
     assert_eq!(token(&world.host().get("apn_b").await), "one");
+}
+
+/// The other half is for the caller, who does something with the stale credentials.
+#[tokio::test(start_paused = true)]
+async fn the_refresh_of_stale_credentials_gets_half_of_the_time() {
+    let world = world();
+    let host = world.host_with(0, &[("credwell_first_byte_timeout_ms", "60000")]);
+    host.get(ACCOUNT).await.unwrap();
+    world.sleep_until(seconds(3560)).await;
+    world.answer([Answer::stalling()]);
+    let credentials = host.get(ACCOUNT).await.unwrap();
+    assert_eq!(credentials.warnings, [Warning::RefreshFailed(Error::TimedOut(Phase::Deadline))]);
+    assert_eq!(world.elapsed(), seconds(3575));
+    // Without credentials the call has all of the time.
+    assert_eq!(host.get("apn_b").await.unwrap_err(), Error::TimedOut(Phase::Deadline));
+    assert_eq!(world.elapsed(), seconds(3605));
 }
