@@ -1,6 +1,6 @@
 //! Tests of the moments at which an answer of the cache ends. The store takes no time here.
 
-use crate::simulation::{ACCOUNT, Answer, START, World, seconds, token};
+use crate::simulation::{ACCOUNT, START, UpstreamReply, World, seconds, token};
 use credwell_core::calls::credentials::{Source, Warning};
 use credwell_core::error::Error;
 use credwell_core::ports::Phase;
@@ -19,7 +19,7 @@ fn world() -> Rc<World> {
 async fn a_negative_entry_ends_with_its_age() {
     let world = world();
     let host = world.host_with(0, &[("credwell_negative_cache_seconds", "30")]);
-    world.answer([Answer::status(404)]);
+    world.answer([UpstreamReply::status(404)]);
     assert_eq!(host.get(ACCOUNT).await.unwrap_err(), Error::NotFound);
     world.sleep_until(seconds(30) - MILLISECOND).await;
     assert_eq!(host.get(ACCOUNT).await.unwrap_err(), Error::NotFound);
@@ -31,11 +31,11 @@ async fn a_negative_entry_ends_with_its_age() {
 
 #[tokio::test(start_paused = true)]
 async fn an_entry_from_the_future_is_not_used() {
-    for answer in [Answer::status(404), Answer::account("one", 9000)] {
+    for answer in [UpstreamReply::status(404), UpstreamReply::account("one", 9000)] {
         let world = world();
         world.answer([answer]);
         let _ = world.host_with(21, &[]).get(ACCOUNT).await;
-        world.answer([Answer::account("two", 9000)]);
+        world.answer([UpstreamReply::account("two", 9000)]);
         assert_eq!(token(&world.host().get(ACCOUNT).await), "two");
     }
 }
@@ -69,7 +69,7 @@ async fn credentials_that_expire_during_their_refresh_are_not_served() {
         let host = world.host();
         host.get(ACCOUNT).await.unwrap();
         world.sleep_until(seconds(3595)).await;
-        world.answer([Answer::status(500).after(latency)]);
+        world.answer([UpstreamReply::status(500).after(latency)]);
         assert_eq!(host.get(ACCOUNT).await.is_ok(), is_served, "{latency:?}");
         assert_eq!(world.keys().len(), usize::from(is_served));
     }
@@ -79,7 +79,7 @@ async fn credentials_that_expire_during_their_refresh_are_not_served() {
 #[tokio::test(start_paused = true)]
 async fn expired_credentials_come_with_a_warning() {
     let world = world();
-    world.answer([Answer::account("one", 0)]);
+    world.answer([UpstreamReply::account("one", 0)]);
     let credentials = world.host().get(ACCOUNT).await.unwrap();
     assert_eq!((credentials.source, credentials.warnings), (Source::Upstream, vec![Warning::AlreadyExpired]));
     assert_eq!(world.host().get(ACCOUNT).await.unwrap().source, Source::Upstream);
@@ -90,7 +90,7 @@ async fn a_hold_off_ends_with_its_wait_or_after_five_minutes() {
     for (wait, held_off) in [(40, seconds(40)), (300, seconds(300)), (301, seconds(300))] {
         let world = world();
         let host = world.host();
-        world.answer([Answer::status(429).retry_after(wait), Answer::account("one", 3600)]);
+        world.answer([UpstreamReply::status(429).retry_after(wait), UpstreamReply::account("one", 3600)]);
         assert!(host.get("apn_a").await.is_err());
         let end = world.elapsed() + held_off;
         for rest in [held_off, MILLISECOND] {
@@ -108,7 +108,7 @@ async fn a_hold_off_ends_with_its_wait_or_after_five_minutes() {
 #[tokio::test(start_paused = true)]
 async fn a_hold_off_of_a_host_with_a_clock_far_ahead_is_ignored() {
     let world = world();
-    world.answer([Answer::status(429).retry_after(300), Answer::account("one", 3600)]);
+    world.answer([UpstreamReply::status(429).retry_after(300), UpstreamReply::account("one", 3600)]);
     assert!(world.host_with(1, &[]).get("apn_a").await.is_err());
     assert_eq!(token(&world.host().get("apn_b").await), "one");
 }
@@ -120,7 +120,7 @@ async fn the_refresh_of_stale_credentials_gets_half_of_the_time() {
     let host = world.host_with(0, &[("credwell_first_byte_timeout_ms", "60000")]);
     host.get(ACCOUNT).await.unwrap();
     world.sleep_until(seconds(3560)).await;
-    world.answer([Answer::stalling()]);
+    world.answer([UpstreamReply::stalling()]);
     let credentials = host.get(ACCOUNT).await.unwrap();
     assert_eq!(credentials.warnings, [Warning::RefreshFailed(Error::TimedOut(Phase::Deadline))]);
     assert_eq!(world.elapsed(), seconds(3575));

@@ -5,6 +5,7 @@ mod flights;
 mod leases;
 mod oauth_client;
 mod races;
+mod rate_limits;
 mod refusals;
 mod rejections;
 mod removal;

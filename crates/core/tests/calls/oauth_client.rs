@@ -1,6 +1,6 @@
 //! Tests of the OAuth client's own token.
 
-use crate::simulation::{Answer, Host, World, crowd, queue, seconds};
+use crate::simulation::{Host, UpstreamReply, World, crowd, queue, seconds};
 use credwell_core::calls::credentials::Warning;
 use credwell_core::error::{Error, Refused};
 use std::rc::Rc;
@@ -8,8 +8,8 @@ use std::time::Duration;
 
 const REFUSED: Error = Error::Unauthorized(Refused::OAuthClient);
 
-fn token_answer(token: &str) -> Answer {
-    Answer::body(&format!(r#"{{"access_token": "{token}", "expires_in": 600}}"#))
+fn token_answer(token: &str) -> UpstreamReply {
+    UpstreamReply::body(&format!(r#"{{"access_token": "{token}", "expires_in": 600}}"#))
 }
 
 fn client(world: &Rc<World>) -> Rc<Host> {
@@ -40,7 +40,7 @@ async fn a_token_is_refreshed_before_it_expires() {
 /// The token is valid until it expires. Meanwhile its refresh is backed off.
 #[tokio::test(start_paused = true)]
 async fn a_stale_token_serves_until_it_expires_if_its_refresh_fails() {
-    for answer in [Answer::status(500), Answer::status(403), Answer::stalling()] {
+    for answer in [UpstreamReply::status(500), UpstreamReply::status(403), UpstreamReply::stalling()] {
         let world = World::new();
         world.answer_tokens(token_answer("one"));
         let host = client(&world);
@@ -68,7 +68,7 @@ async fn a_token_that_expires_during_its_refresh_is_not_used() {
     let host = client(&world);
     host.get("apn_a").await.unwrap();
     world.sleep_until(seconds(595)).await;
-    world.answer_tokens(Answer::status(403).after(seconds(6)));
+    world.answer_tokens(UpstreamReply::status(403).after(seconds(6)));
     assert_eq!(host.get("apn_b").await.unwrap_err(), REFUSED);
     assert_eq!(world.count(), 1);
 }
@@ -82,7 +82,7 @@ async fn a_failed_refresh_uses_the_newer_token_of_a_fast_call() {
     host.get("apn_0").await.unwrap();
     world.failing.borrow_mut().push("increment");
     world.sleep_until(seconds(569)).await;
-    world.answer_tokens(Answer::status(500).after(seconds(5)));
+    world.answer_tokens(UpstreamReply::status(500).after(seconds(5)));
     let results = queue(&world, 2, seconds(1), |n| {
         let (host, world) = (Rc::clone(&host), Rc::clone(&world));
         async move {
@@ -126,7 +126,7 @@ async fn a_revoked_token_is_replaced_once() {
     let world = World::new();
     let host = client(&world);
     world.answer_tokens(token_answer("one"));
-    world.answer([Answer::status(401)]);
+    world.answer([UpstreamReply::status(401)]);
     let refused = Error::Unauthorized(Refused::OAuthToken);
     assert_eq!(host.get("apn_a").await.unwrap_err(), refused);
     assert_eq!((world.token_count(), world.count()), (1, 1));
@@ -141,7 +141,7 @@ async fn a_revoked_token_is_replaced_once() {
 async fn a_rate_limit_of_tokens_holds_off_the_requests_for_tokens() {
     let world = World::new();
     let host = client(&world);
-    world.answer_tokens(Answer::status(429).retry_after(40));
+    world.answer_tokens(UpstreamReply::status(429).retry_after(40));
     for account in ["apn_a", "apn_b"] {
         assert!(matches!(host.get(account).await, Err(Error::RateLimited { retry_after: Some(_) })));
     }
@@ -162,8 +162,45 @@ async fn the_errors_of_the_token_endpoint_are_about_the_client() {
         (500, Error::UpstreamFailure { status: 500, retry_after: None }),
     ] {
         let world = World::new();
-        world.answer_tokens(Answer::status(status).after(Duration::ZERO));
+        world.answer_tokens(UpstreamReply::status(status).after(Duration::ZERO));
         assert_eq!(client(&world).get("apn_a").await.unwrap_err(), expected);
         assert_eq!(world.count(), 0);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crowd_of_accounts_makes_one_request_for_the_oauth_clients_token() {
+    let token_answer = r#"{"access_token": "client-token", "expires_in": 3600}"#;
+    for (answer, accounts, is_ok) in [
+        (UpstreamReply::body(token_answer), 100, true),
+        (UpstreamReply::status(401), 0, false),
+        (UpstreamReply::status(500), 0, false),
+    ] {
+        let world = World::new();
+        world.answer_tokens(answer.after(Duration::from_millis(600)));
+        let host = client(&world);
+        let results = crowd(&world, 100, |n| {
+            let host = Rc::clone(&host);
+            async move { host.get(&format!("apn_{n}")).await }
+        })
+        .await;
+        assert!(results.iter().all(|(result, took)| result.is_ok() == is_ok && *took < seconds(3)));
+        assert_eq!((world.token_count(), world.count()), (1, accounts));
+    }
+
+    // A revoked token is replaced once.
+    let world = World::new();
+    let host = client(&world);
+    host.get("apn_first").await.unwrap();
+    world.answer(
+        std::iter::repeat_n(UpstreamReply::status(401), 100).chain([UpstreamReply::account("one", 3600)]),
+    );
+    world.answer_tokens(UpstreamReply::body(r#"{"access_token": "other-token", "expires_in": 3600}"#));
+    let results = crowd(&world, 100, |n| {
+        let host = Rc::clone(&host);
+        async move { host.get(&format!("apn_{n}")).await }
+    })
+    .await;
+    assert!(results.iter().all(|(result, _)| result.is_ok()));
+    assert_eq!((world.token_count(), world.count()), (2, 201));
 }

@@ -1,6 +1,6 @@
 //! Tests of calls that ask the upstream at the same time, because their store has no leases.
 
-use crate::simulation::{ACCOUNT, Answer, World, queue, seconds, token};
+use crate::simulation::{ACCOUNT, UpstreamReply, World, queue, seconds, token};
 use credwell_core::calls::credentials::{Credentials, Source, Warning};
 use credwell_core::error::Error;
 use std::rc::Rc;
@@ -28,7 +28,10 @@ async fn slow_and_fast(world: &Rc<World>, rejected: Option<&'static str>) -> (Ca
 #[tokio::test(start_paused = true)]
 async fn a_slow_call_returns_the_newer_credentials_of_a_fast_one() {
     let world = World::new();
-    world.answer([Answer::account("slow", 3600).after(seconds(5)), Answer::account("fast", 3600)]);
+    world.answer([
+        UpstreamReply::account("slow", 3600).after(seconds(5)),
+        UpstreamReply::account("fast", 3600),
+    ]);
     let (slow, fast) = slow_and_fast(&world, None).await;
     assert_eq!((token(&slow), token(&fast)), ("fast", "fast"));
     assert_eq!((slow.unwrap().source, fast.unwrap().source), (Source::Cache, Source::Upstream));
@@ -41,8 +44,8 @@ async fn a_slow_call_returns_the_newer_credentials_of_a_fast_one() {
 async fn a_slow_call_does_not_return_newer_credentials_that_are_expired_or_rejected() {
     for (expires_at, rejected) in [(3, None), (3600, Some("fast"))] {
         let world = World::new();
-        let fast = Answer::account("fast", expires_at);
-        world.answer([Answer::account("slow", 3600).after(seconds(5)), fast]);
+        let fast = UpstreamReply::account("fast", expires_at);
+        world.answer([UpstreamReply::account("slow", 3600).after(seconds(5)), fast]);
         let (slow, fast) = slow_and_fast(&world, rejected).await;
         assert_eq!((token(&slow), token(&fast)), ("slow", "fast"));
         assert_eq!(slow.unwrap().source, Source::Upstream);
@@ -56,7 +59,10 @@ async fn a_failed_refresh_returns_the_newer_credentials_of_a_fast_call() {
         let world = World::new();
         world.host().get(ACCOUNT).await.unwrap();
         world.sleep_until(seconds(3549)).await;
-        world.answer([Answer::status(500).after(seconds(5)), Answer::account("fast", expires_at)]);
+        world.answer([
+            UpstreamReply::status(500).after(seconds(5)),
+            UpstreamReply::account("fast", expires_at),
+        ]);
         let (slow, _) = slow_and_fast(&world, None).await;
         let (slow, is_newer_valid) = (slow.unwrap(), expires_at == 9000);
         let has_failed = slow.warnings.iter().any(|warning| matches!(warning, Warning::RefreshFailed(_)));
@@ -70,19 +76,19 @@ async fn a_refusal_does_not_remove_a_newer_entry() {
     let world = World::new();
     world.host().get(ACCOUNT).await.unwrap();
     world.sleep_until(seconds(3549)).await;
-    world.answer([Answer::status(403).after(seconds(5)), Answer::account("fast", 9000)]);
+    world.answer([UpstreamReply::status(403).after(seconds(5)), UpstreamReply::account("fast", 9000)]);
     let (slow, _) = slow_and_fast(&world, None).await;
     assert_eq!(slow.unwrap_err(), Error::Forbidden);
     assert_eq!(token(&world.host().get(ACCOUNT).await), "fast");
 }
 
-/// The clock of the host that wrote the entry is ahead. Its entry is not newer than what a later call fetches.
+/// The clock of the host that wrote the entry is ahead. Its entry is not newer than what a later call brings.
 #[tokio::test(start_paused = true)]
 async fn an_entry_of_a_host_with_another_clock_is_replaced() {
     let world = World::new();
     world.host_with(15, &[]).get(ACCOUNT).await.unwrap();
     tokio::time::sleep(seconds(2)).await;
-    world.answer([Answer::account("two", 3600)]);
+    world.answer([UpstreamReply::account("two", 3600)]);
     let host = world.host_with(0, &[("credwell_forced_refresh_age_ms", "0")]);
     assert_eq!(token(&host.refresh(ACCOUNT, None).await), "two");
     assert_eq!(token(&host.get(ACCOUNT).await), "two");

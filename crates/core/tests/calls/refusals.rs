@@ -1,14 +1,14 @@
 //! Tests of the upstream's refusals: what ends the service of cached credentials, and what doesn't.
 
-use crate::simulation::{ACCOUNT, Answer, World, seconds, token};
+use crate::simulation::{ACCOUNT, UpstreamReply, World, seconds, token};
 use credwell_core::calls::credentials::{Source, Warning};
 use credwell_core::error::{Error, Refused};
 use credwell_core::ports::TransportError;
 
 const KEY: &str = "pd_callers";
 
-fn dead() -> Answer {
-    Answer::body(r#"{"data": {"id": "apn_a", "dead": true}}"#)
+fn dead() -> UpstreamReply {
+    UpstreamReply::body(r#"{"data": {"id": "apn_a", "dead": true}}"#)
 }
 
 /// The refresh of stale credentials in pass-through mode: the upstream says no.
@@ -16,12 +16,12 @@ fn dead() -> Answer {
 async fn a_refusal_ends_the_service_of_stale_credentials() {
     for negative_age in ["0", "30"] {
         for (answer, status) in [
-            (Answer::status(401), 401),
-            (Answer::status(403), 403),
-            (Answer::status(404), 404),
-            (Answer::status(400), 502),
+            (UpstreamReply::status(401), 401),
+            (UpstreamReply::status(403), 403),
+            (UpstreamReply::status(404), 404),
+            (UpstreamReply::status(400), 502),
             (dead(), 410),
-            (Answer::body(r#"{"data": {"id": "apn_a"}}"#), 422),
+            (UpstreamReply::body(r#"{"data": {"id": "apn_a"}}"#), 422),
         ] {
             let world = World::new();
             let broker = world.broker(&[("credwell_negative_cache_seconds", negative_age)]);
@@ -40,18 +40,19 @@ async fn a_refusal_ends_the_service_of_stale_credentials() {
 
 #[tokio::test(start_paused = true)]
 async fn stale_credentials_serve_while_the_upstream_can_not_be_asked() {
-    let unhealthy = Answer::body(r#"{"data": {"id": "apn_a", "healthy": false, "credentials": {"a": 1}}}"#);
+    let unhealthy =
+        UpstreamReply::body(r#"{"data": {"id": "apn_a", "healthy": false, "credentials": {"a": 1}}}"#);
     for answer in [
-        Answer::failure(TransportError::Unreachable("connection-refused".to_owned())),
-        Answer::failure(TransportError::Denied("HTTP-request-denied".to_owned())),
-        Answer::failure(TransportError::BodyTooLarge),
-        Answer::stalling(),
-        Answer::status(408),
-        Answer::status(429),
-        Answer::status(500),
-        Answer::status(503),
-        Answer::body("<html>"),
-        Answer::body(r#"{"data": {"id": "apn_other", "credentials": {"a": 1}}}"#),
+        UpstreamReply::failure(TransportError::Unreachable("connection-refused".to_owned())),
+        UpstreamReply::failure(TransportError::Denied("HTTP-request-denied".to_owned())),
+        UpstreamReply::failure(TransportError::BodyTooLarge),
+        UpstreamReply::stalling(),
+        UpstreamReply::status(408),
+        UpstreamReply::status(429),
+        UpstreamReply::status(500),
+        UpstreamReply::status(503),
+        UpstreamReply::body("<html>"),
+        UpstreamReply::body(r#"{"data": {"id": "apn_other", "credentials": {"a": 1}}}"#),
         unhealthy,
     ] {
         let world = World::new();
@@ -69,9 +70,11 @@ async fn stale_credentials_serve_while_the_upstream_can_not_be_asked() {
 #[tokio::test(start_paused = true)]
 async fn a_refused_forced_refresh_ends_the_service() {
     for negative_age in ["0", "30"] {
-        for (answer, status) in
-            [(Answer::status(401), 401), (Answer::status(403), 403), (Answer::status(404), 404)]
-        {
+        for (answer, status) in [
+            (UpstreamReply::status(401), 401),
+            (UpstreamReply::status(403), 403),
+            (UpstreamReply::status(404), 404),
+        ] {
             for (method, cache_control) in [("GET", Some("no-cache")), ("POST", None)] {
                 let world = World::new();
                 let broker = world.broker(&[("credwell_negative_cache_seconds", negative_age)]);
@@ -92,7 +95,7 @@ async fn a_failed_forced_refresh_keeps_the_entry() {
     let broker = world.broker(&[]);
     broker.send("GET", ACCOUNT, KEY, None).await;
     tokio::time::sleep(seconds(2)).await;
-    world.answer([Answer::status(503)]);
+    world.answer([UpstreamReply::status(503)]);
     assert_eq!(broker.send("GET", ACCOUNT, KEY, Some("no-cache")).await.status, 502);
     assert_eq!(broker.send("GET", ACCOUNT, KEY, None).await.status, 200);
 }
@@ -103,7 +106,7 @@ async fn a_refused_configured_key_keeps_valid_credentials() {
     let world = World::new();
     let host = world.host();
     host.get(ACCOUNT).await.unwrap();
-    world.answer([Answer::status(401)]);
+    world.answer([UpstreamReply::status(401)]);
     tokio::time::sleep(seconds(2)).await;
     assert_eq!(host.refresh(ACCOUNT, None).await.unwrap_err(), Error::Unauthorized(Refused::ApiKey));
     assert_eq!(token(&host.get(ACCOUNT).await), "one");
@@ -130,7 +133,7 @@ async fn a_refused_configured_key_keeps_valid_credentials() {
 #[tokio::test(start_paused = true)]
 async fn a_refused_callers_key_is_named_as_the_callers() {
     let world = World::new();
-    world.answer([Answer::status(401)]);
+    world.answer([UpstreamReply::status(401)]);
     let reply = world.broker(&[]).send("GET", ACCOUNT, KEY, None).await;
     assert_eq!(reply.status, 401);
     let detail = reply.body["detail"].as_str().unwrap();

@@ -1,6 +1,6 @@
 //! Tests of the refresh of credentials that an app has rejected.
 
-use crate::simulation::{ACCOUNT, Answer, World, seconds, token};
+use crate::simulation::{ACCOUNT, UpstreamReply, World, seconds, token};
 use credwell_core::calls::credentials::{Source, Warning};
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ async fn another_token_than_the_rejected_one_comes_from_the_cache() {
     let world = World::new();
     let host = world.host();
     host.get(ACCOUNT).await.unwrap();
-    world.answer([Answer::account("two", 7200)]);
+    world.answer([UpstreamReply::account("two", 7200)]);
     for time in [1, 3550] {
         world.sleep_until(seconds(time)).await;
         let credentials = host.refresh(ACCOUNT, Some("zero")).await.unwrap();
@@ -30,7 +30,7 @@ async fn a_rejected_token_that_the_upstream_gives_again_is_backed_off() {
     let world = World::new();
     let host = world.host();
     world.store_latency.set(Duration::ZERO);
-    world.answer([Answer::account("one", 3600).after(Duration::ZERO)]);
+    world.answer([UpstreamReply::account("one", 3600).after(Duration::ZERO)]);
     host.get(ACCOUNT).await.unwrap();
     for (n, wait) in [5, 10, 20].into_iter().enumerate() {
         let credentials = host.refresh(ACCOUNT, Some("one")).await.unwrap();
@@ -55,7 +55,7 @@ async fn a_failed_refresh_of_a_rejected_token_fails() {
     host.get(ACCOUNT).await.unwrap();
     for time in [1, 3550] {
         world.sleep_until(seconds(time)).await;
-        world.answer([Answer::status(503)]);
+        world.answer([UpstreamReply::status(503)]);
         assert!(host.refresh(ACCOUNT, Some("one")).await.is_err());
     }
     assert_eq!(world.count(), 3);

@@ -1,6 +1,6 @@
 //! Tests of the removal of an entry, and of floods of requests that must not disturb other entries.
 
-use crate::simulation::{ACCOUNT, Answer, World, crowd, seconds, token};
+use crate::simulation::{ACCOUNT, UpstreamReply, World, crowd, seconds, token};
 use credwell_core::calls::credentials::Source;
 use std::rc::Rc;
 use std::time::Duration;
@@ -16,7 +16,10 @@ async fn a_removal_is_final_for_calls_in_flight() {
                 hosts[0].get(ACCOUNT).await.unwrap();
                 tokio::time::sleep(seconds(3570)).await;
             }
-            world.answer([Answer::account("old", 9000).after(seconds(2)), Answer::account("new", 9000)]);
+            world.answer([
+                UpstreamReply::account("old", 9000).after(seconds(2)),
+                UpstreamReply::account("new", 9000),
+            ]);
             crowd(&world, 2, |n| {
                 let hosts = [Rc::clone(&hosts[0]), Rc::clone(&hosts[1])];
                 async move {
@@ -44,7 +47,7 @@ async fn a_fall_back_does_not_bring_a_removed_entry_back() {
     let host = world.host();
     host.get(ACCOUNT).await.unwrap();
     tokio::time::sleep(seconds(3550)).await;
-    world.answer([Answer::status(500).after(seconds(2)), Answer::account("new", 9000)]);
+    world.answer([UpstreamReply::status(500).after(seconds(2)), UpstreamReply::account("new", 9000)]);
     crowd(&world, 2, |n| {
         let host = Rc::clone(&host);
         async move {
@@ -82,10 +85,10 @@ async fn a_flood_of_made_up_keys_leaves_other_entries_untouched() {
     let warm = world.snapshot();
     assert_eq!(warm.len(), 100);
     for (answer, methods, count) in [
-        (Answer::status(401), &["GET", "POST", "DELETE"][..], 200),
-        (Answer::status(429).retry_after(20), &["GET"], 800),
-        (Answer::status(503), &["GET"], 800),
-        (Answer::stalling(), &["GET"], 200),
+        (UpstreamReply::status(401), &["GET", "POST", "DELETE"][..], 200),
+        (UpstreamReply::status(429).retry_after(20), &["GET"], 800),
+        (UpstreamReply::status(503), &["GET"], 800),
+        (UpstreamReply::stalling(), &["GET"], 200),
     ] {
         world.answer([answer]);
         for method in methods {

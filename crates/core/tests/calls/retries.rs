@@ -1,14 +1,14 @@
 //! Tests of the retries of a request, and of its limits in time.
 
-use crate::simulation::{ACCOUNT, Answer, World, seconds, token};
+use crate::simulation::{ACCOUNT, UpstreamReply, World, seconds, token};
 use credwell_core::error::{Error, Malformed};
 use credwell_core::ports::{Limits, Phase, TransportError};
 use std::time::Duration;
 
 const TWO_RETRIES: (&str, &str) = ("credwell_max_retries", "2");
 
-fn timed_out(phase: Phase) -> Answer {
-    Answer::failure(TransportError::TimedOut(phase)).after(Duration::ZERO)
+fn timed_out(phase: Phase) -> UpstreamReply {
+    UpstreamReply::failure(TransportError::TimedOut(phase)).after(Duration::ZERO)
 }
 
 fn text(code: &str) -> String {
@@ -16,19 +16,19 @@ fn text(code: &str) -> String {
 }
 
 /// The answers, and whether a request is repeated after them: one for an account, and one for a token.
-fn cases() -> Vec<(Answer, bool, bool)> {
-    let failure = Answer::failure;
+fn cases() -> Vec<(UpstreamReply, bool, bool)> {
+    let failure = UpstreamReply::failure;
     vec![
-        (Answer::status(429), true, true),
-        (Answer::status(503), true, true),
-        (Answer::status(502), true, false),
-        (Answer::status(504), true, false),
-        (Answer::status(300), false, false),
-        (Answer::status(400), false, false),
-        (Answer::status(401), false, false),
-        (Answer::status(403), false, false),
-        (Answer::status(404), false, false),
-        (Answer::status(500), false, false),
+        (UpstreamReply::status(429), true, true),
+        (UpstreamReply::status(503), true, true),
+        (UpstreamReply::status(502), true, false),
+        (UpstreamReply::status(504), true, false),
+        (UpstreamReply::status(300), false, false),
+        (UpstreamReply::status(400), false, false),
+        (UpstreamReply::status(401), false, false),
+        (UpstreamReply::status(403), false, false),
+        (UpstreamReply::status(404), false, false),
+        (UpstreamReply::status(500), false, false),
         (failure(TransportError::Unreachable(text("DNS-error"))), true, true),
         (failure(TransportError::ConnectionBroken(text("connection-terminated"))), true, false),
         (failure(TransportError::Denied(text("HTTP-request-denied"))), false, false),
@@ -79,7 +79,7 @@ async fn each_failure_of_the_transport_has_its_error() {
         (TransportError::TimedOut(Phase::Connect), Error::TimedOut(Phase::Connect)),
     ] {
         let world = World::new();
-        world.answer([Answer::failure(error)]);
+        world.answer([UpstreamReply::failure(error)]);
         assert_eq!(world.host().get(ACCOUNT).await.unwrap_err(), expected);
     }
 }
@@ -89,7 +89,7 @@ async fn each_failure_of_the_transport_has_its_error() {
 async fn a_wait_that_the_upstream_asks_for_precedes_the_retry() {
     for (wait, is_repeated) in [(0, true), (7, true), (20, true), (21, false)] {
         let world = World::new();
-        world.answer([Answer::status(503).retry_after(wait), Answer::account("one", 3600)]);
+        world.answer([UpstreamReply::status(503).retry_after(wait), UpstreamReply::account("one", 3600)]);
         let result = world.host_with(0, &[TWO_RETRIES]).get(ACCOUNT).await;
         if is_repeated {
             assert_eq!(token(&result), "one");
@@ -107,7 +107,7 @@ async fn a_wait_that_the_upstream_asks_for_precedes_the_retry() {
 #[tokio::test(start_paused = true)]
 async fn a_wait_of_zero_is_no_hold_off() {
     let world = World::new();
-    world.answer([Answer::status(429).retry_after(0), Answer::account("one", 3600)]);
+    world.answer([UpstreamReply::status(429).retry_after(0), UpstreamReply::account("one", 3600)]);
     let host = world.host();
     assert_eq!(
         host.get(ACCOUNT).await.unwrap_err(),
@@ -132,7 +132,7 @@ async fn the_limits_of_a_request_end_with_the_deadline() {
     assert_eq!(world.last_limits(), Some(short));
 
     // All of the time of a call is over after a request that stalls.
-    world.answer([Answer::stalling()]);
+    world.answer([UpstreamReply::stalling()]);
     let began_at = world.elapsed();
     let error = world.host_with(0, &limits("3000")).get("apn_c").await.unwrap_err();
     assert_eq!(error, Error::TimedOut(Phase::Deadline));

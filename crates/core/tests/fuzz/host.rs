@@ -18,7 +18,7 @@ pub(crate) const TOKEN: &str = "broker-token-0123456789abcdef0123456789abcdef";
 pub(crate) const KEY: &str = "pd_configured_0123456789abcdef";
 
 /// An answer of the upstream: the status and the body, or no answer, and `Retry-After`.
-pub(crate) type Answer = (Option<(u16, Vec<u8>)>, Option<String>);
+pub(crate) type Reply = (Option<(u16, Vec<u8>)>, Option<String>);
 
 /// What the host does.
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ pub(crate) struct Script {
     /// Whether the broker is in managed mode. Otherwise in pass-through mode.
     pub(crate) is_managed: bool,
     /// The upstream's answers in turn.
-    pub(crate) answers: Vec<Answer>,
+    pub(crate) answers: Vec<Reply>,
     /// The operation of the store that fails.
     pub(crate) failing: Option<&'static str>,
     /// Whether entries are kept in the instance.

@@ -1,13 +1,19 @@
 //! The simulation: hosts with clocks of their own, a store that they share, and an upstream, in simulated
 //! time. All of them run on one thread, and each of their operations waits, as in WASI 0.3.
 
+mod crowd;
+mod store;
+mod upstream_reply;
+
+pub(crate) use crowd::{crowd, frozen_during, queue, token};
+pub(crate) use upstream_reply::UpstreamReply;
+
 use credwell_core::broker::{IncomingRequest, response};
 use credwell_core::calls::credentials::Credentials;
 use credwell_core::calls::{forget_credentials, get_credentials, refresh_credentials};
 use credwell_core::error::Error;
 use credwell_core::ports::{
-    Bucket, BucketLocation, Clock, Entropy, Limits, Request, Response, SettingsError, SettingsSource, Store,
-    StoreError, TransportError, Upstream,
+    Clock, Entropy, Limits, Request, Response, SettingsError, SettingsSource, TransportError, Upstream,
 };
 use credwell_core::secret::{ExposeSecret, SecretString};
 use credwell_core::timestamp::UnixMilliseconds;
@@ -29,65 +35,13 @@ pub(crate) const fn seconds(number: u64) -> Duration {
     Duration::from_secs(number)
 }
 
-/// An answer of the upstream.
-#[derive(Clone)]
-pub(crate) struct Answer {
-    latency: Duration,
-    result: Result<(u16, String), TransportError>,
-    retry_after: Option<String>,
-    rate_limit_reset: Option<String>,
-}
-
-impl Answer {
-    /// An account with this token, which expires at this many seconds after the start.
-    pub(crate) fn account(token: &str, expires_at: u64) -> Self {
-        let expires_at = chrono::DateTime::from_timestamp_millis(START.after(seconds(expires_at)).0).unwrap();
-        let expires_at = expires_at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
-        Self::body(&format!(
-            r#"{{"data":{{"credentials":{{"oauth_access_token":"{token}"}},"expires_at":"{expires_at}"}}}}"#
-        ))
-    }
-
-    /// A 200 with this body.
-    pub(crate) fn body(body: &str) -> Self {
-        Self::with(Ok((200, body.to_owned())))
-    }
-
-    /// An answer of this status, without a body.
-    pub(crate) fn status(status: u16) -> Self {
-        Self::with(Ok((status, String::new())))
-    }
-
-    /// No answer.
-    pub(crate) fn failure(error: TransportError) -> Self {
-        Self::with(Err(error))
-    }
-
-    /// No answer before any limit.
-    pub(crate) fn stalling() -> Self {
-        Self::status(200).after(seconds(1_000_000))
-    }
-
-    fn with(result: Result<(u16, String), TransportError>) -> Self {
-        Self { latency: Duration::from_millis(300), result, retry_after: None, rate_limit_reset: None }
-    }
-
-    pub(crate) fn after(self, latency: Duration) -> Self {
-        Self { latency, ..self }
-    }
-
-    pub(crate) fn retry_after(self, seconds: u64) -> Self {
-        Self { retry_after: Some(seconds.to_string()), ..self }
-    }
-}
-
 /// What all hosts share.
 pub(crate) struct World {
     started_at: Instant,
     values: RefCell<HashMap<String, Vec<u8>>>,
-    answers: RefCell<VecDeque<Answer>>,
-    last_answer: RefCell<Answer>,
-    token_answer: RefCell<Answer>,
+    answers: RefCell<VecDeque<UpstreamReply>>,
+    last_answer: RefCell<UpstreamReply>,
+    token_answer: RefCell<UpstreamReply>,
     last_limits: Cell<Option<Limits>>,
     /// The paths of the requests, and their headers `Authorization`.
     requests: RefCell<Vec<(String, String)>>,
@@ -109,8 +63,8 @@ impl World {
             started_at: Instant::now(),
             values: RefCell::default(),
             answers: RefCell::default(),
-            last_answer: RefCell::new(Answer::account("one", 3600)),
-            token_answer: RefCell::new(Answer::body(
+            last_answer: RefCell::new(UpstreamReply::account("one", 3600)),
+            token_answer: RefCell::new(UpstreamReply::body(
                 r#"{"access_token": "client-token", "expires_in": 3600}"#,
             )),
             last_limits: Cell::default(),
@@ -159,7 +113,7 @@ impl World {
     }
 
     /// The answers to the next requests for accounts, and then to all further ones.
-    pub(crate) fn answer(&self, answers: impl IntoIterator<Item = Answer>) {
+    pub(crate) fn answer(&self, answers: impl IntoIterator<Item = UpstreamReply>) {
         let mut answers: VecDeque<_> = answers.into_iter().collect();
         if let Some(last) = answers.back() {
             *self.last_answer.borrow_mut() = last.clone();
@@ -169,7 +123,7 @@ impl World {
     }
 
     /// The answer to all requests for a token of the OAuth client.
-    pub(crate) fn answer_tokens(&self, answer: Answer) {
+    pub(crate) fn answer_tokens(&self, answer: UpstreamReply) {
         *self.token_answer.borrow_mut() = answer;
     }
 
@@ -298,72 +252,6 @@ impl Upstream for Host {
     }
 }
 
-impl Store for Host {
-    type Bucket = OpenBucket;
-
-    async fn open(&self, _: &BucketLocation) -> Result<OpenBucket, StoreError> {
-        sleep(self.world.store_latency.get()).await;
-        let bucket = OpenBucket { world: Rc::clone(&self.world), read: RefCell::default() };
-        bucket.check("open")?;
-        Ok(bucket)
-    }
-}
-
-/// An open bucket of the store that all hosts share.
-pub(crate) struct OpenBucket {
-    world: Rc<World>,
-    read: RefCell<HashMap<String, Option<Vec<u8>>>>,
-}
-
-impl OpenBucket {
-    fn check(&self, operation: &str) -> Result<(), StoreError> {
-        let fails = self.world.failing.borrow().contains(&operation);
-        if fails { Err(StoreError::Failed) } else { Ok(()) }
-    }
-}
-
-impl Bucket for OpenBucket {
-    const CAN_COUNT: bool = true;
-
-    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        sleep(self.world.store_latency.get()).await;
-        self.check("get")?;
-        let value = self.world.values.borrow().get(key).cloned();
-        if !self.world.reads_are_cached.get() {
-            return Ok(value);
-        }
-        Ok(self.read.borrow_mut().entry(key.to_owned()).or_insert(value).clone())
-    }
-
-    async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
-        let latency = self.world.store_latency.get();
-        sleep(if self.world.next_write_is_slow.take() { seconds(1) } else { latency }).await;
-        self.check("set")?;
-        self.world.values.borrow_mut().insert(key.to_owned(), value.to_vec());
-        Ok(())
-    }
-
-    async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        sleep(self.world.store_latency.get()).await;
-        self.check("delete")?;
-        self.world.values.borrow_mut().remove(key);
-        Ok(())
-    }
-
-    async fn increment(&self, key: &str, delta: u64) -> Result<u64, StoreError> {
-        sleep(self.world.store_latency.get()).await;
-        self.check("increment")?;
-        if let Some(sum) = self.world.false_sum.get() {
-            return Ok(sum);
-        }
-        let mut values = self.world.values.borrow_mut();
-        let value = values.entry(key.to_owned()).or_insert_with(|| vec![0; 8]);
-        let sum = u64::from_le_bytes(value.as_slice().try_into().unwrap()) + delta;
-        *value = sum.to_le_bytes().to_vec();
-        Ok(sum)
-    }
-}
-
 impl Clock for Host {
     fn wall_time(&self) -> UnixMilliseconds {
         let now = START.after(self.world.elapsed());
@@ -392,64 +280,5 @@ impl SettingsSource for Host {
         tokio::task::yield_now().await;
         let settings = self.settings.iter();
         Ok(settings.map(|(name, value)| (name.clone(), value.as_str().into())).collect())
-    }
-}
-
-/// Runs `count` calls at the same time and returns their results with the time that each took.
-pub(crate) async fn crowd<T: 'static, F: Future<Output = T> + 'static>(
-    world: &Rc<World>,
-    count: usize,
-    call: impl Fn(usize) -> F,
-) -> Vec<(T, Duration)> {
-    queue(world, count, Duration::ZERO, call).await
-}
-
-/// Like [`crowd`], but each call begins this time after the one before it.
-pub(crate) async fn queue<T: 'static, F: Future<Output = T> + 'static>(
-    world: &Rc<World>,
-    count: usize,
-    gap: Duration,
-    call: impl Fn(usize) -> F,
-) -> Vec<(T, Duration)> {
-    let tasks = tokio::task::LocalSet::new();
-    let handles: Vec<_> = (0..count)
-        .map(|n| {
-            let (call, world) = (call(n), Rc::clone(world));
-            tasks.spawn_local(async move {
-                sleep(gap * u32::try_from(n).expect("a small number")).await;
-                let began_at = world.elapsed();
-                let result = call.await;
-                (result, world.elapsed() - began_at)
-            })
-        })
-        .collect();
-    tasks.await;
-    let mut results = Vec::new();
-    for handle in handles {
-        results.push(handle.await.expect("no call panics"));
-    }
-    results
-}
-
-/// Runs `call`, but not during this time: as if its host were frozen.
-pub(crate) async fn frozen_during<T>(
-    world: &World,
-    frozen: std::ops::Range<Duration>,
-    call: impl Future<Output = T>,
-) -> T {
-    let mut call = std::pin::pin!(call);
-    let mut thaw = std::pin::pin!(sleep(frozen.end.saturating_sub(world.elapsed())));
-    std::future::poll_fn(|context| {
-        let is_frozen = thaw.as_mut().poll(context).is_pending() && frozen.contains(&world.elapsed());
-        if is_frozen { std::task::Poll::Pending } else { call.as_mut().poll(context) }
-    })
-    .await
-}
-
-/// The access token of a result.
-pub(crate) fn token(result: &Result<Credentials, Error>) -> &str {
-    match result {
-        Ok(credentials) => credentials.access_token.as_ref().map_or("", |token| token.expose_secret()),
-        Err(error) => panic!("{error}"),
     }
 }
