@@ -215,7 +215,6 @@ fn transport_error(code: &ErrorCode) -> TransportError {
         | ErrorCode::DestinationUnavailable
         | ErrorCode::DestinationIpUnroutable
         | ErrorCode::ConnectionRefused
-        | ErrorCode::ConnectionLimitReached
         | ErrorCode::TlsProtocolError
         | ErrorCode::TlsCertificateError => TransportError::Unreachable(name),
         // Also a TLS alert: in TLS 1.3 it can follow the request.
