@@ -1,6 +1,7 @@
 //! Tests of the calls on simulated hosts, in simulated time.
 
 mod boundaries;
+mod broker;
 mod flights;
 mod leases;
 mod oauth_client;

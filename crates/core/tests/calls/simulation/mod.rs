@@ -8,12 +8,15 @@ mod upstream_reply;
 pub(crate) use crowd::{crowd, frozen_during, queue, token};
 pub(crate) use upstream_reply::UpstreamReply;
 
-use credwell_core::broker::{IncomingRequest, response};
+use credwell_core::broker::IncomingRequest;
+use credwell_core::broker::record::Record;
+use credwell_core::broker::response::Response;
 use credwell_core::calls::credentials::Credentials;
 use credwell_core::calls::{forget_credentials, get_credentials, refresh_credentials};
 use credwell_core::error::Error;
 use credwell_core::ports::{
-    Clock, Entropy, Limits, Request, Response, SettingsError, SettingsSource, TransportError, Upstream,
+    Clock, Entropy, Limits, Request, Response as UpstreamResponse, SettingsError, SettingsSource,
+    TransportError, Upstream,
 };
 use credwell_core::secret::{ExposeSecret, SecretString};
 use credwell_core::timestamp::UnixMilliseconds;
@@ -183,7 +186,9 @@ pub(crate) struct Host {
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) headers: HashMap<&'static str, String>,
+    /// The body, if it is JSON.
     pub(crate) body: serde_json::Value,
+    pub(crate) text: String,
 }
 
 impl Reply {
@@ -219,15 +224,22 @@ impl Host {
             cache_control: cache_control.map(str::to_owned),
             body: Some(Vec::new().into()),
         };
-        let (response, _) = credwell_core::broker::respond(self, &request).await;
-        let response::Response { status, headers, body, .. } = response;
-        let body = serde_json::from_slice(body.expose_secret()).unwrap_or_default();
-        Reply { status, headers: headers.into_iter().collect(), body }
+        let (reply, _) = self.respond(&request).await;
+        reply
+    }
+
+    /// Answers a request to the broker.
+    pub(crate) async fn respond(&self, request: &IncomingRequest) -> (Reply, Record) {
+        let (response, record) = credwell_core::broker::respond(self, request).await;
+        let Response { status, headers, body, .. } = response;
+        let text = String::from_utf8(body.expose_secret().to_vec()).expect("a body is text");
+        let body = serde_json::from_str(&text).unwrap_or_default();
+        (Reply { status, headers: headers.into_iter().collect(), body, text }, record)
     }
 }
 
 impl Upstream for Host {
-    async fn send(&self, request: &Request, limits: Limits) -> Result<Response, TransportError> {
+    async fn send(&self, request: &Request, limits: Limits) -> Result<UpstreamResponse, TransportError> {
         let world = &self.world;
         let authorization = request.headers.iter().find(|(name, _)| *name == "authorization");
         let authorization = authorization.map_or("", |(_, value)| value.expose_secret());
@@ -248,7 +260,7 @@ impl Upstream for Host {
         sleep(answer.latency).await;
         let (status, body) = answer.result?;
         let (retry_after, rate_limit_reset) = (answer.retry_after, answer.rate_limit_reset);
-        Ok(Response { status, retry_after, rate_limit_reset, body: body.into_bytes().into() })
+        Ok(UpstreamResponse { status, retry_after, rate_limit_reset, body: body.into_bytes().into() })
     }
 }
 
