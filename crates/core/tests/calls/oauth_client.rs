@@ -104,20 +104,42 @@ async fn a_failed_refresh_uses_the_newer_token_of_a_fast_call() {
 /// Callers with a stale token don't wait for its refresh.
 #[tokio::test(start_paused = true)]
 async fn followers_use_the_stale_token() {
+    for gap in [Duration::ZERO, Duration::from_millis(100)] {
+        let world = World::new();
+        world.answer_tokens(token_answer("one"));
+        let host = client(&world);
+        host.get("apn_a").await.unwrap();
+        world.sleep_until(seconds(570)).await;
+        world.answer_tokens(token_answer("two").after(seconds(5)));
+        let results = queue(&world, 20, gap, |n| {
+            let host = Rc::clone(&host);
+            async move { host.get(&format!("apn_b{n}")).await }
+        })
+        .await;
+        assert_eq!(world.token_count(), 2);
+        let slow = results.iter().filter(|(_, took)| *took > seconds(1));
+        assert_eq!((slow.count(), results.iter().all(|(result, _)| result.is_ok())), (1, true), "{gap:?}");
+    }
+}
+
+/// The leader dies during its request for a token. One of the callers with the stale token notices that.
+#[tokio::test(start_paused = true)]
+async fn a_dead_leader_keeps_nobody_from_refreshing_the_token() {
     let world = World::new();
     world.answer_tokens(token_answer("one"));
     let host = client(&world);
     host.get("apn_a").await.unwrap();
-    world.sleep_until(seconds(570)).await;
-    world.answer_tokens(token_answer("two").after(seconds(5)));
-    let results = crowd(&world, 20, |n| {
+    world.sleep_until(seconds(560)).await;
+    world.answer_tokens(UpstreamReply::stalling());
+    assert!(tokio::time::timeout(seconds(1), host.get("apn_b")).await.is_err());
+    world.answer_tokens(token_answer("two"));
+    let results = queue(&world, 60, Duration::from_millis(200), |n| {
         let host = Rc::clone(&host);
-        async move { host.get(&format!("apn_b{n}")).await }
+        async move { host.get(&format!("apn_c{n}")).await }
     })
     .await;
-    assert_eq!(world.token_count(), 2);
-    let slow = results.iter().filter(|(_, took)| *took > seconds(1));
-    assert_eq!((slow.count(), results.iter().all(|(result, _)| result.is_ok())), (1, true));
+    assert!(results.iter().all(|(result, _)| result.is_ok()));
+    assert_eq!((world.token_count(), world.last_authorization().as_str()), (3, "Bearer two"));
 }
 
 /// The upstream can revoke a token before it expires. A new token that it refuses is not replaced again.
