@@ -240,3 +240,24 @@ pub trait SettingsSource {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the host could not read its configuration (wasi:config/store get-all failed)")]
 pub struct SettingsError;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Fixed([u8; 4]);
+
+    impl Entropy for Fixed {
+        fn fill(&self, bytes: &mut [u8]) {
+            bytes.copy_from_slice(&self.0);
+        }
+    }
+
+    #[test]
+    fn a_fraction_is_from_0_up_to_1() {
+        assert_eq!(Fixed([0; 4]).fraction().to_bits(), 0);
+        assert_eq!(Fixed([0, 0, 0, 0x80]).fraction().to_bits(), 0.5_f64.to_bits());
+        let largest = Fixed([0xff; 4]).fraction();
+        assert!(largest < 1.0 && largest > 0.999_999_999);
+    }
+}

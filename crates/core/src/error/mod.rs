@@ -195,6 +195,69 @@ fn status_hint(status: u16) -> &'static str {
 mod tests {
     use super::*;
 
+    fn failure(status: u16) -> Error {
+        Error::UpstreamFailure { status, retry_after: None }
+    }
+
+    #[test]
+    fn a_refusal_is_a_response_that_says_no() {
+        let refused = [
+            Error::Forbidden,
+            Error::NotFound,
+            Error::NoCredentials,
+            Error::AccountDead { reason: None },
+            Error::Unauthorized(Refused::CallersKey),
+            failure(302),
+            failure(400),
+            failure(499),
+            failure(600),
+        ];
+        let others = [
+            Error::Unauthorized(Refused::ApiKey),
+            Error::Unauthorized(Refused::OAuthClient),
+            Error::Unauthorized(Refused::OAuthToken),
+            Error::AccountUnhealthy { reason: None },
+            Error::RateLimited { retry_after: None },
+            Error::Unreachable(String::new()),
+            Error::TimedOut(Phase::Connect),
+            Error::MalformedResponse(Malformed::NotJson),
+            failure(408),
+            failure(500),
+            failure(599),
+        ];
+        assert!(refused.iter().all(Error::is_refusal));
+        assert!(!others.iter().any(Error::is_refusal));
+    }
+
+    #[test]
+    fn a_wait_is_rounded_up_to_seconds() {
+        for (milliseconds, seconds) in [(0, 0), (1, 1), (1_000, 1), (1_001, 2), (1_999, 2)] {
+            assert_eq!(whole_seconds(Duration::from_millis(milliseconds)), seconds, "{milliseconds}");
+        }
+        let wait = Some(Duration::from_secs(7));
+        assert_eq!(Error::RateLimited { retry_after: wait }.retry_after(), wait);
+        assert_eq!(Error::UpstreamFailure { status: 503, retry_after: wait }.retry_after(), wait);
+        assert_eq!(Error::NotFound.retry_after(), None);
+    }
+
+    #[test]
+    fn each_status_has_its_hint() {
+        for (statuses, hint) in [
+            ([300, 399], "redirects are not followed"),
+            ([400, 499], "check credwell_base_url and credwell_request_form"),
+            ([500, 599], "try again later"),
+        ] {
+            for status in statuses {
+                assert!(failure(status).to_string().contains(hint), "{status}");
+            }
+        }
+        for status in [299, 600] {
+            assert!(failure(status).to_string().ends_with(&status.to_string()), "{status}");
+        }
+        let large = Error::MalformedResponse(Malformed::TooLarge).to_string();
+        assert!(large.contains("1 MiB") && crate::ports::MAXIMUM_BODY == 1 << 20, "{large}");
+    }
+
     #[test]
     fn messages_say_what_to_change() {
         for (error, expected) in [

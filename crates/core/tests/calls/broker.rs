@@ -2,7 +2,7 @@
 
 use crate::simulation::{ACCOUNT, Host, Reply, START, UpstreamReply, World, seconds};
 use credwell_core::broker::record::Record;
-use credwell_core::broker::{IncomingRequest, metrics};
+use credwell_core::broker::{IncomingRequest, MAXIMUM_REQUEST_BODY, metrics};
 use std::rc::Rc;
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
@@ -168,7 +168,9 @@ async fn a_response_without_credentials_has_its_form() {
 
     let refresh = "/v1/accounts/apn_a/credentials/refresh";
     let too_large = IncomingRequest { body: None, ..request("POST", refresh, TOKEN) };
-    assert_eq!(host.respond(&too_large).await.0.status, 413);
+    let (reply, _) = host.respond(&too_large).await;
+    let detail = reply.body["detail"].as_str().unwrap();
+    assert_eq!((reply.status, detail, MAXIMUM_REQUEST_BODY), (413, "send less than 16 KiB", 16_384));
     let malformed = IncomingRequest { body: Some(b"{".to_vec().into()), ..request("POST", refresh, TOKEN) };
     assert_eq!(host.respond(&malformed).await.0.status, 400);
     world.failing.borrow_mut().push("get");

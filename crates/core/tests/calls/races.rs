@@ -39,6 +39,27 @@ async fn a_slow_call_returns_the_newer_credentials_of_a_fast_one() {
     assert_eq!(world.count(), 2);
 }
 
+/// Both calls end in the order in which they began. The later one has the newer credentials, also if both
+/// began in the same millisecond.
+#[tokio::test(start_paused = true)]
+async fn a_call_returns_its_own_credentials_if_they_are_not_older() {
+    for gap in [0, 1] {
+        let world = World::new();
+        world.store_latency.set(seconds(0));
+        world.failing.borrow_mut().push("increment");
+        let replies = [("first", 3), ("second", 5)];
+        world.answer(replies.map(|(name, wait)| UpstreamReply::account(name, 3600).after(seconds(wait))));
+        let host = world.host();
+        let results = queue(&world, 2, seconds(gap), |_| {
+            let host = Rc::clone(&host);
+            async move { host.get(ACCOUNT).await }
+        })
+        .await;
+        assert_eq!([token(&results[0].0), token(&results[1].0)], ["first", "second"]);
+        assert_eq!(token(&host.get(ACCOUNT).await), "second");
+    }
+}
+
 /// The newer credentials are of no use to the slow call, so it returns its own.
 #[tokio::test(start_paused = true)]
 async fn a_slow_call_does_not_return_newer_credentials_that_are_expired_or_rejected() {
