@@ -19,6 +19,8 @@ pub(crate) struct Tool {
     pub package: &'static str,
     /// Further options of `cargo install`.
     pub options: &'static [&'static str],
+    /// The arguments with which the program shows its version.
+    pub version: &'static [&'static str],
     /// How long the build takes on two processor cores, for the user.
     pub duration: &'static str,
 }
@@ -33,6 +35,7 @@ pub(crate) const WASMTIME: Tool = Tool {
         "--features",
         "run,serve,component-model-async,cranelift,parallel-compilation,pooling-allocator,wasi-config,wasi-keyvalue",
     ],
+    version: &["--version"],
     duration: "3 minutes",
 };
 
@@ -42,16 +45,27 @@ pub(crate) const MDBOOK: Tool = Tool {
     package: "mdbook@0.5.4",
     // Without the server for the browser.
     options: &["--no-default-features"],
+    version: &["--version"],
     duration: "1 minute",
 };
 
 /// The program that checks dependencies.
-pub(crate) const CARGO_DENY: Tool =
-    Tool { program: "cargo-deny", package: "cargo-deny@0.20.2", options: &[], duration: "1 minute" };
+pub(crate) const CARGO_DENY: Tool = Tool {
+    program: "cargo-deny",
+    package: "cargo-deny@0.20.2",
+    options: &[],
+    version: &["--version"],
+    duration: "1 minute",
+};
 
 /// The program that changes the code to see whether a test fails.
-pub(crate) const CARGO_MUTANTS: Tool =
-    Tool { program: "cargo-mutants", package: "cargo-mutants@27.1.0", options: &[], duration: "1 minute" };
+pub(crate) const CARGO_MUTANTS: Tool = Tool {
+    program: "cargo-mutants",
+    package: "cargo-mutants@27.1.0",
+    options: &[],
+    version: &["mutants", "--version"],
+    duration: "1 minute",
+};
 
 /// Compile quickly: the programs run for seconds.
 const PROFILE: [(&str, &str); 4] = [
@@ -66,7 +80,7 @@ impl Tool {
     pub(crate) fn find(&self) -> Option<PathBuf> {
         let name = format!("{}{}", self.program, env::consts::EXE_SUFFIX);
         let programs = env::split_paths(&search_path()).map(|folder| folder.join(&name)).collect::<Vec<_>>();
-        programs.into_iter().find(|program| process::read(Command::new(program).arg("--version")).is_ok())
+        programs.into_iter().find(|program| process::read(Command::new(program).args(self.version)).is_ok())
     }
 
     /// The program, built if it is missing.
@@ -99,7 +113,13 @@ mod tests {
 
     #[test]
     fn a_tool_on_the_search_path_is_found() {
-        let tool = |program| Tool { program, package: "none", options: &[], duration: "no time" };
+        let tool = |program| Tool {
+            program,
+            package: "none",
+            options: &[],
+            version: &["--version"],
+            duration: "no time",
+        };
         assert!(tool("cargo").find().is_some());
         assert!(tool("no-such-program").find().is_none());
     }

@@ -61,6 +61,25 @@ async fn credentials_are_fresh_until_the_earliest_refresh() {
     }
 }
 
+/// The upstream's own refresh can revoke the present token.
+#[tokio::test(start_paused = true)]
+async fn credentials_are_refreshed_when_the_upstream_refreshes_them() {
+    let world = world();
+    let host = world.host();
+    // 100 s after the start.
+    let fields =
+        r#""credentials": {"oauth_access_token": "one"}, "next_refresh_at": "2026-01-01T00:01:43.400Z""#;
+    world.answer([
+        UpstreamReply::body(&format!(r#"{{"data": {{{fields}}}}}"#)),
+        UpstreamReply::account("two", 3600),
+    ]);
+    host.get(ACCOUNT).await.unwrap();
+    world.sleep_until(seconds(100) - MILLISECOND).await;
+    assert_eq!(token(&host.get(ACCOUNT).await), "one");
+    world.sleep_until(seconds(100)).await;
+    assert_eq!(token(&host.get(ACCOUNT).await), "two");
+}
+
 /// The refresh fails, and takes so long that the stale credentials expire meanwhile.
 #[tokio::test(start_paused = true)]
 async fn credentials_that_expire_during_their_refresh_are_not_served() {

@@ -123,6 +123,35 @@ async fn a_stale_entry_is_served_without_a_refresh_for_at_most_a_slice() {
     assert_eq!(results.iter().filter(|(_, took)| *took > seconds(1)).count(), 1);
 }
 
+/// The leaders for two accounts die. Each account has an observer of its own.
+#[tokio::test(start_paused = true)]
+async fn two_dead_leaders_are_observed_at_the_same_time() {
+    let world = World::new();
+    let host = world.host();
+    let accounts = ["apn_a", "apn_b"];
+    for account in accounts {
+        host.get(account).await.unwrap();
+    }
+    world.sleep_until(seconds(3545)).await;
+    world.answer([UpstreamReply::stalling(), UpstreamReply::stalling(), UpstreamReply::account("two", 7200)]);
+    for account in accounts {
+        assert!(tokio::time::timeout(seconds(1), host.get(account)).await.is_err());
+    }
+    let died_at = world.elapsed();
+    let results = queue(&world, 100, Duration::from_millis(200), |n| {
+        let (host, world) = (Rc::clone(&host), Rc::clone(&world));
+        async move { (host.get(accounts[n % 2]).await, world.elapsed()) }
+    })
+    .await;
+    for offset in [0, 1] {
+        let calls = results.iter().skip(offset).step_by(2);
+        let renewed = calls.filter(|((result, _), _)| token(result) == "two");
+        let renewed_at = renewed.map(|((_, at), _)| *at).min().unwrap() - died_at;
+        assert!(renewed_at <= seconds(12), "{renewed_at:?}");
+    }
+    assert_eq!(world.count(), 6);
+}
+
 /// A live leader of a host with another clock looks dead to the callers with stale credentials.
 #[tokio::test(start_paused = true)]
 async fn callers_with_stale_credentials_do_not_ask_beside_a_leader_with_another_clock() {
