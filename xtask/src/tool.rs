@@ -93,7 +93,7 @@ impl Tool {
 
     /// Builds the program into `target/tools/bin`.
     pub(crate) fn build(&self) -> Result<PathBuf> {
-        let Self { program, package, options, duration } = self;
+        let Self { program, package, options, duration, .. } = self;
         let tools = folder("tools")?;
         eprintln!("building {package} into {} (once, about {duration})", tools.display());
         let objects = tools.join("build");
