@@ -226,6 +226,17 @@ async fn without_leases_each_call_asks() {
     assert_eq!(world.count(), 20);
 }
 
+/// The bucket for the renewal of the lease doesn't open.
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_can_not_renew_its_lease_asks_all_the_same() {
+    let world = World::new();
+    // The first bucket is the one of the entries.
+    world.opens_before_failure.set(Some(1));
+    assert_eq!(token(&world.host().get(ACCOUNT).await), "one");
+    assert_eq!((world.count(), world.opens_before_failure.get()), (1, None));
+    assert!(world.elapsed() < LATENCY);
+}
+
 /// The request of the first leader fails while its host is frozen. Meanwhile a follower has taken the lease
 /// over, and its request goes on.
 #[tokio::test(start_paused = true)]

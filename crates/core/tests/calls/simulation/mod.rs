@@ -54,6 +54,8 @@ pub(crate) struct World {
     pub(crate) false_sum: Cell<Option<u64>>,
     /// The operations of the store that fail.
     pub(crate) failing: RefCell<Vec<&'static str>>,
+    /// The number of buckets that open until one doesn't. Those after it open again.
+    pub(crate) opens_before_failure: Cell<Option<u32>>,
     /// Whether an open bucket shows values as they were when the bucket first read them.
     pub(crate) reads_are_cached: Cell<bool>,
     /// Whether the next write waits for a second.
@@ -75,6 +77,7 @@ impl World {
             store_latency: Cell::new(Duration::from_millis(2)),
             false_sum: Cell::new(None),
             failing: RefCell::default(),
+            opens_before_failure: Cell::new(None),
             reads_are_cached: Cell::new(false),
             next_write_is_slow: Cell::new(false),
         })

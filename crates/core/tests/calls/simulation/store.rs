@@ -14,6 +14,11 @@ impl Store for Host {
         sleep(self.world.store_latency.get()).await;
         let bucket = OpenBucket { world: Rc::clone(&self.world), read: RefCell::default() };
         bucket.check("open")?;
+        let rest = self.world.opens_before_failure.get();
+        self.world.opens_before_failure.set(rest.and_then(|rest| rest.checked_sub(1)));
+        if rest == Some(0) {
+            return Err(StoreError::Failed);
+        }
         Ok(bucket)
     }
 }
