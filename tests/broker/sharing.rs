@@ -78,6 +78,13 @@ case! {
             scenario.clock.advance(Duration::from_millis(200));
         }
         assert_eq!(scenario.upstream.count(), 4);
+
+        // The setting turns this off.
+        scenario.configuration.set("credwell_forced_refresh_age_ms", "0");
+        for _ in 0..5 {
+            scenario.force(CALLERS_KEY).await;
+        }
+        assert_eq!(scenario.upstream.count(), 9);
     }
 }
 
