@@ -42,17 +42,19 @@ case! {
         scenario.upstream.always(Reply::status(200).json(&good));
         for id in &warm_ids {
             let response = scenario.get_from(&mut instance, id, CALLERS_KEY).await;
-            assert_eq!(response.header("cache-status"), Some("credwell; fwd=miss; ttl=225"));
+            assert_eq!(response.status, 200);
         }
+        assert_eq!(scenario.upstream.count(), 50);
         scenario.upstream.always(Reply::status(401));
         for n in 0..4_200 {
             let (key, id) = (format!("pd_made_up_{n}"), format!("apn_x{n}"));
             assert_eq!(scenario.get_from(&mut instance, &id, &key).await.status, 401);
         }
-        let asked = scenario.upstream.count();
+        assert_eq!(scenario.upstream.count(), 4_250);
+        let mut lost = 0;
         for id in &warm_ids {
-            assert_eq!(scenario.get_from(&mut instance, id, CALLERS_KEY).await.status, 200, "{id}");
+            lost += u32::from(scenario.get_from(&mut instance, id, CALLERS_KEY).await.status != 200);
         }
-        assert_eq!(scenario.upstream.count(), asked);
+        assert_eq!((lost, scenario.upstream.count()), (0, 4_250));
     }
 }
