@@ -1,4 +1,8 @@
 //! The cache of an open bucket: values that were read through it, as Spin 3.0 and 3.1 keep them.
+//!
+//! [`KeyValue`] names a bucket, and does not tell one open bucket from another. So an instance has one cache
+//! here, for the bucket through which it reads entries. It has another bucket only for the lease that it
+//! holds.
 
 use super::MemoryKeyValue;
 use crate::lock;
@@ -15,39 +19,49 @@ pub(super) struct ReadCache {
     store: Arc<dyn KeyValue>,
     /// The values that each instance has read since it opened a bucket. An instance runs in a task of its
     /// own.
-    values: Mutex<HashMap<task::Id, Values>>,
+    instances: Mutex<HashMap<task::Id, Values>>,
 }
 
-/// Values by bucket and key. `None` is a missing value.
-type Values = HashMap<(String, String), Option<Vec<u8>>>;
+/// What one instance has read.
+#[derive(Default)]
+struct Values {
+    /// Values by bucket and key. `None` is a missing value.
+    read: HashMap<(String, String), Option<Vec<u8>>>,
+    /// Whether the instance has acquired a lease, so that the next bucket that it opens is the lease's.
+    opens_for_lease: bool,
+}
 
 impl ReadCache {
     pub(super) fn new(switch: MemoryKeyValue, store: Arc<dyn KeyValue>) -> Self {
-        Self { switch, store, values: Mutex::default() }
+        Self { switch, store, instances: Mutex::default() }
     }
 
     /// Does `work` with the values of the present instance. `None` if nothing is cached.
     fn with<T>(&self, work: impl FnOnce(&mut Values) -> T) -> Option<T> {
         let is_on = lock(&self.switch.0).caches_reads;
         let instance = task::try_id().filter(|_| is_on)?;
-        Some(work(lock(&self.values).entry(instance).or_default()))
+        Some(work(lock(&self.instances).entry(instance).or_default()))
     }
 
     fn put(&self, bucket: &str, key: &str, value: Option<Vec<u8>>) {
-        self.with(|values| values.insert((bucket.to_owned(), key.to_owned()), value));
+        self.with(|values| values.read.insert((bucket.to_owned(), key.to_owned()), value));
     }
 }
 
 #[async_trait]
 impl KeyValue for ReadCache {
     async fn open(&self, bucket: &str) -> Result<(), KeyValueError> {
-        self.with(HashMap::clear);
+        self.with(|values| {
+            if !std::mem::take(&mut values.opens_for_lease) {
+                values.read.clear();
+            }
+        });
         self.store.open(bucket).await
     }
 
     async fn get(&self, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, KeyValueError> {
         let entry = (bucket.to_owned(), key.to_owned());
-        if let Some(value) = self.with(|values| values.get(&entry).cloned()).flatten() {
+        if let Some(value) = self.with(|values| values.read.get(&entry).cloned()).flatten() {
             return Ok(value);
         }
         let value = self.store.get(bucket, key).await?;
@@ -78,6 +92,7 @@ impl KeyValue for ReadCache {
     /// An increment is never answered from the cache.
     async fn increment(&self, bucket: &str, key: &str, delta: i64) -> Result<i64, KeyValueError> {
         let sum = self.store.increment(bucket, key, delta).await?;
+        self.with(|values| values.opens_for_lease |= sum == 1);
         self.put(bucket, key, Some(sum.to_string().into_bytes()));
         Ok(sum)
     }
@@ -113,6 +128,10 @@ mod tests {
             let other = store.clone();
             let read = tokio::spawn(async move { other.get(DEFAULT_BUCKET, "key").await });
             assert_eq!(read.await.expect("the reader didn't panic"), Ok(Some(b"two".to_vec())));
+            // The bucket of an acquired lease is another one.
+            assert_eq!(store.increment(DEFAULT_BUCKET, "lease", 1).await, Ok(1));
+            assert_eq!(store.open(DEFAULT_BUCKET).await, Ok(()));
+            assert_eq!(store.get(DEFAULT_BUCKET, "key").await, Ok(Some(b"one".to_vec())));
             assert_eq!(store.open(DEFAULT_BUCKET).await, Ok(()));
             assert_eq!(store.get(DEFAULT_BUCKET, "key").await, Ok(Some(b"two".to_vec())));
         });
