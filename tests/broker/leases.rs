@@ -132,7 +132,8 @@ case! {
                 queue(&[&other], 80, Duration::from_millis(100)).await
             };
             let (led, followed) = tokio::join!(leader, others);
-            assert_eq!((led.token(), scenario.upstream.count()), ("two".into(), before + 1), "{ahead} s ahead");
+            assert_eq!(scenario.upstream.count(), before + 1, "{ahead} s ahead");
+            assert_eq!(led.token(), "two");
             assert!(followed.iter().all(|(response, _)| response.token() == "one"));
             // A few requests wait for the next beat of the leader, and the others for nothing.
             assert!(followed.iter().all(|(_, took)| *took < Duration::from_millis(2_200)));
@@ -167,7 +168,8 @@ case! {
             scenario.upstream.always(account("one").head_after(Duration::from_millis(200)));
             let responses = queue(&[&scenario], 20, Duration::ZERO).await;
             assert!(responses.iter().all(|(response, _)| response.status == 200), "{:?}", responses[0]);
-            assert!(responses.iter().all(|(response, took)| response.token() == "one" && *took < seconds(11)));
+            assert!(responses.iter().all(|(response, _)| response.token() == "one"));
+            assert!(responses.iter().all(|(_, took)| *took < seconds(11)));
 
             // The entry is stale, and the store still says that another request refreshes it.
             scenario.upstream.always(account("two").head_after(Duration::from_millis(200)));
