@@ -1,7 +1,9 @@
 //! The broker harness: the broker on a host whose capabilities a test controls.
 
 use crate::harness::HarnessBuilder;
-use crate::{Clock, Configuration, Harness, MemoryKeyValue, MockUpstream, TEST_ENCRYPTION_KEYS};
+use crate::{
+    Clock, Configuration, Harness, MemoryKeyValue, MockUpstream, ReusedBroker, TEST_ENCRYPTION_KEYS,
+};
 use bytes::Bytes;
 use credwell_host::{Broker, BrokerError, Capabilities, Flavour, Listener, LoadError};
 use http::{Request, Response};
@@ -70,6 +72,15 @@ impl BrokerHarness {
             .key_value(self.key_value.clone())
             .clock(Clock::new(now));
         BrokerHarnessBuilder { inner, broker: Some(self.broker.clone()) }.build()
+    }
+
+    /// One instance with the capabilities of this harness, which answers many requests.
+    ///
+    /// # Panics
+    ///
+    /// The broker isn't built or doesn't run on this host. The panic's text says which.
+    pub async fn reused(&self, flavour: Flavour) -> ReusedBroker {
+        ReusedBroker::start(flavour, &self.capabilities).await
     }
 
     /// A listener for the broker, on a free port of the loopback.

@@ -1,11 +1,15 @@
 //! The key-value store of a test: a store in memory that can fail, delay and record operations.
 
 mod limits;
+mod read_cache;
+#[cfg(test)]
+mod tests;
 
 use crate::lock;
 use async_trait::async_trait;
 use credwell_host::{Flavour, KeyPage, KeyValue, KeyValueError};
 use limits::Limited;
+use read_cache::ReadCache;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -26,6 +30,8 @@ struct Contents {
     operations: Vec<RecordedOperation>,
     /// The sum that every increment returns, in place of the real one.
     false_sum: Option<i64>,
+    /// Whether an open bucket keeps the values that were read through it.
+    caches_reads: bool,
 }
 
 /// The kinds of operations.
@@ -76,15 +82,17 @@ impl MemoryKeyValue {
             delays: HashMap::new(),
             operations: Vec::new(),
             false_sum: None,
+            caches_reads: false,
         })))
     }
 
     /// The store as the hosts of a flavour serve it. Spin refuses long keys and large values.
     pub fn of(&self, flavour: Flavour) -> Arc<dyn KeyValue> {
-        match flavour {
+        let store: Arc<dyn KeyValue> = match flavour {
             Flavour::Wasmtime => Arc::new(self.clone()),
             Flavour::Spin => Arc::new(Limited(self.clone())),
-        }
+        };
+        Arc::new(ReadCache::new(self.clone(), store))
     }
 
     /// Adds an empty bucket, unless the bucket exists.
@@ -137,6 +145,12 @@ impl MemoryKeyValue {
     /// Makes every increment return this sum and count nothing.
     pub fn count_falsely(&self, sum: i64) {
         lock(&self.0).false_sum = Some(sum);
+    }
+
+    /// Makes each open bucket keep the values that are read through it, missing ones included, until the
+    /// component opens a bucket again. Spin 3.0 and 3.1 do this.
+    pub fn cache_reads(&self) {
+        lock(&self.0).caches_reads = true;
     }
 
     /// All operations so far, in order.
@@ -249,49 +263,4 @@ impl KeyValue for MemoryKeyValue {
 
 fn entry_key(bucket: &str, key: &str) -> (String, String) {
     (bucket.to_owned(), key.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_failure_leaves_other_operations_alone_and_ends_with_the_recovery() {
-        let store = MemoryKeyValue::new();
-        store.put(DEFAULT_BUCKET, "key", b"before");
-        store.fail(Operation::Set, KeyValueError::AccessDenied);
-
-        let refused = store.set(DEFAULT_BUCKET, "key", b"lost".to_vec()).await;
-        assert_eq!(refused, Err(KeyValueError::AccessDenied));
-        let read = store.get(DEFAULT_BUCKET, "key").await;
-        assert_eq!(read, Ok(Some(b"before".to_vec())));
-        store.recover();
-        let written = store.set(DEFAULT_BUCKET, "key", b"after".to_vec()).await;
-        assert_eq!(written, Ok(()));
-        assert_eq!(store.entries(), [(DEFAULT_BUCKET.into(), "key".into(), b"after".to_vec())]);
-        assert_eq!(store.count(Operation::Set), 2);
-    }
-
-    #[tokio::test]
-    async fn only_known_buckets_open() {
-        let store = MemoryKeyValue::new();
-        assert!(store.open(DEFAULT_BUCKET).await.is_ok());
-        assert_eq!(store.open("other").await.err(), Some(KeyValueError::NoSuchBucket));
-        store.add_bucket("other");
-        assert!(store.open("other").await.is_ok());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_delayed_write_has_its_effect_at_the_end() {
-        let store = MemoryKeyValue::new();
-        store.delay(Operation::Set, Duration::from_secs(5));
-        let writer = store.clone();
-        let write = tokio::spawn(async move { writer.set(DEFAULT_BUCKET, "key", b"value".to_vec()).await });
-
-        tokio::time::sleep(Duration::from_secs(4)).await;
-        assert!(store.entries().is_empty());
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        assert_eq!(store.entries().len(), 1);
-        assert_eq!(write.await.expect("the writer didn't panic"), Ok(()));
-    }
 }

@@ -22,7 +22,8 @@
 //! # }
 //! ```
 //!
-//! [`BrokerHarness`] does the same for the HTTP broker.
+//! [`BrokerHarness`] does the same for the HTTP broker, and [`ReusedBroker`] uses one instance of it for many
+//! requests.
 //!
 //! Under `#[tokio::test(start_paused = true)]`, every clock here follows tokio's paused time, so a scripted
 //! delay of a minute takes no real time. The attribute needs tokio's feature `test-util`.
@@ -36,6 +37,7 @@ mod entropy;
 mod harness;
 pub mod http_client;
 mod key_value;
+mod reused_broker;
 pub mod tls;
 mod upstream;
 
@@ -51,6 +53,7 @@ pub use credwell_sample_upstream::SampleUpstream;
 pub use entropy::Entropy;
 pub use harness::{Harness, HarnessBuilder, START_UNIX_MS, TEST_API_KEY, TEST_ENCRYPTION_KEYS};
 pub use key_value::{DEFAULT_BUCKET, MemoryKeyValue, Operation, RecordedOperation};
+pub use reused_broker::ReusedBroker;
 pub use upstream::{Fault, MockUpstream, RecordedRequest, Reply};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

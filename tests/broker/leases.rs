@@ -1,8 +1,8 @@
 //! Tests of the lease: it lasts as long as its holder lives, on whatever clock, and no longer.
 
-use crate::scenario::{ACCOUNT, CALLERS_KEY, Response, Scenario, account, case};
+use crate::scenario::{CALLERS_KEY, Response, Scenario, account, case};
 use futures_util::future::join_all;
-use host_test::Reply;
+use host_test::{DEFAULT_BUCKET, Reply};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -24,27 +24,30 @@ async fn queue(hosts: &[&Scenario], count: u32, gap: Duration) -> Vec<(Response,
 
 case! {
     /// The leader's instance ends in the middle of its request, and leaves its lease in the store. Nobody
-    /// asks before its silence is long enough. Then one of the followers does.
+    /// asks before its silence is long enough. Then one of the followers does. A short deadline makes the
+    /// silence shorter.
     async fn a_dead_leader_is_replaced_after_its_silence(scenario, crowd) {
-        scenario.upstream.reply(Reply::killing().head_after(Duration::from_millis(2_500)));
-        scenario.upstream.always(account("two").head_after(Duration::from_millis(200)));
-        let request = http::Request::get(format!("http://broker.example{ACCOUNT}"))
-            .header("authorization", format!("Bearer {CALLERS_KEY}"))
-            .body(http_body_util::Empty::new())
-            .expect("the request is well formed");
-        // The instance is dropped: the broker has no response, and the lease is still in the store.
-        assert!(scenario.handle(request).await.is_err());
-        let died_at = Instant::now();
-        let keys: Vec<_> = scenario.key_value.entries().into_iter().map(|(_, key, _)| key).collect();
-        assert!(keys.len() == 1 && keys[0].ends_with(".lease"), "{keys:?}");
+        for (deadline, silence) in [("30000", 6_000), ("10000", 3_000)] {
+            scenario.configuration.set("credwell_deadline_ms", deadline);
+            let before = scenario.upstream.count();
+            scenario.upstream.reply(Reply::killing().head_after(Duration::from_millis(2_500)));
+            scenario.upstream.always(account("two").head_after(Duration::from_millis(200)));
+            scenario.get_until_death(CALLERS_KEY).await;
+            let died_at = Instant::now();
+            // The lease is still in the store.
+            assert_eq!(scenario.key_value.entries().len(), 1);
 
-        let responses = queue(&[&scenario], 50, Duration::ZERO).await;
-        assert!(responses.iter().all(|(response, _)| response.token() == "two"));
-        assert_eq!(scenario.upstream.count(), 2);
-        let asked_at = scenario.upstream.requests()[1].at - died_at;
-        assert!(asked_at >= seconds(6) && asked_at < Duration::from_millis(6_200), "{asked_at:?}");
-        assert!(responses.iter().all(|(_, took)| *took < seconds(7)));
-        assert_eq!(scenario.key_value.entries().len(), 1);
+            let responses = queue(&[&scenario], 50, Duration::ZERO).await;
+            assert!(responses.iter().all(|(response, _)| response.token() == "two"));
+            assert_eq!(scenario.upstream.count(), before + 2);
+            let asked_at = (scenario.upstream.requests()[before + 1].at - died_at).as_millis();
+            assert!(asked_at >= silence && asked_at < silence + 200, "{asked_at} ms");
+            assert!(responses.iter().all(|(_, took)| took.as_millis() < silence + 1_000));
+            // The lease is gone, and the entry of the account is there.
+            assert_eq!(scenario.key_value.entries().len(), 1);
+            scenario.key_value.remove_bucket(DEFAULT_BUCKET);
+            scenario.key_value.add_bucket(DEFAULT_BUCKET);
+        }
     }
 }
 
@@ -57,11 +60,7 @@ case! {
         scenario.clock.advance(seconds(255));
         scenario.upstream.reply(Reply::killing().head_after(seconds(1)));
         scenario.upstream.always(account("two").head_after(Duration::from_millis(200)));
-        let request = http::Request::get(format!("http://broker.example{ACCOUNT}"))
-            .header("authorization", format!("Bearer {CALLERS_KEY}"))
-            .body(http_body_util::Empty::new())
-            .expect("the request is well formed");
-        assert!(scenario.handle(request).await.is_err());
+        scenario.get_until_death(CALLERS_KEY).await;
         let died_at = Instant::now();
         let responses = queue(&[&scenario], 100, Duration::from_millis(150)).await;
         assert_eq!(scenario.upstream.count(), 3);
@@ -105,13 +104,72 @@ case! {
 }
 
 case! {
+    /// The leader is alive for longer than the silence after which a short deadline counts it as dead.
+    async fn a_short_deadline_has_one_flight_too(scenario, crowd) {
+        scenario.configuration.set("credwell_deadline_ms", "4000");
+        // The request goes over a multiple of ten seconds.
+        scenario.clock.advance(seconds(5));
+        scenario.upstream.always(account("one").head_after(Duration::from_millis(3_500)));
+        let responses = queue(&[&scenario], 60, Duration::from_millis(50)).await;
+        assert!(responses.iter().all(|(response, _)| response.token() == "one"));
+        assert_eq!(scenario.upstream.count(), 1);
+    }
+}
+
+case! {
+    /// By the clock of the other host, the beat of the live leader is too old or in the future.
+    async fn a_stale_entry_has_one_refresh_on_hosts_with_different_clocks(scenario, crowd) {
+        scenario.configuration.set("credwell_first_byte_timeout_ms", "60000");
+        for ahead in [-15, 15] {
+            scenario.upstream.always(account("one"));
+            scenario.get(CALLERS_KEY).await;
+            scenario.clock.advance(seconds(265));
+            let (before, other) = (scenario.upstream.count(), scenario.another_host(ahead));
+            scenario.upstream.always(account("two").head_after(seconds(9)));
+            let leader = scenario.get(CALLERS_KEY);
+            let others = async {
+                sleep(Duration::from_millis(100)).await;
+                queue(&[&other], 80, Duration::from_millis(100)).await
+            };
+            let (led, followed) = tokio::join!(leader, others);
+            assert_eq!(scenario.upstream.count(), before + 1, "{ahead} s ahead");
+            assert_eq!(led.token(), "two");
+            assert!(followed.iter().all(|(response, _)| response.token() == "one"));
+            // A few requests wait for the next beat of the leader, and the others for nothing.
+            assert!(followed.iter().all(|(_, took)| *took < Duration::from_millis(2_200)));
+            assert!(followed.iter().filter(|(_, took)| *took > Duration::from_millis(100)).count() <= 10);
+            scenario.delete(CALLERS_KEY).await;
+        }
+    }
+}
+
+case! {
+    /// The second leader has waited for a dead one, so its request has less time than a request of the caller
+    /// that follows it.
+    async fn a_leader_with_little_time_does_not_share_its_timeout(scenario, crowd) {
+        scenario.configuration.set("credwell_deadline_ms", "8000");
+        scenario.configuration.set("credwell_first_byte_timeout_ms", "600000");
+        scenario.upstream.reply(Reply::killing().head_after(seconds(1)));
+        scenario.upstream.reply(Reply::stalling());
+        scenario.upstream.always(account("three"));
+        scenario.get_until_death(CALLERS_KEY).await;
+        let responses = queue(&[&scenario], 2, Duration::from_millis(6_500)).await;
+        assert_eq!(responses[0].0.status, 504);
+        assert_eq!((responses[1].0.status, scenario.upstream.count()), (200, 3));
+        assert_eq!(responses[1].0.token(), "three");
+    }
+}
+
+case! {
     /// The store says that another request holds the lease, for ever.
     async fn a_store_that_always_says_taken_starves_nobody(scenario, crowd) {
         for sum in [2, 65, i64::MAX] {
             scenario.key_value.count_falsely(sum);
             scenario.upstream.always(account("one").head_after(Duration::from_millis(200)));
             let responses = queue(&[&scenario], 20, Duration::ZERO).await;
-            assert!(responses.iter().all(|(response, took)| response.token() == "one" && *took < seconds(11)));
+            assert!(responses.iter().all(|(response, _)| response.status == 200), "{:?}", responses[0]);
+            assert!(responses.iter().all(|(response, _)| response.token() == "one"));
+            assert!(responses.iter().all(|(_, took)| *took < seconds(11)));
 
             // The entry is stale, and the store still says that another request refreshes it.
             scenario.upstream.always(account("two").head_after(Duration::from_millis(200)));
@@ -121,25 +179,6 @@ case! {
                 sleep(Duration::from_millis(500)).await;
                 assert!(stale_at.elapsed() < seconds(11));
             }
-            scenario.delete(CALLERS_KEY).await;
-        }
-    }
-}
-
-case! {
-    /// The entry is removed while a request fetches it. The request doesn't write it back.
-    async fn a_removal_is_final_for_a_request_under_way(scenario, pass_through) {
-        for ahead in [-15, 0, 15] {
-            scenario.upstream.reply(account("old").head_after(seconds(2)));
-            scenario.upstream.reply(account("new"));
-            let other = scenario.another_host(ahead);
-            let removal = async {
-                sleep(seconds(1)).await;
-                other.delete(CALLERS_KEY).await
-            };
-            let (got, deleted) = tokio::join!(scenario.get(CALLERS_KEY), removal);
-            assert_eq!((got.token(), deleted.status), ("old".into(), 204));
-            assert_eq!(scenario.get(CALLERS_KEY).await.token(), "new", "{ahead} s ahead");
             scenario.delete(CALLERS_KEY).await;
         }
     }

@@ -1,7 +1,7 @@
 //! The fixture of the test cases: a broker on the test host, and the requests of callers.
 
 use bytes::Bytes;
-use host_test::{Broker, BrokerHarness, Flavour, Reply};
+use host_test::{Broker, BrokerHarness, Flavour, Reply, ReusedBroker};
 use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Full};
 use serde_json::{Value, json};
@@ -134,15 +134,32 @@ impl Scenario {
         headers: &[(&str, &str)],
         body: impl Into<Bytes>,
     ) -> Response {
-        let mut request = Request::builder().method(method).uri(format!("http://broker.example{path}"));
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let request = request.body(Full::new(body.into())).expect("the case's request is well formed");
+        let request = request(method, path, headers, body);
         let response = self.harness.handle(request).await.expect("the broker answers");
         let (parts, body) = response.into_parts();
         let body = body.collect().await.expect("the body is whole").to_bytes();
         Response { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
+    /// Gets the account's credentials in an instance that is killed by [`Reply::killing`]. Returns when the
+    /// instance is dropped. Then the broker has no response.
+    pub(crate) async fn get_until_death(&self, bearer: &str) {
+        let headers = [("authorization", &*format!("Bearer {bearer}"))];
+        let result = self.harness.handle(request("GET", ACCOUNT, &headers, "")).await;
+        assert!(result.is_err(), "the instance lives");
+    }
+
+    /// Gets the credentials of the account with this id from one instance.
+    pub(crate) async fn get_from(&self, instance: &mut ReusedBroker, id: &str, bearer: &str) -> Response {
+        let headers = [("authorization", &*format!("Bearer {bearer}"))];
+        let request = request("GET", &format!("/v1/accounts/{id}/credentials"), &headers, "");
+        let (parts, body) = instance.handle(request).await.into_parts();
+        Response { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
+    /// Starts an instance that answers many requests.
+    pub(crate) async fn reused(&self) -> ReusedBroker {
+        self.harness.reused(self.flavour).await
     }
 
     /// Waits until the log has `count` lines, and returns its lines. An instance writes its line after its
@@ -207,6 +224,20 @@ impl Scenario {
         let path = format!("{ACCOUNT}/refresh");
         self.send("POST", &path, &[("authorization", &format!("Bearer {bearer}"))], body.to_owned()).await
     }
+}
+
+/// A request to the broker with these headers.
+fn request(
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: impl Into<Bytes>,
+) -> Request<Full<Bytes>> {
+    let mut request = Request::builder().method(method).uri(format!("http://broker.example{path}"));
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(Full::new(body.into())).expect("the case's request is well formed")
 }
 
 /// The upstream's response for the account with this access token, which expires one hour after the start.

@@ -131,3 +131,21 @@ case! {
         assert_eq!(scenario.upstream.count(), 20);
     }
 }
+
+case! {
+    /// An open bucket shows only what it has read before. The followers find the result of their leader all
+    /// the same, whether it is an entry or a failure.
+    async fn followers_see_the_result_where_an_open_bucket_caches_its_reads(scenario, crowd) {
+        scenario.configuration.set("credwell_max_retries", "0");
+        scenario.key_value.cache_reads();
+        for (reply, status) in [(account("one"), 200), (Reply::status(500), 502)] {
+            let before = (scenario.upstream.count(), Instant::now());
+            scenario.upstream.always(reply.head_after(Duration::from_millis(600)));
+            let responses = crowd(&scenario, 20).await;
+            let (count, took) = (scenario.upstream.count() - before.0, before.1.elapsed());
+            assert_eq!((statuses(&responses), count), (HashSet::from([status]), 1), "{took:?}");
+            assert!(took < Duration::from_secs(1), "{took:?}");
+            scenario.delete(CALLERS_KEY).await;
+        }
+    }
+}
