@@ -136,5 +136,6 @@ mod tests {
             (seconds(0), seconds(7), seconds(1_050)),
             ("0.000".into(), "0.007".into(), "1.050".into())
         );
+        assert_eq!(seconds(12_345_678), "12345.678");
     }
 }

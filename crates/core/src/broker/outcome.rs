@@ -141,6 +141,7 @@ mod tests {
     fn each_name_stands_for_one_outcome() {
         let names: HashSet<_> = Outcome::all().map(Outcome::name).collect();
         assert_eq!(names.len(), Outcome::all().count());
+        assert!(["hit", "ok", "overloaded", "not-found"].iter().all(|name| names.contains(name)));
         for outcome in Outcome::all() {
             assert_eq!(Outcome::from_name(outcome.name()), Some(outcome));
         }

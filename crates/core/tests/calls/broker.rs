@@ -147,6 +147,23 @@ async fn the_headers_say_where_the_credentials_come_from() {
     assert_eq!(get(None).await, expect("0", "credwell; fwd=stale", "refresh"));
 }
 
+/// The broker has the clock and the entropy of its host.
+#[tokio::test(start_paused = true)]
+async fn a_request_ends_with_the_deadline_and_entries_have_random_nonces() {
+    let world = World::new();
+    world.store_latency.set(seconds(0));
+    let broker = world.broker(&[("credwell_max_retries", "9")]);
+    assert_eq!(broker.send("GET", ACCOUNT, "pd_key", None).await.status, 200);
+    for value in world.snapshot().values() {
+        // The nonce is behind the magic, the version, the kind, and the key id with its length.
+        assert!(value[7..31].iter().all(|byte| *byte != 0), "{value:?}");
+    }
+    world.answer([UpstreamReply::stalling()]);
+    let began_at = world.elapsed();
+    assert_eq!(broker.send("GET", "apn_b", "pd_key", None).await.status, 504);
+    assert!(world.elapsed() - began_at <= seconds(30), "{:?}", world.elapsed() - began_at);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_response_without_credentials_has_its_form() {
     let world = World::new();
