@@ -162,6 +162,18 @@ mod tests {
     }
 
     #[test]
+    fn the_template_of_a_path_has_no_account_id() {
+        for (path, template) in [
+            ("/healthz?a=b", "/healthz"),
+            ("/metrics", "/metrics"),
+            ("/v1/accounts/apn_a/credentials", "/v1/accounts/{id}/credentials"),
+            ("/v1/accounts/apn_a/credentials/refresh", "/v1/accounts/{id}/credentials/refresh"),
+        ] {
+            assert_eq!(Path::parse(path).map(Path::template), Some(template));
+        }
+    }
+
+    #[test]
     fn a_malformed_account_id_is_not_repeated() {
         let account_id =
             |id: &str| Path::parse(&format!("/v1/accounts/{id}/credentials")).unwrap().account_id();
