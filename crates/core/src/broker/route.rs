@@ -162,6 +162,14 @@ mod tests {
     }
 
     #[test]
+    fn three_actions_are_on_an_account() {
+        let account = [Action::Get("apn_a"), Action::Refresh("apn_a"), Action::Forget("apn_a")];
+        assert!(account.iter().all(Action::is_on_account));
+        let others = [Action::Health, Action::Metrics, Action::Options(REFRESH_METHODS)];
+        assert!(!others.iter().any(Action::is_on_account));
+    }
+
+    #[test]
     fn the_template_of_a_path_has_no_account_id() {
         for (path, template) in [
             ("/healthz?a=b", "/healthz"),

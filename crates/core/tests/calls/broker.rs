@@ -147,6 +147,17 @@ async fn the_headers_say_where_the_credentials_come_from() {
     assert_eq!(get(None).await, expect("0", "credwell; fwd=stale", "refresh"));
 }
 
+#[tokio::test(start_paused = true)]
+async fn each_token_in_the_list_is_a_callers_also_if_it_is_there_twice() {
+    let other = "00000000000000000000000000000001";
+    let tokens = format!("{TOKEN}, {other},{TOKEN}");
+    let host = managed(&World::new(), &[("credwell_broker_tokens", &tokens)]);
+    for (token, status) in [(TOKEN, 200), (other, 200), (METRICS_TOKEN, 401), (&tokens, 401)] {
+        let (reply, _) = host.respond(&request("GET", "/v1/accounts/apn_a/credentials", token)).await;
+        assert_eq!(reply.status, status, "{token}");
+    }
+}
+
 /// The broker has the clock and the entropy of its host.
 #[tokio::test(start_paused = true)]
 async fn a_request_ends_with_the_deadline_and_entries_have_random_nonces() {
