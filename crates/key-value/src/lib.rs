@@ -33,6 +33,8 @@
 //!   [`compare_and_swap`](KeyValue::compare_and_swap) returns. Concurrent writes share one sync.
 //!   [`increment`](KeyValue::increment) does not wait for a sync: a crash may lose the increments of the last
 //!   two seconds.
+//! - `redb:` keeps the numbers of the broker's leases, whose keys end with `.lease`, in the memory of the
+//!   process. The file never holds them, and `list_keys` leaves them out.
 //! - A call ends within [`CALL_LIMIT`], whatever the network, the server or the disk does. After
 //!   [`KeyValueError::Failed`] a write may have happened, may not have happened, or may happen later.
 //! - An open store recovers by itself once its server or its disk is back. The first [`open()`] fails
@@ -67,6 +69,8 @@ mod clock;
 #[cfg(feature = "file")]
 mod file;
 mod key_value;
+#[cfg(feature = "file")]
+mod leases;
 mod limits;
 mod memory;
 #[cfg(feature = "nats")]
@@ -79,7 +83,7 @@ mod store_url;
 
 pub use clock::Clock;
 pub use key_value::{KeyPage, KeyValue, KeyValueError};
-pub use limits::{CALL_LIMIT, MAXIMUM_KEY, MAXIMUM_VALUE};
+pub use limits::{CALL_LIMIT, LEASE_SUFFIX, MAXIMUM_KEY, MAXIMUM_VALUE};
 pub use memory::MEMORY_LIMIT;
 pub use open::{OpenError, open, open_with_clock};
 pub use store_url::{DEFAULT_RETENTION, StoreUrl, UrlError};

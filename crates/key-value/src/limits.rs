@@ -9,6 +9,9 @@ pub const CALL_LIMIT: Duration = Duration::from_secs(2);
 /// The longest key, in bytes. NATS takes lines of 4096 bytes, and each byte of a key becomes up to three.
 pub const MAXIMUM_KEY: usize = 1024;
 
+/// The end of the key of a lease's number. The broker makes such keys.
+pub const LEASE_SUFFIX: &str = ".lease";
+
 /// The longest value, in bytes.
 pub const MAXIMUM_VALUE: usize = 2 * 1024 * 1024;
 

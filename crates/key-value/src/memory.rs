@@ -47,7 +47,7 @@ impl Memory {
         Self::with_limit(lifetimes, MEMORY_LIMIT)
     }
 
-    fn with_limit(lifetimes: Lifetimes, limit: usize) -> Self {
+    pub(crate) fn with_limit(lifetimes: Lifetimes, limit: usize) -> Self {
         Self { lifetimes, limit, contents: Mutex::default() }
     }
 

@@ -4,6 +4,8 @@ use crate::clock::{Clock, Lifetimes};
 #[cfg(feature = "file")]
 use crate::file::File;
 use crate::key_value::KeyValue;
+#[cfg(feature = "file")]
+use crate::leases::LeasesInMemory;
 use crate::memory::Memory;
 #[cfg(feature = "nats")]
 use crate::nats_server::NatsServer;
@@ -103,7 +105,9 @@ pub async fn open_with_clock(url: &StoreUrl, clock: Clock) -> Result<Arc<dyn Key
         StoreLocation::Memory => Arc::new(Memory::new(Lifetimes::new(clock, retention))),
         #[cfg(feature = "file")]
         StoreLocation::File(path) => {
-            Arc::new(File::open(path.clone(), Lifetimes::new(clock, retention)).await?)
+            let lifetimes = Lifetimes::new(clock, retention);
+            let file = File::open(path.clone(), lifetimes.clone()).await?;
+            Arc::new(LeasesInMemory::new(file, lifetimes))
         }
         #[cfg(feature = "redis")]
         StoreLocation::Redis(url) => Arc::new(RedisServer::open(url, retention).await?),

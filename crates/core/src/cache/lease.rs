@@ -107,14 +107,17 @@ fn tenths(time: UnixMilliseconds) -> u64 {
     u64::try_from(time.0 / 100).unwrap_or(0)
 }
 
+/// The end of the keys of all numbers here. A store that belongs to one process can keep them in memory.
+pub const KEY_SUFFIX: &str = ".lease";
+
 /// The key of the number that stands for the lease of `cache_key`.
 pub fn key(cache_key: &CacheKey) -> String {
-    [&cache_key.store_key, ".lease"].concat()
+    [&cache_key.store_key, KEY_SUFFIX].concat()
 }
 
 /// The key of the number that elects the observer of the lease under this key.
 pub fn election_key(key: &str) -> String {
-    [key, ".observer"].concat()
+    ["observer.", key].concat()
 }
 
 /// Whether the call that got this number of the election is the observer.
@@ -174,6 +177,14 @@ mod tests {
         assert_eq!(Timing::of(seconds(20)), long);
         let short = Timing::of(seconds(10));
         assert_eq!((short.slice, short.silence, short.beat), (seconds(5), seconds(3), seconds(1)));
+    }
+
+    #[test]
+    fn all_keys_have_the_suffix_that_stores_know() {
+        let cache_key =
+            CacheKey { store_key: "a".to_owned(), digest: String::new(), associated_data: Vec::new() };
+        let key = key(&cache_key);
+        assert_eq!((key.as_str(), election_key(&key).as_str()), ("a.lease", "observer.a.lease"));
     }
 
     #[test]

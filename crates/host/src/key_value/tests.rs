@@ -126,6 +126,12 @@ macro_rules! in_draft {
                 store::Host::open(context, DEFAULT_BUCKET.to_owned()).await.expect("the bucket is there")
             }
 
+            /// A store in a file keeps the numbers of leases in memory. It knows them by the end of their keys.
+            #[test]
+            fn the_stores_know_the_keys_of_the_cores_leases() {
+                assert_eq!(credwell_key_value::LEASE_SUFFIX, credwell_core::cache::lease::KEY_SUFFIX);
+            }
+
             #[tokio::test]
             async fn single_keys() {
                 use store::HostBucket as Host;
