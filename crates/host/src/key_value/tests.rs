@@ -126,12 +126,6 @@ macro_rules! in_draft {
                 store::Host::open(context, DEFAULT_BUCKET.to_owned()).await.expect("the bucket is there")
             }
 
-            /// A store in a file keeps the numbers of leases in memory. It knows them by the end of their keys.
-            #[test]
-            fn the_stores_know_the_keys_of_the_cores_leases() {
-                assert_eq!(credwell_key_value::LEASE_SUFFIX, credwell_core::cache::lease::KEY_SUFFIX);
-            }
-
             #[tokio::test]
             async fn single_keys() {
                 use store::HostBucket as Host;
@@ -293,4 +287,10 @@ async fn a_swap_consumes_its_handle_and_reports_a_failure() {
     let refused = Host::swap(context, same(&handle), b"value".to_vec()).await.unwrap();
     assert!(matches!(refused, Err(CasError::StoreError(_))), "{refused:?}");
     assert!(Host::swap(context, handle, b"value".to_vec()).await.is_err());
+}
+
+/// A store in a file keeps the numbers of leases in memory. It knows them by the end of their keys.
+#[test]
+fn the_stores_know_the_keys_of_the_cores_leases() {
+    assert_eq!(credwell_key_value::LEASE_SUFFIX, credwell_core::cache::lease::KEY_SUFFIX);
 }
