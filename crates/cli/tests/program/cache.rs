@@ -21,8 +21,12 @@ fn mode(path: &Path) -> u32 {
 async fn the_default_store_is_a_private_file_that_outlives_the_run() {
     let (home, upstream) = (Home::new(), upstream().await);
     let (base_url, keys) = (upstream.base_url(), key_file(&home).await);
-    let variables =
-        [KEY, ("CREDWELL_BASE_URL", base_url.as_str()), ("CREDWELL_ENCRYPTION_KEYS_FILE", keys.as_str())];
+    let variables = [
+        KEY,
+        ("CREDWELL_BASE_URL", base_url.as_str()),
+        ("CREDWELL_ENCRYPTION_KEYS_FILE", keys.as_str()),
+        ("CREDWELL_FORCED_REFRESH_AGE_MS", "0"),
+    ];
     let id = SampleUpstream::ACCOUNT_IDS[0];
     let token = |input: String| input.trim_end().to_owned();
     let get = ["get", "--field", "access_token", id];
