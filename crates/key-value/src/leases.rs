@@ -26,13 +26,12 @@ impl<S: KeyValue> LeasesInMemory<S> {
 
     /// The store that holds `key`.
     fn place(&self, key: &str) -> &dyn KeyValue {
-        if key.ends_with(LEASE_SUFFIX) { &self.leases } else { &self.store }
+        if is_lease(key) { &self.leases } else { &self.store }
     }
 }
 
-/// Whether none of these keys is that of a lease.
-fn are_entries<'a>(mut keys: impl Iterator<Item = &'a String>) -> bool {
-    keys.all(|key| !key.ends_with(LEASE_SUFFIX))
+fn is_lease(key: &str) -> bool {
+    key.ends_with(LEASE_SUFFIX)
 }
 
 #[async_trait::async_trait]
@@ -77,7 +76,7 @@ impl<S: KeyValue> KeyValue for LeasesInMemory<S> {
     }
 
     async fn get_many(&self, bucket: &str, keys: &[String]) -> Result<Vec<Option<Vec<u8>>>, KeyValueError> {
-        if are_entries(keys.iter()) {
+        if !keys.iter().any(|key| is_lease(key)) {
             return self.store.get_many(bucket, keys).await;
         }
         let mut values = Vec::with_capacity(keys.len());
@@ -88,23 +87,15 @@ impl<S: KeyValue> KeyValue for LeasesInMemory<S> {
     }
 
     async fn set_many(&self, bucket: &str, entries: Vec<(String, Vec<u8>)>) -> Result<(), KeyValueError> {
-        if are_entries(entries.iter().map(|(key, _)| key)) {
-            return self.store.set_many(bucket, entries).await;
-        }
-        for (key, value) in entries {
-            self.set(bucket, &key, value).await?;
-        }
-        Ok(())
+        let (leases, entries) = entries.into_iter().partition(|(key, _)| is_lease(key));
+        self.leases.set_many(bucket, leases).await?;
+        self.store.set_many(bucket, entries).await
     }
 
     async fn delete_many(&self, bucket: &str, keys: &[String]) -> Result<(), KeyValueError> {
-        if are_entries(keys.iter()) {
-            return self.store.delete_many(bucket, keys).await;
-        }
-        for key in keys {
-            self.delete(bucket, key).await?;
-        }
-        Ok(())
+        let (leases, entries): (Vec<_>, Vec<_>) = keys.iter().cloned().partition(|key| is_lease(key));
+        self.leases.delete_many(bucket, &leases).await?;
+        self.store.delete_many(bucket, &entries).await
     }
 }
 
