@@ -154,8 +154,8 @@ mod tests {
         let id = AccountId::parse("apn_a").unwrap();
         let account = Account::from_json(r#"{"credentials": {"a": 1}}"#.into(), &id).unwrap();
         let fresh_until = Some(UnixMilliseconds(60_999));
-        let credentials = Credentials::new(id, account, Source::Cache, UnixMilliseconds(0));
-        Credentials { warnings, fresh_until, expires_at: Some(UnixMilliseconds(3_600_000)), ..credentials }
+        let credentials = Credentials::new(id, account, Source::Cache, UnixMilliseconds(0), fresh_until);
+        Credentials { warnings, expires_at: Some(UnixMilliseconds(3_600_000)), ..credentials }
     }
 
     #[test]

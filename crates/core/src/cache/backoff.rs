@@ -43,11 +43,16 @@ impl Backoff {
         Self { cause, count, retry_at: now.after(wait(count)) }
     }
 
-    /// Whether the backoff is on at `now`. A wait beyond [`LONGEST_BACKOFF`] counts as over, because the
-    /// clock has stepped back since the backoff began.
+    /// Whether the backoff is on at `now`.
     pub fn is_on(&self, now: UnixMilliseconds) -> bool {
-        now < self.retry_at && self.retry_at <= now.after(LONGEST_BACKOFF)
+        is_pending(self.retry_at, now)
     }
+}
+
+/// Whether a wait until `end` is still on at `now`. A wait beyond [`LONGEST_BACKOFF`] counts as over, because
+/// the clock has stepped back since the wait began.
+pub fn is_pending(end: UnixMilliseconds, now: UnixMilliseconds) -> bool {
+    now < end && end <= now.after(LONGEST_BACKOFF)
 }
 
 impl Cause {

@@ -136,8 +136,7 @@ impl<'a, P: Ports> Call<'a, P> {
     pub(super) fn credentials(&self, account: Account, header: &Header, source: Source) -> Credentials {
         let now = self.ports.wall_time();
         let fresh_until = header.times().fresh_until(&self.configuration.refresh, now);
-        let credentials = Credentials::new(self.account_id.clone(), account, source, header.fetched_at);
-        Credentials { fresh_until, ..credentials }
+        Credentials::new(self.account_id.clone(), account, source, header.fetched_at, fresh_until)
     }
 
     /// Returns cached credentials, with a warning if their last refresh failed and is backed off, or if the

@@ -91,6 +91,7 @@ impl Credentials {
         account: Account,
         source: Source,
         fetched_at: UnixMilliseconds,
+        fresh_until: Option<UnixMilliseconds>,
     ) -> Self {
         Self {
             account_id,
@@ -101,7 +102,7 @@ impl Credentials {
             account_fields: account.account_fields,
             account_json: account.json,
             expires_at: account.expires_at,
-            fresh_until: account.expires_at,
+            fresh_until,
             fetched_at,
             source,
             is_renewed: false,

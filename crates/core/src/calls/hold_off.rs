@@ -7,7 +7,7 @@
 //! cut to it, because a wait can come from a clock that is wrong.
 
 use crate::cache::Cache;
-use crate::cache::backoff::LONGEST_BACKOFF;
+use crate::cache::backoff::{LONGEST_BACKOFF, is_pending};
 use crate::cache::entry::{Header, Kind};
 use crate::cache::key::CacheKey;
 use crate::error::Error;
@@ -28,8 +28,7 @@ pub(super) async fn check<P: Ports>(
     let end =
         entry.filter(|entry| entry.header.kind == Kind::HeldOff).and_then(|entry| entry.header.expires_at);
     let now = ports.wall_time();
-    // A wait beyond the longest one began before the clock stepped back.
-    match end.filter(|end| now < *end && *end <= now.after(LONGEST_BACKOFF)) {
+    match end.filter(|end| is_pending(*end, now)) {
         Some(end) => Err(Error::RateLimited { retry_after: Some(end.since(now)) }),
         None => Ok(()),
     }
