@@ -4,7 +4,9 @@ use super::Wasi;
 use super::bindings::credentials as wit;
 use super::run::run;
 use credwell_core::cache::CacheFailure;
+use credwell_core::calls;
 use credwell_core::calls::credentials::{Credentials, Source, Warning};
+use credwell_core::configuration::{Configuration, Kept};
 use credwell_core::error::whole_seconds;
 use credwell_core::secret::{ExposeSecret, SecretString};
 use credwell_core::upstream::fields::{Field, FieldValue};
@@ -13,9 +15,14 @@ struct Component;
 
 super::bindings::export!(Component with_types_in super::bindings);
 
+std::thread_local! {
+    /// The configuration of the last call.
+    static KEPT: Kept<Configuration> = const { Kept::new() };
+}
+
 impl wit::Guest for Component {
     fn get_credentials(account_id: String) -> Result<wit::Credentials, wit::Error> {
-        Ok(run(credwell_core::calls::get_credentials(&Wasi, &account_id))?.into())
+        KEPT.with(|kept| run(async { calls::get_credentials(&Wasi, kept, &account_id).await?.try_into() }))
     }
 
     fn refresh_credentials(
@@ -23,23 +30,28 @@ impl wit::Guest for Component {
         rejected: Option<String>,
     ) -> Result<wit::Credentials, wit::Error> {
         let rejected = rejected.map(SecretString::from);
-        Ok(run(credwell_core::calls::refresh_credentials(&Wasi, &account_id, rejected))?.into())
+        KEPT.with(|kept| {
+            run(async { calls::refresh_credentials(&Wasi, kept, &account_id, rejected).await?.try_into() })
+        })
     }
 
     fn forget_credentials(account_id: String) -> Result<(), wit::Error> {
-        Ok(run(credwell_core::calls::forget_credentials(&Wasi, &account_id))?)
+        Ok(KEPT.with(|kept| run(calls::forget_credentials(&Wasi, kept, &account_id)))?)
     }
 }
 
-impl From<Credentials> for wit::Credentials {
-    fn from(credentials: Credentials) -> Self {
-        Self {
+impl TryFrom<Credentials> for wit::Credentials {
+    type Error = wit::Error;
+
+    fn try_from(credentials: Credentials) -> Result<Self, wit::Error> {
+        let account = credentials.account()?;
+        Ok(Self {
             account_id: credentials.account_id.as_str().to_owned(),
-            app_slug: credentials.app_slug,
-            account_name: credentials.account_name,
-            access_token: credentials.access_token.as_ref().map(expose),
-            fields: credentials.fields.into_iter().map(Into::into).collect(),
-            account_fields: credentials.account_fields.into_iter().map(Into::into).collect(),
+            app_slug: account.app_slug,
+            account_name: account.name,
+            access_token: account.access_token.as_ref().map(expose),
+            fields: account.fields.into_iter().map(Into::into).collect(),
+            account_fields: account.account_fields.into_iter().map(Into::into).collect(),
             account_json: expose(&credentials.account_json),
             expires_at: credentials.expires_at.map(|time| time.0),
             fresh_until: credentials.fresh_until.map(|time| time.0),
@@ -49,7 +61,7 @@ impl From<Credentials> for wit::Credentials {
                 Source::Upstream => wit::Source::Upstream,
             },
             warnings: credentials.warnings.into_iter().map(Into::into).collect(),
-        }
+        })
     }
 }
 

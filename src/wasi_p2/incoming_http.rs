@@ -4,8 +4,10 @@ use super::Wasi;
 use super::bindings::incoming_handler::Guest;
 use super::run::run;
 use super::stderr;
+use credwell_core::broker::configuration::BrokerConfiguration;
 use credwell_core::broker::response::Response;
 use credwell_core::broker::{self, MAXIMUM_REQUEST_BODY, metrics};
+use credwell_core::configuration::Kept;
 use credwell_core::secret::{ExposeSecret, SecretSlice, SecretString};
 use wasi::http::types::{
     ErrorCode, Fields, IncomingRequest, Method, OutgoingBody, OutgoingResponse, ResponseOutparam,
@@ -16,9 +18,15 @@ struct Component;
 
 super::bindings::export!(Component with_types_in super::bindings);
 
+std::thread_local! {
+    /// The configuration of the last request.
+    static KEPT: Kept<BrokerConfiguration> = const { Kept::new() };
+}
+
 impl Guest for Component {
     fn handle(request: IncomingRequest, response: ResponseOutparam) {
-        let (answer, record) = run(broker::respond(&Wasi, &incoming_request(&request)));
+        let request = incoming_request(&request);
+        let (answer, record) = KEPT.with(|kept| run(broker::respond(&Wasi, kept, &request)));
         send(answer, response);
         // The log and the metrics follow the response, so that the caller doesn't wait for them.
         stderr::write(&record.to_line());

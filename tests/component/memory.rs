@@ -1,5 +1,5 @@
-//! Tests that the component's memory holds no secret after a call. They search every byte of the linear
-//! memory, including the stack and freed blocks.
+//! Tests that the component's memory holds no secret after a call, except the settings that it keeps. They
+//! search every byte of the linear memory, including the stack and freed blocks.
 
 #![expect(unsafe_code, reason = "the memory of an instance is searched from outside")]
 
@@ -127,7 +127,10 @@ const SECOND_OAUTH_TOKEN: &str = "p-72c5f81e0d9a36b4";
 /// The component's configuration for one kind of client, its secrets, and the upstream's replies.
 struct Client {
     settings: Vec<(&'static str, String)>,
-    secrets: Vec<(&'static str, String)>,
+    /// The secrets among the settings.
+    configured: Vec<(&'static str, String)>,
+    /// The secrets that the upstream gives the client.
+    given: Vec<(&'static str, String)>,
     /// The upstream's replies to the first fetch of the account.
     fetch: Vec<Reply>,
     /// The upstream's replies to the refresh of the account.
@@ -138,7 +141,8 @@ impl Client {
     fn api_key() -> Self {
         Self {
             settings: vec![("credwell_api_key", TEST_API_KEY.to_owned())],
-            secrets: vec![("the API key", TEST_API_KEY.to_owned())],
+            configured: vec![("the API key", TEST_API_KEY.to_owned())],
+            given: vec![],
             fetch: vec![account(FIRST_ACCESS_TOKEN)],
             refresh: vec![account(SECOND_ACCESS_TOKEN)],
         }
@@ -152,8 +156,8 @@ impl Client {
                 ("credwell_oauth_client_id", "client".to_owned()),
                 ("credwell_oauth_client_secret", secret(CLIENT_SECRET)),
             ],
-            secrets: vec![
-                ("the client's secret", secret(CLIENT_SECRET)),
+            configured: vec![("the client's secret", secret(CLIENT_SECRET))],
+            given: vec![
                 ("the client's first token", secret(FIRST_OAUTH_TOKEN)),
                 ("the client's second token", secret(SECOND_OAUTH_TOKEN)),
             ],
@@ -162,23 +166,25 @@ impl Client {
         }
     }
 
-    /// Both halves of each secret. The search finds a secret even if one of its halves is overwritten.
-    fn halves_of_secrets(&self) -> Vec<(&'static str, Vec<u8>)> {
-        let digits = TEST_ENCRYPTION_KEYS.split_once(':').unwrap().1;
-        let key = (0..32).map(|n| u8::from_str_radix(&digits[2 * n..2 * n + 2], 16).unwrap()).collect();
+    /// The secrets that no call may leave.
+    fn secrets_of_calls(&self) -> Vec<(&'static str, Vec<u8>)> {
         let mut secrets = vec![
             ("the first access token", secret(FIRST_ACCESS_TOKEN).into_bytes()),
             ("the second access token", secret(SECOND_ACCESS_TOKEN).into_bytes()),
             ("the refresh token", secret(REFRESH_TOKEN).into_bytes()),
-            ("the encryption key", key),
-            ("the encryption key's digits", digits.as_bytes().to_vec()),
         ];
-        secrets.extend(self.secrets.iter().map(|(what, text)| (*what, text.clone().into_bytes())));
-        let halves = secrets.iter().flat_map(|(what, bytes)| {
-            let (half, other) = bytes.split_at(bytes.len() / 2);
-            [(*what, half.to_vec()), (*what, other.to_vec())]
-        });
-        halves.collect()
+        secrets.extend(self.given.iter().map(|(what, text)| (*what, text.clone().into_bytes())));
+        halves(secrets)
+    }
+
+    /// The secrets that an instance keeps, unless a setting forbids it.
+    fn configured_secrets(&self) -> Vec<(&'static str, Vec<u8>)> {
+        let digits = TEST_ENCRYPTION_KEYS.split_once(':').unwrap().1;
+        let key = (0..32).map(|n| u8::from_str_radix(&digits[2 * n..2 * n + 2], 16).unwrap()).collect();
+        let mut secrets =
+            vec![("the encryption key", key), ("the encryption key's digits", digits.as_bytes().to_vec())];
+        secrets.extend(self.configured.iter().map(|(what, text)| (*what, text.clone().into_bytes())));
+        halves(secrets)
     }
 
     fn calls(self) -> Vec<TestCall> {
@@ -204,6 +210,15 @@ impl Client {
         });
         calls.collect()
     }
+}
+
+/// Both halves of each secret. The search finds a secret even if one of its halves is overwritten.
+fn halves(secrets: Vec<(&'static str, Vec<u8>)>) -> Vec<(&'static str, Vec<u8>)> {
+    let halves = secrets.iter().flat_map(|(what, bytes)| {
+        let (half, other) = bytes.split_at(bytes.len() / 2);
+        [(*what, half.to_vec()), (*what, other.to_vec())]
+    });
+    halves.collect()
 }
 
 /// A call of the component, with the time and the upstream's replies before it.
@@ -233,8 +248,9 @@ fn oauth_token(name: &str) -> Reply {
         .json(&json!({"access_token": secret(name), "token_type": "Bearer", "expires_in": 3600}))
 }
 
-/// Makes the calls in one instance, and searches the memory after each.
-async fn search(flavour: Flavour, client: Client) {
+/// Makes the calls in one instance, and searches the memory after each. `keeps` is whether the instance keeps
+/// its configuration.
+async fn search(flavour: Flavour, client: Client, keeps: bool) {
     let regions = Arc::new(Regions::default());
     let mut config = Config::new();
     config.consume_fuel(true).with_host_memory(Arc::clone(&regions) as Arc<dyn MemoryCreator>);
@@ -250,6 +266,7 @@ async fn search(flavour: Flavour, client: Client) {
     let clock = Clock::new(START_UNIX_MS);
     let configuration = Configuration::from_iter(client.settings.clone());
     configuration.set("credwell_encryption_keys", TEST_ENCRYPTION_KEYS);
+    configuration.set("credwell_keep_configuration", &keeps.to_string());
     let key_value = MemoryKeyValue::new().of(flavour);
     let capabilities = Capabilities::new(Arc::new(upstream.clone()), key_value, Arc::new(configuration))
         .clock(clock.clone())
@@ -259,7 +276,7 @@ async fn search(flavour: Flavour, client: Client) {
     let interface =
         instance.get_export_index(&mut store, None, "credwell:credentials/credentials@0.2.0").unwrap();
 
-    let secrets = client.halves_of_secrets();
+    let (secrets, configured) = (client.secrets_of_calls(), client.configured_secrets());
     for test_call in client.calls() {
         clock.advance(test_call.after);
         test_call.replies.into_iter().for_each(|reply| upstream.reply(reply));
@@ -270,6 +287,7 @@ async fn search(flavour: Flavour, client: Client) {
         let succeeded = matches!(&results[0], Val::Result(Ok(_)));
         assert_eq!(succeeded, test_call.succeeds, "{}, {flavour:?}", test_call.name);
         assert_eq!(regions.find(&secrets), None, "after {}, {flavour:?}", test_call.name);
+        assert_eq!(regions.find(&configured).is_some(), keeps, "after {}, {flavour:?}", test_call.name);
     }
     // The search works: it finds a text that isn't secret.
     assert!(regions.find(&[("a content type", b"application/json".to_vec())]).is_some());
@@ -278,13 +296,15 @@ async fn search(flavour: Flavour, client: Client) {
 #[tokio::test(start_paused = true)]
 async fn a_client_with_an_api_key_leaves_no_secret_in_memory() {
     for flavour in Flavour::ALL {
-        search(flavour, Client::api_key()).await;
+        search(flavour, Client::api_key(), true).await;
+        search(flavour, Client::api_key(), false).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_oauth_client_leaves_no_secret_in_memory() {
     for flavour in Flavour::ALL {
-        search(flavour, Client::oauth()).await;
+        search(flavour, Client::oauth(), true).await;
+        search(flavour, Client::oauth(), false).await;
     }
 }

@@ -7,6 +7,7 @@
 
 pub mod authorization;
 pub mod caller;
+pub mod configuration;
 pub mod metrics;
 mod observed;
 pub mod outcome;
@@ -17,21 +18,21 @@ pub mod route;
 pub mod settings;
 
 use crate::account_id::AccountId;
-use crate::cache::key::CacheKey;
-use crate::calls;
 use crate::calls::credentials::Credentials;
-use crate::configuration::encryption_keys::EncryptionKeys;
-use crate::configuration::{self, Configuration, RawSettings};
+use crate::calls::{self, KeyedAccount};
+use crate::configuration::{Configuration, Kept, RawSettings, bucket};
 use crate::error::Error;
-use crate::ports::{Bucket, BucketLocation, Ports};
+use crate::ports::Ports;
 use crate::secret::{self, ExposeSecret, SecretSlice, SecretString};
 use caller::Caller;
+use configuration::BrokerConfiguration;
 use observed::Observed;
 use problem::Problem;
 use record::Record;
 use response::Response;
 use route::{Action, Route};
 use settings::BrokerSettings;
+use std::rc::Rc;
 
 /// The limit on the body of a request, in bytes. The body contains a token and little else.
 pub const MAXIMUM_REQUEST_BODY: usize = 16 * 1024;
@@ -52,13 +53,17 @@ pub struct IncomingRequest {
 }
 
 /// Answers any request. The record is for the log and for [`metrics::count`].
-pub async fn respond<P: Ports>(ports: &P, request: &IncomingRequest) -> (Response, Record) {
+pub async fn respond<P: Ports>(
+    ports: &P,
+    kept: &Kept<BrokerConfiguration>,
+    request: &IncomingRequest,
+) -> (Response, Record) {
     let mut record = Record::start(ports, &request.method);
     let observed = Observed::new(ports);
     let response = match Route::find(&request.method, &request.path_with_query) {
         Ok(route) => {
             record.route(&route);
-            let result = perform(&observed, request, &route.action, &mut record).await;
+            let result = perform(&observed, kept, request, &route.action, &mut record).await;
             result.unwrap_or_else(|problem| Response::problem(&problem))
         }
         Err(problem) => Response::problem(&problem),
@@ -70,6 +75,7 @@ pub async fn respond<P: Ports>(ports: &P, request: &IncomingRequest) -> (Respons
 
 async fn perform<P: Ports>(
     ports: &P,
+    kept: &Kept<BrokerConfiguration>,
     request: &IncomingRequest,
     action: &Action<'_>,
     record: &mut Record,
@@ -78,43 +84,43 @@ async fn perform<P: Ports>(
         Action::Health => Ok(Response::health()),
         Action::Options(allowed) => Ok(Response::options(allowed)),
         Action::Metrics => metrics(ports, request).await,
-        Action::Get(id) => get(ports, request, &admit(ports, request, id, record).await?).await,
-        Action::Refresh(id) => refresh(ports, request, &admit(ports, request, id, record).await?).await,
-        Action::Forget(id) => forget(ports, &admit(ports, request, id, record).await?).await,
+        Action::Get(id) => get(ports, request, admit(ports, kept, request, id, record).await?).await,
+        Action::Refresh(id) => refresh(ports, request, admit(ports, kept, request, id, record).await?).await,
+        Action::Forget(id) => forget(ports, admit(ports, kept, request, id, record).await?).await,
     }
 }
 
 async fn get<P: Ports>(
     ports: &P,
     request: &IncomingRequest,
-    admitted: &Admitted,
+    admitted: Admitted,
 ) -> Result<Response, Problem> {
-    let Admitted { configuration, account_id, caller } = admitted;
+    let Admitted { configuration, account, caller } = admitted;
     let is_forced = request.cache_control.as_deref().is_some_and(has_no_cache);
     let result = if is_forced {
-        calls::refresh(ports, configuration, account_id.clone(), None).await
+        calls::refresh(ports, &configuration, account, None).await
     } else {
-        calls::get(ports, configuration, account_id.clone()).await
+        calls::get(ports, &configuration, account).await
     };
-    respond_with(ports, result, is_forced, *caller)
+    respond_with(ports, result, is_forced, caller)
 }
 
 async fn refresh<P: Ports>(
     ports: &P,
     request: &IncomingRequest,
-    admitted: &Admitted,
+    admitted: Admitted,
 ) -> Result<Response, Problem> {
-    let Admitted { configuration, account_id, caller } = admitted;
+    let Admitted { configuration, account, caller } = admitted;
     let body = request.body.as_ref().ok_or(Problem::RequestTooLarge)?;
     let rejected = rejected_token(body)?;
-    let result = calls::refresh(ports, configuration, account_id.clone(), rejected).await;
-    respond_with(ports, result, true, *caller)
+    let result = calls::refresh(ports, &configuration, account, rejected).await;
+    respond_with(ports, result, true, caller)
 }
 
-async fn forget<P: Ports>(ports: &P, admitted: &Admitted) -> Result<Response, Problem> {
-    let Admitted { configuration, account_id, caller } = admitted;
-    let result = calls::forget(ports, configuration, account_id.clone()).await;
-    result.map_err(|error| Problem::upstream(error, *caller))?;
+async fn forget<P: Ports>(ports: &P, admitted: Admitted) -> Result<Response, Problem> {
+    let Admitted { configuration, account, caller } = admitted;
+    let result = calls::forget(ports, &configuration, account).await;
+    result.map_err(|error| Problem::upstream(error, caller))?;
     Ok(Response::removed())
 }
 
@@ -126,14 +132,14 @@ async fn metrics<P: Ports>(ports: &P, request: &IncomingRequest) -> Result<Respo
     if !secret::same(&token, &bearer) {
         return Err(Problem::Unauthenticated);
     }
-    let bucket = ports.open(&configuration::bucket(&mut settings)).await.map_err(Problem::NoMetrics)?;
+    let bucket = ports.open(&bucket(&mut settings)).await.map_err(Problem::NoMetrics)?;
     Ok(Response::metrics(metrics::text(&bucket).await.map_err(Problem::NoMetrics)?))
 }
 
 /// A caller that has authenticated, and the account that it may have.
 struct Admitted {
-    configuration: Configuration,
-    account_id: AccountId,
+    configuration: Rc<Configuration>,
+    account: KeyedAccount,
     caller: Caller,
 }
 
@@ -142,45 +148,26 @@ struct Admitted {
 /// write to the store.
 async fn admit<P: Ports>(
     ports: &P,
+    kept: &Kept<BrokerConfiguration>,
     request: &IncomingRequest,
     id: &str,
     record: &mut Record,
 ) -> Result<Admitted, Problem> {
     let bearer = authorization::bearer(request.authorization.as_ref())?;
-    let mut settings = RawSettings::read(ports).await?;
-    let broker = BrokerSettings::take(&mut settings)?;
-    let caller = broker.callers.identify(&bearer)?;
-    let callers_key = (caller == Caller::ApiKey).then_some(bearer);
-    let instance_keys = if broker.is_kept_in_instance { instance_keys(ports).await } else { None };
-    let mut configuration = Configuration::take(&mut settings, callers_key, instance_keys)?;
-    settings.finish()?;
-    configuration.refresh.recheck = broker.callers.recheck();
-    if broker.is_kept_in_instance {
-        configuration.bucket = BucketLocation::Instance;
-    }
-    record.counted_in = broker.metrics_token.is_some().then(|| configuration.bucket.clone());
+    let broker = BrokerConfiguration::load(ports, kept).await?;
+    let BrokerSettings { callers, metrics_token, .. } = &broker.settings;
+    let caller = callers.identify(&bearer)?;
+    let configuration = broker.calls.clone()?;
+    record.counted_in = metrics_token.is_some().then(|| configuration.bucket.clone());
     let account_id = AccountId::parse(id).map_err(|error| Problem::upstream(error.into(), caller))?;
-    record.account(&CacheKey::of_account(&configuration, &account_id));
-    broker.callers.allow(&account_id)?;
-    Ok(Admitted { configuration, account_id, caller })
-}
-
-/// The random key that encrypts the entries in the memory of an instance. The key lies in the same bucket and
-/// ends with the instance. Each request writes the key again, because the bucket drops the entry with the
-/// oldest write.
-async fn instance_keys<P: Ports>(ports: &P) -> Option<EncryptionKeys> {
-    const NAME: &str = "key";
-    let bucket = ports.open(&BucketLocation::Instance).await.ok()?;
-    let key = match bucket.get(NAME).await.ok()? {
-        Some(key) => SecretSlice::from(key),
-        None => {
-            let mut key = vec![0; 32];
-            ports.fill(&mut key);
-            key.into()
-        }
+    let configuration = match caller {
+        Caller::ApiKey => Rc::new(configuration.for_callers_key(bearer)),
+        Caller::BrokerToken => configuration,
     };
-    bucket.set(NAME, key.expose_secret()).await.ok()?;
-    EncryptionKeys::of_instance(key)
+    let account = KeyedAccount::new(&configuration, account_id);
+    record.account(&account.cache_key);
+    callers.allow(&account.id)?;
+    Ok(Admitted { configuration, account, caller })
 }
 
 fn respond_with(

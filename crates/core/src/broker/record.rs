@@ -58,7 +58,7 @@ impl Record {
 
     /// Records the account by the first digits of its cache key, which is a keyed hash.
     pub fn account(&mut self, cache_key: &CacheKey) {
-        self.account = cache_key.store_key.get(..ACCOUNT_DIGITS).map(str::to_owned);
+        self.account = cache_key.digest.get(..ACCOUNT_DIGITS).map(str::to_owned);
     }
 
     /// Records the response.

@@ -147,14 +147,14 @@ fn cache_status(credentials: &Credentials, is_forced: bool, now: UnixMillisecond
 mod tests {
     use super::*;
     use crate::account_id::AccountId;
-    use crate::upstream::account::Account;
+    use crate::cache::entry::{Header, Kind};
     use core::time::Duration;
 
     fn credentials(warnings: Vec<Warning>) -> Credentials {
         let id = AccountId::parse("apn_a").unwrap();
-        let account = Account::from_json(r#"{"credentials": {"a": 1}}"#.into(), &id).unwrap();
+        let header = Header::new(Kind::Account, UnixMilliseconds(0));
         let fresh_until = Some(UnixMilliseconds(60_999));
-        let credentials = Credentials::new(id, account, Source::Cache, UnixMilliseconds(0), fresh_until);
+        let credentials = Credentials::new(id, "{}".into(), &header, Source::Cache, fresh_until);
         Credentials { warnings, expires_at: Some(UnixMilliseconds(3_600_000)), ..credentials }
     }
 

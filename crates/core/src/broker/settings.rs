@@ -112,6 +112,11 @@ impl Callers {
         }
     }
 
+    /// Whether each caller brings an API key of its own.
+    pub fn bring_api_keys(&self) -> bool {
+        matches!(self, Self::PassThrough { .. })
+    }
+
     /// Checks that callers may have an account.
     ///
     /// # Errors

@@ -15,12 +15,17 @@
 //! | `next_refresh_at` | in Unix milliseconds, or `-` for none |
 //! | backoff | its cause, count and `retry_at` in Unix milliseconds, three words; or one `-` for none |
 //! | `first_fetched_at` | in Unix milliseconds; left out if it is the same as `fetched_at` |
+//! | ignored fields | `ignored:` and names with commas between them; left out if there are none |
 
 use super::backoff::{Backoff, Cause, after_failure};
 use super::freshness::Times;
 use crate::error::Error;
 use crate::secret::{ExposeSecret, SecretSlice, SecretString};
 use crate::timestamp::UnixMilliseconds;
+use crate::upstream::account::OPTIONAL_FIELDS;
+
+/// The beginning of the word for ignored fields.
+const IGNORED: &str = "ignored:";
 
 /// A cached response of the upstream.
 #[derive(Debug)]
@@ -47,6 +52,8 @@ pub struct Header {
     pub next_refresh_at: Option<UnixMilliseconds>,
     /// The backoff after a refresh that brought nothing new.
     pub backoff: Option<Backoff>,
+    /// The optional fields of the account that are ignored: see [`OPTIONAL_FIELDS`].
+    pub ignored_fields: Vec<&'static str>,
 }
 
 /// The kind of an entry's content.
@@ -75,7 +82,15 @@ impl Header {
     /// The header of an entry that has no times but this one.
     pub fn new(kind: Kind, fetched_at: UnixMilliseconds) -> Self {
         let first_fetched_at = fetched_at;
-        Self { kind, fetched_at, first_fetched_at, expires_at: None, next_refresh_at: None, backoff: None }
+        Self {
+            kind,
+            fetched_at,
+            first_fetched_at,
+            expires_at: None,
+            next_refresh_at: None,
+            backoff: None,
+            ignored_fields: Vec::new(),
+        }
     }
 
     /// Backs the next refresh off after one that failed with `error`.
@@ -98,7 +113,7 @@ impl Header {
 
 impl Entry {
     /// Reads the text of an entry. None if `text` is anything else.
-    pub fn from_text(text: &SecretSlice<u8>) -> Option<Self> {
+    pub fn from_text(text: &impl ExposeSecret<[u8]>) -> Option<Self> {
         let (header, content) = core::str::from_utf8(text.expose_secret()).ok()?.split_once('\n')?;
         let mut words = header.split(' ');
         let kind = words.next()?;
@@ -117,9 +132,17 @@ impl Entry {
                     retry_at: parse_time(words.next()?)??,
                 }),
             },
+            ignored_fields: Vec::new(),
         };
-        if let Some(word) = words.next() {
-            header.first_fetched_at = parse_time(word)??;
+        let mut word = words.next();
+        if let Some(time) = word.filter(|word| !word.starts_with(IGNORED)) {
+            header.first_fetched_at = parse_time(time)??;
+            word = words.next();
+        }
+        if let Some(word) = word {
+            for name in word.strip_prefix(IGNORED)?.split(',') {
+                header.ignored_fields.push(OPTIONAL_FIELDS.into_iter().find(|known| *known == name)?);
+            }
         }
         words.next().is_none().then(|| Self { header, content: content.into() })
     }
@@ -127,7 +150,8 @@ impl Entry {
 
 /// The text of an entry with this header and content.
 pub fn to_text(header: &Header, content: &SecretString) -> SecretSlice<u8> {
-    let Header { kind, fetched_at, first_fetched_at, expires_at, next_refresh_at, backoff } = header;
+    let Header { kind, fetched_at, first_fetched_at, expires_at, next_refresh_at, backoff, ignored_fields } =
+        header;
     let backoff = backoff.map(|Backoff { cause, count, retry_at }| {
         [cause.word(), &count.to_string(), &retry_at.0.to_string()].join(" ")
     });
@@ -140,6 +164,9 @@ pub fn to_text(header: &Header, content: &SecretString) -> SecretSlice<u8> {
     ];
     if first_fetched_at != fetched_at {
         words.push(first_fetched_at.0.to_string());
+    }
+    if !ignored_fields.is_empty() {
+        words.push([IGNORED, &ignored_fields.join(",")].concat());
     }
     [words.join(" ").as_bytes(), b"\n", content.expose_secret().as_bytes()].concat().into()
 }
@@ -184,93 +211,4 @@ fn parse_time(word: &str) -> Option<Option<UnixMilliseconds>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn a_written_entry_is_read_back(
-            fetched_at: i64,
-            first_fetched_at: Option<i64>,
-            expires_at: Option<i64>,
-            next: Option<i64>,
-            count: Option<u32>,
-            content in "(?s).{0,64}"
-        ) {
-            let header = Header {
-                kind: Kind::Account,
-                fetched_at: UnixMilliseconds(fetched_at),
-                first_fetched_at: UnixMilliseconds(first_fetched_at.unwrap_or(fetched_at)),
-                expires_at: expires_at.map(UnixMilliseconds),
-                next_refresh_at: next.map(UnixMilliseconds),
-                backoff: count.map(|count| Backoff {
-                    cause: Cause::Unchanged,
-                    count,
-                    retry_at: UnixMilliseconds(fetched_at),
-                }),
-            };
-            let read = Entry::from_text(&to_text(&header, &content.as_str().into())).unwrap();
-            prop_assert_eq!(read.header, header);
-            prop_assert_eq!(read.content.expose_secret(), content);
-        }
-
-        #[test]
-        fn no_text_panics(text in prop::collection::vec(any::<u8>(), 0..128)) {
-            let _ = Entry::from_text(&text.into());
-        }
-    }
-
-    /// Entries outlive the program that wrote them, so the words stay the same.
-    #[test]
-    fn each_kind_and_each_cause_has_its_word() {
-        let kinds = ["account", "token", "not-found", "forbidden", "dead", "failed", "held-off", "removed"];
-        for (kind, word) in Kind::ALL.into_iter().zip(kinds) {
-            let header = Header::new(kind, UnixMilliseconds(7));
-            let text = to_text(&header, &"a".into());
-            assert_eq!(text.expose_secret(), format!("{word} 7 - - -\na").as_bytes());
-            assert_eq!(Entry::from_text(&text).unwrap().header, header);
-        }
-        for (cause, word) in Cause::ALL.into_iter().zip(["failed", "unchanged", "rejected"]) {
-            let text = format!("account 7 - - {word} 2 9\n").into_bytes();
-            let backoff = Backoff { cause, count: 2, retry_at: UnixMilliseconds(9) };
-            assert_eq!(Entry::from_text(&text.into()).unwrap().header.backoff, Some(backoff));
-        }
-    }
-
-    #[test]
-    fn a_failed_refresh_is_backed_off_for_the_wait_of_the_upstream() {
-        let mut header = Header::new(Kind::Account, UnixMilliseconds(0));
-        let wait = Some(core::time::Duration::from_secs(7));
-        header.back_off(&Error::RateLimited { retry_after: wait }, UnixMilliseconds(1_000));
-        let backoff = Backoff { cause: Cause::Failed, count: 1, retry_at: UnixMilliseconds(8_000) };
-        assert_eq!(header.times().backoff, Some(backoff));
-        header.back_off(&Error::NotFound, UnixMilliseconds(8_000));
-        let backoff = Backoff { cause: Cause::Failed, count: 2, retry_at: UnixMilliseconds(10_000) };
-        assert_eq!(header.backoff, Some(backoff));
-    }
-
-    #[test]
-    fn foreign_texts_are_no_entries() {
-        for text in [
-            "",
-            "\n",
-            "account 0 - - -",
-            "other 0 - - -\n",
-            "account - - - -\n",
-            "account 0 - -\n",
-            "account 0 - - - -\n",
-            "account 0 - - - \n",
-            "account 0 - - failed\n",
-            "account 0 - - failed 1\n",
-            "account 0 - - failed -1 0\n",
-            "account 0 - - failed 1 -\n",
-            "account 0 soon - -\n",
-            "account  0 - - -\n",
-            "account 0 - - - soon\n",
-            "account 0 - - - 1 2\n",
-        ] {
-            assert!(Entry::from_text(&text.as_bytes().to_vec().into()).is_none(), "{text}");
-        }
-    }
-}
+mod tests;

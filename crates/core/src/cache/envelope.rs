@@ -28,6 +28,7 @@ use crate::ports::Entropy;
 use crate::secret::{ExposeSecret, SecretSlice};
 use chacha20poly1305::aead::AeadInOut;
 use chacha20poly1305::{KeyInit, Tag, XChaCha20Poly1305, XNonce};
+use core::ops::Range;
 
 const ENCRYPTED: &[u8] = b"CW\x01e";
 const PLAINTEXT: &[u8] = b"CW\x01p";
@@ -52,13 +53,29 @@ pub fn seal(
 
 /// Opens an envelope and returns its text. None if the envelope is not intact, or was sealed for another
 /// cache key or with another protection. With encryption, a plaintext envelope is not accepted.
-pub fn open(protection: &Protection, cache_key: &CacheKey, envelope: &[u8]) -> Option<SecretSlice<u8>> {
-    match protection {
+///
+/// The text takes the place of the envelope in memory, so that it is never copied.
+pub fn open(protection: &Protection, cache_key: &CacheKey, mut envelope: Vec<u8>) -> Option<OpenedText> {
+    let range = match protection {
         Protection::Plaintext => {
             let text = envelope.strip_prefix(PLAINTEXT)?.strip_prefix(cache_key.digest.as_bytes())?;
-            Some(text.to_vec().into())
+            envelope.len() - text.len()..envelope.len()
         }
-        Protection::Encrypted(keys) => decrypt(keys, cache_key, envelope),
+        Protection::Encrypted(keys) => decrypt(keys, cache_key, &mut envelope)?,
+    };
+    Some(OpenedText { envelope: envelope.into(), range })
+}
+
+/// The text of an opened envelope.
+pub struct OpenedText {
+    /// The opened envelope, which holds the text.
+    envelope: SecretSlice<u8>,
+    range: Range<usize>,
+}
+
+impl ExposeSecret<[u8]> for OpenedText {
+    fn expose_secret(&self) -> &[u8] {
+        self.envelope.expose_secret().get(self.range.clone()).unwrap_or_default()
     }
 }
 
@@ -83,21 +100,21 @@ fn encrypt(
     Some(envelope)
 }
 
-fn decrypt(keys: &EncryptionKeys, cache_key: &CacheKey, envelope: &[u8]) -> Option<SecretSlice<u8>> {
-    let (id_length, rest) = envelope.strip_prefix(ENCRYPTED)?.split_first()?;
-    let (id, rest) = rest.split_at_checked(usize::from(*id_length))?;
-    let header = envelope.get(..envelope.len() - rest.len())?;
-    let (nonce, rest) = rest.split_first_chunk::<NONCE_LENGTH>()?;
-    let (text, tag) = rest.split_last_chunk::<TAG_LENGTH>()?;
+/// Decrypts the text of an envelope in its place. Returns where the text is.
+fn decrypt(keys: &EncryptionKeys, cache_key: &CacheKey, envelope: &mut [u8]) -> Option<Range<usize>> {
+    let id_start = ENCRYPTED.len() + 1;
+    let id_length = *envelope.strip_prefix(ENCRYPTED)?.first()?;
+    let (header, rest) = envelope.split_at_mut_checked(id_start + usize::from(id_length))?;
+    let (nonce, rest) = rest.split_first_chunk_mut::<NONCE_LENGTH>()?;
+    let (text, tag) = rest.split_last_chunk_mut::<TAG_LENGTH>()?;
 
     let associated_data = [header, cache_key.associated_data.as_slice()].concat();
-    let cipher = XChaCha20Poly1305::new(keys.find(id)?.expose()?);
-    let mut text = text.to_vec();
-    let in_place = text.as_mut_slice().into();
-    cipher
-        .decrypt_inout_detached(&XNonce::from(*nonce), &associated_data, in_place, &Tag::from(*tag))
-        .ok()?;
-    Some(text.into())
+    let cipher = XChaCha20Poly1305::new(keys.find(header.get(id_start..)?)?.expose()?);
+    let start = header.len() + NONCE_LENGTH;
+    let range = start..start + text.len();
+    let (nonce, tag) = (XNonce::from(*nonce), Tag::from(*tag));
+    cipher.decrypt_inout_detached(&nonce, &associated_data, text.into(), &tag).ok()?;
+    Some(range)
 }
 
 #[cfg(test)]
@@ -127,7 +144,7 @@ mod tests {
 
     fn cache_key(name: &str) -> CacheKey {
         let digest = format!("{name:0>64}");
-        CacheKey { store_key: digest.clone(), digest, associated_data: name.as_bytes().to_vec() }
+        CacheKey { slot: None, digest, associated_data: name.as_bytes().to_vec() }
     }
 
     fn sealed(protection: &Protection, cache_key: &CacheKey, text: &[u8]) -> Vec<u8> {
@@ -135,7 +152,7 @@ mod tests {
     }
 
     fn opened(protection: &Protection, cache_key: &CacheKey, envelope: &[u8]) -> Option<Vec<u8>> {
-        open(protection, cache_key, envelope).map(|text| text.expose_secret().to_vec())
+        open(protection, cache_key, envelope.to_vec()).map(|text| text.expose_secret().to_vec())
     }
 
     #[test]

@@ -1,10 +1,14 @@
 //! The cache key: where the bucket holds an entry, and which data the entry's encryption is bound to.
 
 use crate::account_id::AccountId;
-use crate::configuration::{Authorization, Configuration, RequestForm};
-use crate::secret::ExposeSecret;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
+use crate::configuration::Configuration;
+use crate::configuration::partition::push_part;
+
+const VERSION: &[u8] = b"credwell entry, version 1";
+
+/// More bytes than the parts of a subject and the digest have, with their lengths: an account id has at most
+/// 128 bytes.
+const MAXIMUM_SUBJECT: usize = 256;
 
 /// The cache key of one entry.
 ///
@@ -27,8 +31,8 @@ use sha2::Sha256;
 /// replaces the earlier one. A reader of the earlier one then finds nothing, because the envelope opens for
 /// the digest of the later one only.
 pub struct CacheKey {
-    /// The key in the bucket.
-    pub store_key: String,
+    /// The slot of a short-lived entry.
+    pub slot: Option<String>,
     /// What the entry is about: 64 hexadecimal digits.
     pub digest: String,
     /// The associated data (AAD) of the entry's encryption.
@@ -38,93 +42,67 @@ pub struct CacheKey {
 impl CacheKey {
     /// The key of an account's entry: its credentials, or a negative entry.
     pub fn of_account(configuration: &Configuration, account_id: &AccountId) -> Self {
-        Self::new(configuration, &["account", account_id.as_str()])
+        Self::new(configuration, ["account", account_id.as_str()])
     }
 
     /// The key of the failure that a leader shares with the followers of a flight for an account.
     pub fn of_failure(configuration: &Configuration, account_id: &AccountId) -> Self {
-        Self::new(configuration, &["failure", account_id.as_str()]).in_slot("failure")
+        Self::new(configuration, ["failure", account_id.as_str()]).in_slot("failure")
     }
 
     /// The key of the OAuth client's own token.
     pub fn of_oauth_token(configuration: &Configuration) -> Self {
-        Self::new(configuration, &["oauth token", ""])
+        Self::new(configuration, ["oauth token", ""])
     }
 
     /// The key of the failure that a leader shares with the followers of a flight for the OAuth client's
     /// token.
     pub fn of_oauth_token_failure(configuration: &Configuration) -> Self {
-        Self::new(configuration, &["oauth token failure", ""]).in_slot("failure")
+        Self::new(configuration, ["oauth token failure", ""]).in_slot("failure")
     }
 
     /// The key of the hold-off: how long the upstream wants no request with this API key or OAuth client.
     pub fn of_hold_off(configuration: &Configuration) -> Self {
-        Self::new(configuration, &["hold-off", ""]).in_slot("hold-off")
+        Self::new(configuration, ["hold-off", ""]).in_slot("hold-off")
     }
 
     /// The key of the hold-off for requests for tokens of the OAuth client.
     pub fn of_oauth_token_hold_off(configuration: &Configuration) -> Self {
-        Self::new(configuration, &["oauth token hold-off", ""]).in_slot("hold-off")
+        Self::new(configuration, ["oauth token hold-off", ""]).in_slot("hold-off")
     }
 
     fn in_slot(self, kind: &str) -> Self {
         let slot = self.digest.get(..2).unwrap_or_default();
-        Self { store_key: ["credwell.", kind, ".", slot].concat(), ..self }
+        Self { slot: Some(["credwell.", kind, ".", slot].concat()), ..self }
     }
 
-    fn new(configuration: &Configuration, subject: &[&str]) -> Self {
-        let (form, project_id, environment) = match &configuration.form {
-            RequestForm::Credentials => ("credentials", "", ""),
-            RequestForm::Account => ("account", "", ""),
-            RequestForm::Connect { project_id, environment } => {
-                ("connect", project_id.as_str(), environment.as_str())
-            }
-        };
-        let client_id = match &configuration.authorization {
-            Authorization::ApiKey(_) | Authorization::CallersKey(_) => "",
-            Authorization::OAuthClient { id, .. } => id,
-        };
-        let scheme = if configuration.base_url.secure { "https" } else { "http" };
-        let base_url = &configuration.base_url;
-        let tenant = configuration.tenant.as_str();
-        let common =
-            [tenant, scheme, &base_url.authority, &base_url.path, form, project_id, environment, client_id];
+    /// The key in the bucket.
+    pub fn store_key(&self) -> &str {
+        self.slot.as_ref().unwrap_or(&self.digest)
+    }
 
-        let mut context = b"credwell entry, version 1".to_vec();
-        for part in subject.iter().chain(&common) {
+    fn new(configuration: &Configuration, subject: [&str; 2]) -> Self {
+        let partition = configuration.partition();
+        let mut context = Vec::with_capacity(VERSION.len() + partition.parts.len() + MAXIMUM_SUBJECT);
+        context.extend_from_slice(VERSION);
+        for part in subject {
             push_part(&mut context, part.as_bytes());
         }
-        let secret = configuration.partition_secret().expose_secret();
-        let digest = base16ct::lower::encode_string(&keyed_hash(secret.as_bytes(), &context));
+        context.extend_from_slice(&partition.parts);
+        let digest = base16ct::lower::encode_string(&partition.hash(&context));
         push_part(&mut context, digest.as_bytes());
-        Self { store_key: digest.clone(), digest, associated_data: context }
-    }
-}
-
-fn push_part(context: &mut Vec<u8>, part: &[u8]) {
-    context.extend_from_slice(&(part.len() as u64).to_le_bytes());
-    context.extend_from_slice(part);
-}
-
-#[expect(clippy::unreachable, reason = "a hash without the key must not be used in place of a keyed one")]
-fn keyed_hash(key: &[u8], message: &[u8]) -> [u8; 32] {
-    // HMAC takes keys of every length (RFC 2104, section 3), so the error of the trait doesn't occur.
-    match <Hmac<Sha256> as KeyInit>::new_from_slice(key) {
-        Ok(mut hash) => {
-            hash.update(message);
-            hash.finalize().into_bytes().into()
-        }
-        Err(_) => unreachable!("HMAC takes keys of every length"),
+        Self { slot: None, digest, associated_data: context }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::configuration::Protection;
     use crate::configuration::base_url::BaseUrl;
     use crate::configuration::refresh_policy::RefreshPolicy;
+    use crate::configuration::{Authorization, Protection, RequestForm};
     use crate::ports::BucketLocation;
+    use core::cell::OnceCell;
     use core::time::Duration;
     use std::collections::HashSet;
 
@@ -145,6 +123,8 @@ mod tests {
             between_bytes_timeout: second,
             deadline: second,
             max_retries: 0,
+            is_kept: true,
+            partition: OnceCell::new(),
         }
     }
 
@@ -209,9 +189,9 @@ mod tests {
     #[test]
     fn a_store_key_is_64_hexadecimal_digits() {
         let cache_key = CacheKey::of_account(&configuration("key-1"), &AccountId::parse("apn_a").unwrap());
-        assert_eq!(cache_key.store_key.len(), 64);
-        assert!(cache_key.store_key.bytes().all(|byte| byte.is_ascii_hexdigit()));
-        assert_eq!(cache_key.store_key, cache_key.digest);
+        assert_eq!(cache_key.store_key().len(), 64);
+        assert!(cache_key.store_key().bytes().all(|byte| byte.is_ascii_hexdigit()));
+        assert_eq!(cache_key.store_key(), cache_key.digest);
     }
 
     #[test]
@@ -220,17 +200,10 @@ mod tests {
         for number in 0..5_000 {
             let configuration = configuration(&format!("key-{number}"));
             let id = AccountId::parse(&format!("apn_{number}")).unwrap();
-            store_keys.insert(CacheKey::of_failure(&configuration, &id).store_key);
-            store_keys.insert(CacheKey::of_hold_off(&configuration).store_key);
+            store_keys.insert(CacheKey::of_failure(&configuration, &id).store_key().to_owned());
+            store_keys.insert(CacheKey::of_hold_off(&configuration).store_key().to_owned());
         }
         assert_eq!(store_keys.len(), 512);
         assert!(store_keys.contains("credwell.failure.a7") && store_keys.contains("credwell.hold-off.00"));
-    }
-
-    #[test]
-    fn the_keyed_hash_is_the_one_of_rfc_4231() {
-        let expected = "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
-        let hash = keyed_hash(b"Jefe", b"what do ya want for nothing?");
-        assert_eq!(base16ct::lower::encode_string(&hash), expected);
     }
 }

@@ -112,7 +112,7 @@ pub const KEY_SUFFIX: &str = ".lease";
 
 /// The key of the number that stands for the lease of `cache_key`.
 pub fn key(cache_key: &CacheKey) -> String {
-    [&cache_key.store_key, KEY_SUFFIX].concat()
+    [cache_key.store_key(), KEY_SUFFIX].concat()
 }
 
 /// The key of the number that elects the observer of the lease under this key.
@@ -181,8 +181,7 @@ mod tests {
 
     #[test]
     fn all_keys_have_the_suffix_that_stores_know() {
-        let cache_key =
-            CacheKey { store_key: "a".to_owned(), digest: String::new(), associated_data: Vec::new() };
+        let cache_key = CacheKey { slot: None, digest: "a".to_owned(), associated_data: Vec::new() };
         let key = key(&cache_key);
         assert_eq!((key.as_str(), election_key(&key).as_str()), ("a.lease", "observer.a.lease"));
     }

@@ -60,9 +60,9 @@ impl<'a, P: Store + Entropy + Clock> Cache<'a, P> {
     /// The entry under `cache_key`. None if there is no value, if it can't be read, or if its envelope
     /// doesn't open for this key.
     pub async fn read(&mut self, cache_key: &CacheKey) -> Option<Entry> {
-        let read = self.bucket.as_ref()?.get(&cache_key.store_key).await;
+        let read = self.bucket.as_ref()?.get(cache_key.store_key()).await;
         let envelope = self.record_failure("reading an entry", read)??;
-        Entry::from_text(&envelope::open(self.protection, cache_key, &envelope)?)
+        Entry::from_text(&envelope::open(self.protection, cache_key, envelope)?)
     }
 
     /// Writes an entry under `cache_key`, unless another call has written a newer one meanwhile: the request
@@ -90,7 +90,7 @@ impl<'a, P: Store + Entropy + Clock> Cache<'a, P> {
             && let Some(sealed) =
                 envelope::seal(self.protection, cache_key, &entry::to_text(header, content), self.ports)
         {
-            let written = bucket.set(&cache_key.store_key, &sealed).await;
+            let written = bucket.set(cache_key.store_key(), &sealed).await;
             self.record_failure("writing an entry", written);
         }
     }
@@ -104,7 +104,7 @@ impl<'a, P: Store + Entropy + Clock> Cache<'a, P> {
         previous_fetched_at: Option<UnixMilliseconds>,
     ) {
         if self.read_newer(cache_key, fetched_at, previous_fetched_at).await.is_none() {
-            self.delete("removing an entry", &cache_key.store_key).await;
+            self.delete("removing an entry", cache_key.store_key()).await;
         }
     }
 
@@ -145,13 +145,13 @@ impl<'a, P: Store + Entropy + Clock> Cache<'a, P> {
     /// that requests for made-up accounts don't fill the store.
     pub async fn remove(&mut self, cache_key: &CacheKey, lease_key: &str) {
         let is_lease_certain = P::Bucket::CAN_COUNT && !self.exists(lease_key).await;
-        if is_lease_certain && !self.exists(&cache_key.store_key).await {
+        if is_lease_certain && !self.exists(cache_key.store_key()).await {
             return;
         }
         let header = Header::new(Kind::Removed, self.ports.wall_time());
         self.replace(cache_key, &header, &SecretString::default()).await;
         if self.failure.is_some() {
-            self.delete("removing an entry", &cache_key.store_key).await;
+            self.delete("removing an entry", cache_key.store_key()).await;
         }
     }
 

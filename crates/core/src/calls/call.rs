@@ -8,17 +8,17 @@ use crate::cache::freshness::{Freshness, is_from_the_future};
 use crate::cache::key::CacheKey;
 use crate::cache::lease;
 use crate::cache::negative;
+use crate::calls::KeyedAccount;
 use crate::calls::credentials::{Credentials, Source, Warning};
 use crate::calls::fetch;
 use crate::calls::hold_off;
 use crate::calls::lookup::{CachedAccount, Lookup};
 use crate::calls::single_flight::{Flight, Role, Subject};
-use crate::configuration::Configuration;
+use crate::configuration::{Configuration, Protection};
 use crate::error::Error;
 use crate::ports::Ports;
 use crate::secret::SecretString;
 use crate::timestamp::UnixMilliseconds;
-use crate::upstream::account::Account;
 use crate::upstream::deadline::Deadline;
 use core::time::Duration;
 
@@ -53,12 +53,13 @@ pub(super) enum Budget {
 }
 
 impl<'a, P: Ports> Call<'a, P> {
-    /// Starts a call: derives the cache key and opens the cache.
-    pub(super) async fn start(ports: &'a P, configuration: &'a Configuration, account_id: AccountId) -> Self {
+    /// Starts a call: opens the cache.
+    pub(super) async fn start(ports: &'a P, configuration: &'a Configuration, account: KeyedAccount) -> Self {
+        let KeyedAccount { id: account_id, cache_key } = account;
         Self {
             ports,
             configuration,
-            cache_key: CacheKey::of_account(configuration, &account_id),
+            cache_key,
             cache: Cache::open(ports, &configuration.bucket, &configuration.protection).await,
             flight: Flight::new(ports, configuration, Subject::Account(account_id.clone())),
             account_id,
@@ -117,13 +118,20 @@ impl<'a, P: Ports> Call<'a, P> {
     }
 
     fn cached_account(&self, Entry { header, content }: Entry) -> Option<CachedAccount> {
-        let account =
-            (header.kind == Kind::Account).then(|| Account::from_json(content, &self.account_id))?;
-        Some(CachedAccount { account: account.ok()?, header })
+        let cached = CachedAccount { json: content, header };
+        // An encrypted entry is what a call has written after it had read the account.
+        let is_read = matches!(self.configuration.protection, Protection::Encrypted(_))
+            || cached.read(&self.account_id).is_some();
+        (cached.header.kind == Kind::Account && is_read).then_some(cached)
     }
 
     pub(super) fn valid_account(&self, entry: Entry) -> Option<CachedAccount> {
         self.cached_account(entry).filter(|cached| !self.has_expired(cached))
+    }
+
+    /// Whether `secret` is one of the cached credentials.
+    pub(super) fn authorizes(&self, cached: &CachedAccount, secret: &SecretString) -> bool {
+        cached.authorizes_with(secret, &self.account_id)
     }
 
     /// Whether cached credentials have expired since the lookup.
@@ -133,10 +141,10 @@ impl<'a, P: Ports> Call<'a, P> {
     }
 
     /// The credentials as the caller gets them.
-    pub(super) fn credentials(&self, account: Account, header: &Header, source: Source) -> Credentials {
+    pub(super) fn credentials(&self, json: SecretString, header: &Header, source: Source) -> Credentials {
         let now = self.ports.wall_time();
         let fresh_until = header.times().fresh_until(&self.configuration.refresh, now);
-        Credentials::new(self.account_id.clone(), account, source, header.fetched_at, fresh_until)
+        Credentials::new(self.account_id.clone(), json, header, source, fresh_until)
     }
 
     /// Returns cached credentials, with a warning if their last refresh failed and is backed off, or if the
@@ -148,7 +156,7 @@ impl<'a, P: Ports> Call<'a, P> {
         if cached.header.expires_at.is_some_and(|expires_at| expires_at <= now) {
             self.warnings.push(Warning::AlreadyExpired);
         }
-        self.credentials(cached.account, &cached.header, Source::Cache)
+        self.credentials(cached.json, &cached.header, Source::Cache)
     }
 
     /// The rest of the backoff that began when the upstream returned a secret that a caller had rejected.
@@ -159,7 +167,7 @@ impl<'a, P: Ports> Call<'a, P> {
     /// Returns the credentials that the caller has rejected, with a warning: the backoff of `wait` is on.
     pub(super) fn return_rejected(&mut self, cached: CachedAccount, wait: Duration) -> Credentials {
         self.warnings.push(Warning::TokenUnchanged(wait));
-        self.credentials(cached.account, &cached.header, Source::Cache)
+        self.credentials(cached.json, &cached.header, Source::Cache)
     }
 
     /// Joins the flight for the account.

@@ -2,11 +2,11 @@
 
 use crate::account_id::AccountId;
 use crate::cache::CacheFailure;
+use crate::cache::entry::Header;
 use crate::error::{Error, WarningCase};
-use crate::secret::SecretString;
+use crate::secret::{ExposeSecret, SecretString};
 use crate::timestamp::UnixMilliseconds;
 use crate::upstream::account::Account;
-use crate::upstream::fields::Field;
 use core::time::Duration;
 
 /// The credentials of one account: the WIT interface's `credentials`.
@@ -14,16 +14,6 @@ use core::time::Duration;
 pub struct Credentials {
     /// The account's id.
     pub account_id: AccountId,
-    /// The app's name slug.
-    pub app_slug: Option<String>,
-    /// The account's name.
-    pub account_name: Option<String>,
-    /// The OAuth access token.
-    pub access_token: Option<SecretString>,
-    /// Every field of the credentials.
-    pub fields: Vec<Field>,
-    /// Every other field of the account.
-    pub account_fields: Vec<Field>,
     /// The account object as the upstream sent it.
     pub account_json: SecretString,
     /// When the credentials expire. None: never.
@@ -85,28 +75,33 @@ impl Warning {
 }
 
 impl Credentials {
-    /// The credentials of `account`, with a warning for each of its fields that is ignored.
+    /// The credentials of an account, with a warning for each of its fields that is ignored. `header` is the
+    /// header of the account's entry.
     pub fn new(
         account_id: AccountId,
-        account: Account,
+        account_json: SecretString,
+        header: &Header,
         source: Source,
-        fetched_at: UnixMilliseconds,
         fresh_until: Option<UnixMilliseconds>,
     ) -> Self {
         Self {
             account_id,
-            app_slug: account.app_slug,
-            account_name: account.name,
-            access_token: account.access_token,
-            fields: account.fields,
-            account_fields: account.account_fields,
-            account_json: account.json,
-            expires_at: account.expires_at,
+            account_json,
+            expires_at: header.expires_at,
             fresh_until,
-            fetched_at,
+            fetched_at: header.fetched_at,
             source,
             is_renewed: false,
-            warnings: account.ignored_fields.into_iter().map(Warning::FieldIgnored).collect(),
+            warnings: header.ignored_fields.iter().copied().map(Warning::FieldIgnored).collect(),
         }
+    }
+
+    /// Reads the account object.
+    ///
+    /// # Errors
+    /// [`Error::MalformedResponse`], which the credentials of a call never give: a call has read the account
+    /// before the account was cached.
+    pub fn account(&self) -> Result<Account, Error> {
+        Account::from_json(self.account_json.expose_secret(), &self.account_id)
     }
 }

@@ -10,7 +10,7 @@ use crate::configuration::{Authorization, Configuration};
 use crate::error::{Error, Refused};
 use crate::ports::{Ports, Request};
 use crate::secret::{ExposeSecret, SecretSlice, SecretString};
-use crate::upstream::account::Account;
+use crate::upstream::account::{Account, FetchedAccount};
 use crate::upstream::deadline::Deadline;
 use crate::upstream::request;
 use crate::upstream::send::send;
@@ -29,7 +29,7 @@ pub(super) async fn account<'a, P: Ports>(
     deadline: Deadline,
     account_id: &AccountId,
     warnings: &mut Vec<Warning>,
-) -> Result<Account, Error> {
+) -> Result<FetchedAccount, Error> {
     let upstream = UpstreamCall { ports, configuration, deadline };
     let (id, secret) = match &configuration.authorization {
         Authorization::ApiKey(key) => return upstream.account(cache, account_id, key, Refused::ApiKey).await,
@@ -80,7 +80,7 @@ impl<'a, P: Ports> UpstreamCall<'a, P> {
         account_id: &AccountId,
         bearer: &SecretString,
         refused: Refused,
-    ) -> Result<Account, Error> {
+    ) -> Result<FetchedAccount, Error> {
         let request = request::for_account(self.configuration, account_id, bearer);
         let hold_off_key = CacheKey::of_hold_off(self.configuration);
         let body = self.send(cache, self.deadline, &request, refused, &hold_off_key).await?;

@@ -1,9 +1,10 @@
 //! The result of a lookup in the cache.
 
+use crate::account_id::AccountId;
 use crate::cache::backoff::Cause;
 use crate::cache::entry::Header;
 use crate::error::Error;
-use crate::secret::SecretString;
+use crate::secret::{ExposeSecret, SecretString};
 use crate::timestamp::UnixMilliseconds;
 use crate::upstream::account::Account;
 use core::time::Duration;
@@ -20,18 +21,25 @@ pub(super) enum Lookup {
     Missing(Option<CachedAccount>),
 }
 
-/// An account from the cache.
+/// An account from the cache, as JSON. It is read only where its fields are needed: most callers get the
+/// JSON as it is.
 pub(super) struct CachedAccount {
-    /// The account.
-    pub account: Account,
+    /// The account object.
+    pub json: SecretString,
     /// The header of its entry.
     pub header: Header,
 }
 
 impl CachedAccount {
-    /// Whether `secret` is one of these credentials: see [`Account::authorizes_with`].
-    pub(super) fn authorizes_with(&self, secret: &SecretString) -> bool {
-        self.account.authorizes_with(secret)
+    /// The account. None if the JSON is not the account of this id.
+    pub(super) fn read(&self, account_id: &AccountId) -> Option<Account> {
+        Account::from_json(self.json.expose_secret(), account_id).ok()
+    }
+
+    /// Whether `secret` is one of these credentials: see [`Account::authorizes_with`]. True if the JSON is
+    /// not the account of this id, because such an entry has to be replaced.
+    pub(super) fn authorizes_with(&self, secret: &SecretString, account_id: &AccountId) -> bool {
+        self.read(account_id).is_none_or(|account| account.authorizes_with(secret))
     }
 
     /// The rest of a backoff with this cause. None if no such backoff is on at `now`.

@@ -28,7 +28,8 @@ mod shared_failure;
 mod single_flight;
 
 use crate::account_id::AccountId;
-use crate::configuration::Configuration;
+use crate::cache::key::CacheKey;
+use crate::configuration::{Configuration, Kept};
 use crate::error::Error;
 use crate::ports::Ports;
 use crate::secret::SecretString;
@@ -36,6 +37,21 @@ use call::{Budget, Call};
 use credentials::Credentials;
 use lookup::Lookup;
 use single_flight::Role;
+
+/// An account with its cache key, which is a keyed hash. It is derived once for each call.
+pub struct KeyedAccount {
+    /// The account's id.
+    pub id: AccountId,
+    /// The key of the account's entry.
+    pub cache_key: CacheKey,
+}
+
+impl KeyedAccount {
+    /// Derives the cache key of an account.
+    pub fn new(configuration: &Configuration, id: AccountId) -> Self {
+        Self { cache_key: CacheKey::of_account(configuration, &id), id }
+    }
+}
 
 /// The account's credentials: from the cache while they are fresh, else from the upstream.
 ///
@@ -45,10 +61,14 @@ use single_flight::Role;
 ///
 /// # Errors
 /// Why there are no credentials, and what to change.
-pub async fn get_credentials<P: Ports>(ports: &P, account_id: &str) -> Result<Credentials, Error> {
+pub async fn get_credentials<P: Ports>(
+    ports: &P,
+    kept: &Kept<Configuration>,
+    account_id: &str,
+) -> Result<Credentials, Error> {
     let account_id = AccountId::parse(account_id)?;
-    let configuration = Configuration::load(ports).await?;
-    get(ports, &configuration, account_id).await
+    let configuration = Configuration::load(ports, kept).await?;
+    get(ports, &configuration, KeyedAccount::new(&configuration, account_id)).await
 }
 
 /// [`get_credentials`] for a parsed account id and a loaded configuration.
@@ -58,9 +78,9 @@ pub async fn get_credentials<P: Ports>(ports: &P, account_id: &str) -> Result<Cr
 pub async fn get<P: Ports>(
     ports: &P,
     configuration: &Configuration,
-    account_id: AccountId,
+    account: KeyedAccount,
 ) -> Result<Credentials, Error> {
-    let mut call = Call::start(ports, configuration, account_id).await;
+    let mut call = Call::start(ports, configuration, account).await;
     let result = get_in_flight(&mut call).await;
     finish(call, result).await
 }
@@ -110,12 +130,13 @@ async fn get_in_flight<P: Ports>(call: &mut Call<'_, P>) -> Result<Credentials, 
 /// Why there are no credentials, and what to change.
 pub async fn refresh_credentials<P: Ports>(
     ports: &P,
+    kept: &Kept<Configuration>,
     account_id: &str,
     rejected: Option<SecretString>,
 ) -> Result<Credentials, Error> {
     let account_id = AccountId::parse(account_id)?;
-    let configuration = Configuration::load(ports).await?;
-    refresh(ports, &configuration, account_id, rejected).await
+    let configuration = Configuration::load(ports, kept).await?;
+    refresh(ports, &configuration, KeyedAccount::new(&configuration, account_id), rejected).await
 }
 
 /// [`refresh_credentials`] for a parsed account id and a loaded configuration.
@@ -125,10 +146,10 @@ pub async fn refresh_credentials<P: Ports>(
 pub async fn refresh<P: Ports>(
     ports: &P,
     configuration: &Configuration,
-    account_id: AccountId,
+    account: KeyedAccount,
     rejected: Option<SecretString>,
 ) -> Result<Credentials, Error> {
-    let mut call = Call::start(ports, configuration, account_id).await;
+    let mut call = Call::start(ports, configuration, account).await;
     let result = match rejected {
         Some(rejected) => refresh_in_flight(&mut call, &rejected).await,
         None => force_in_flight(&mut call).await,
@@ -143,7 +164,7 @@ async fn refresh_in_flight<P: Ports>(
     loop {
         let cached = match call.look_up().await {
             Lookup::Negative(error) => return Err(error),
-            Lookup::Fresh(cached) | Lookup::Stale(cached) if !cached.authorizes_with(rejected) => {
+            Lookup::Fresh(cached) | Lookup::Stale(cached) if !call.authorizes(&cached, rejected) => {
                 return Ok(call.return_cached(cached));
             }
             Lookup::Fresh(cached) | Lookup::Stale(cached) => match call.rejected_backoff(&cached) {
@@ -195,10 +216,14 @@ async fn finish<P: Ports>(
 ///
 /// # Errors
 /// [`Error::StoreFailure`] if the store failed, [`Error::InvalidAccountId`] or [`Error::Configuration`].
-pub async fn forget_credentials<P: Ports>(ports: &P, account_id: &str) -> Result<(), Error> {
+pub async fn forget_credentials<P: Ports>(
+    ports: &P,
+    kept: &Kept<Configuration>,
+    account_id: &str,
+) -> Result<(), Error> {
     let account_id = AccountId::parse(account_id)?;
-    let configuration = Configuration::load(ports).await?;
-    forget(ports, &configuration, account_id).await
+    let configuration = Configuration::load(ports, kept).await?;
+    forget(ports, &configuration, KeyedAccount::new(&configuration, account_id)).await
 }
 
 /// [`forget_credentials`] for a parsed account id and a loaded configuration.
@@ -208,7 +233,7 @@ pub async fn forget_credentials<P: Ports>(ports: &P, account_id: &str) -> Result
 pub async fn forget<P: Ports>(
     ports: &P,
     configuration: &Configuration,
-    account_id: AccountId,
+    account: KeyedAccount,
 ) -> Result<(), Error> {
-    Call::start(ports, configuration, account_id).await.remove_entry().await
+    Call::start(ports, configuration, account).await.remove_entry().await
 }

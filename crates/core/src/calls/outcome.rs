@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::ports::{Phase, Ports};
 use crate::secret::SecretString;
 use crate::timestamp::UnixMilliseconds;
-use crate::upstream::account::Account;
+use crate::upstream::account::FetchedAccount;
 use core::time::Duration;
 
 impl<P: Ports> Call<'_, P> {
@@ -20,16 +20,20 @@ impl<P: Ports> Call<'_, P> {
     /// meanwhile, returns the newer credentials, unless they are expired or rejected.
     pub(super) async fn cache_account(
         &mut self,
-        account: Account,
+        FetchedAccount { json, account }: FetchedAccount,
         fetched_at: UnixMilliseconds,
         previous: Option<&CachedAccount>,
         rejected: Option<&SecretString>,
     ) -> Credentials {
         let now = self.ports.wall_time();
-        let unchanged = previous.filter(|cached| cached.account.has_same_secret_as(&account));
+        let is_unchanged = |cached: &&CachedAccount| {
+            cached.read(&self.account_id).is_some_and(|cached| cached.has_same_secret_as(&account))
+        };
+        let unchanged = previous.filter(is_unchanged);
         let mut header = Header {
             expires_at: account.expires_at,
             next_refresh_at: account.next_refresh_at,
+            ignored_fields: account.ignored_fields.clone(),
             first_fetched_at: unchanged.map_or(fetched_at, |cached| cached.header.first_fetched_at),
             ..Header::new(Kind::Account, fetched_at)
         };
@@ -43,11 +47,11 @@ impl<P: Ports> Call<'_, P> {
             };
             header.backoff = Some(Backoff::after(earlier_backoff, cause, now, &wait));
         }
-        let newer = self.write_account(&header, &account).await;
+        let newer = self.write_account(&header, &json).await;
         let is_accepted =
-            |cached: &CachedAccount| rejected.is_none_or(|rejected| !cached.authorizes_with(rejected));
-        if let Some(CachedAccount { account, header }) = newer.filter(is_accepted) {
-            return self.credentials(account, &header, Source::Cache);
+            |cached: &CachedAccount| rejected.is_none_or(|rejected| !self.authorizes(cached, rejected));
+        if let Some(CachedAccount { json, header }) = newer.filter(is_accepted) {
+            return self.credentials(json, &header, Source::Cache);
         }
 
         if header.expires_at.is_some_and(|expires_at| expires_at <= now) {
@@ -55,7 +59,7 @@ impl<P: Ports> Call<'_, P> {
         } else if let Some(backoff) = header.backoff.filter(|backoff| backoff.cause == Cause::Rejected) {
             self.warnings.push(Warning::TokenUnchanged(backoff.retry_at.since(now)));
         }
-        let credentials = self.credentials(account, &header, Source::Upstream);
+        let credentials = self.credentials(json, &header, Source::Upstream);
         Credentials { is_renewed: previous.is_some(), ..credentials }
     }
 
@@ -63,19 +67,19 @@ impl<P: Ports> Call<'_, P> {
     /// If another call has refreshed the credentials meanwhile, returns the newer ones.
     pub(super) async fn fall_back(&mut self, mut stale: CachedAccount, error: Error) -> Credentials {
         stale.header.back_off(&error, self.ports.wall_time());
-        match self.write_account(&stale.header, &stale.account).await {
-            Some(CachedAccount { account, header }) => self.credentials(account, &header, Source::Cache),
+        match self.write_account(&stale.header, &stale.json).await {
+            Some(CachedAccount { json, header }) => self.credentials(json, &header, Source::Cache),
             None => {
                 self.warnings.push(Warning::RefreshFailed(error));
-                self.credentials(stale.account, &stale.header, Source::Cache)
+                self.credentials(stale.json, &stale.header, Source::Cache)
             }
         }
     }
 
     /// Writes an account to the cache, unless another call has written a newer entry meanwhile. Returns the
     /// newer account, if the newer entry is one and has not expired.
-    async fn write_account(&mut self, header: &Header, account: &Account) -> Option<CachedAccount> {
-        let newer = self.cache.write(&self.cache_key, header, &account.json, self.previous_fetched_at).await;
+    async fn write_account(&mut self, header: &Header, json: &SecretString) -> Option<CachedAccount> {
+        let newer = self.cache.write(&self.cache_key, header, json, self.previous_fetched_at).await;
         newer.and_then(|entry| self.valid_account(entry))
     }
 

@@ -2,6 +2,7 @@
 
 use crate::secret::{ExposeSecret, SecretSlice};
 use chacha20poly1305::Key;
+use std::rc::Rc;
 
 /// The limit on keys. A rotation needs two.
 const MAXIMUM_KEYS: usize = 16;
@@ -23,9 +24,9 @@ impl EncryptionKey {
 }
 
 /// One or more keys. The first key encrypts, and all keys decrypt. So the operator can put a new key in front
-/// while entries of the old key stay readable.
-#[derive(Debug)]
-pub struct EncryptionKeys(Vec<EncryptionKey>);
+/// while entries of the old key stay readable. Clones share the keys.
+#[derive(Clone, Debug)]
+pub struct EncryptionKeys(Rc<[EncryptionKey]>);
 
 impl EncryptionKeys {
     /// Reads `id:key` pairs separated by commas, each key 64 hexadecimal digits: `2026b:8f…,2026a:03…`. None
@@ -39,13 +40,13 @@ impl EncryptionKeys {
             }
             keys.push(key);
         }
-        Some(Self(keys))
+        Some(Self(keys.into()))
     }
 
     /// The random key of an instance, for entries in its memory. None if the key does not have 32 bytes.
     pub fn of_instance(key: SecretSlice<u8>) -> Option<Self> {
         let key = EncryptionKey { id: "instance".to_owned(), key };
-        key.expose().is_some().then(|| Self(vec![key]))
+        key.expose().is_some().then(|| Self(Rc::new([key])))
     }
 
     /// The key that encrypts new entries.

@@ -3,30 +3,36 @@
 pub mod base_url;
 pub mod encryption_keys;
 mod error;
+mod kept;
+pub mod partition;
 mod raw_settings;
 pub mod refresh_policy;
 pub mod settings;
 mod upstream;
 
 pub use error::ConfigurationError;
+pub use kept::Kept;
 pub use raw_settings::RawSettings;
 
 use crate::ports::{self, BucketLocation};
 use crate::secret::{ExposeSecret, SecretString};
 use base_url::{BaseUrl, BaseUrlError};
+use core::cell::OnceCell;
 use core::time::Duration;
 use encryption_keys::EncryptionKeys;
 use error::ConfigurationError::{Malformed, Missing};
+use partition::Partition;
 use refresh_policy::RefreshPolicy;
 use settings::{
     ALLOW_INSECURE_BASE_URL, ALLOW_PLAINTEXT_CACHE, BASE_URL, BETWEEN_BYTES_TIMEOUT, BUCKET, CONNECT_TIMEOUT,
-    DEADLINE, ENCRYPTION_KEYS, FIRST_BYTE_TIMEOUT, FORCED_REFRESH_AGE, MAX_AGE_WITHOUT_EXPIRY, MAX_RETRIES,
-    NEGATIVE_CACHE, REFRESH_WINDOW, TENANT,
+    DEADLINE, ENCRYPTION_KEYS, FIRST_BYTE_TIMEOUT, FORCED_REFRESH_AGE, KEEP_CONFIGURATION,
+    MAX_AGE_WITHOUT_EXPIRY, MAX_RETRIES, NEGATIVE_CACHE, REFRESH_WINDOW, TENANT,
 };
+use std::rc::Rc;
 use upstream::{authorization, request_form};
 
 /// The configuration of one call.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Configuration {
     /// The URL of the upstream.
     pub base_url: BaseUrl,
@@ -56,6 +62,10 @@ pub struct Configuration {
     pub deadline: Duration,
     /// How often a failed request is repeated.
     pub max_retries: u64,
+    /// Whether an instance keeps this configuration for its next call.
+    pub is_kept: bool,
+    /// See [`partition`](Self::partition).
+    pub partition: OnceCell<Partition>,
 }
 
 /// The forms of the request for an account's credentials.
@@ -75,7 +85,7 @@ pub enum RequestForm {
 }
 
 /// The credentials that authorize requests to the upstream.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Authorization {
     /// The configured API key.
     ApiKey(SecretString),
@@ -91,7 +101,7 @@ pub enum Authorization {
 }
 
 /// How cached entries are protected.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Protection {
     /// Encrypted with the first key.
     Encrypted(EncryptionKeys),
@@ -100,14 +110,24 @@ pub enum Protection {
 }
 
 impl Configuration {
-    /// Reads and checks the settings of the host.
+    /// The configuration of the host: the kept one, or the settings of the host, checked.
     ///
     /// # Errors
     /// The first setting that is wrong.
-    pub async fn load(host: &impl ports::SettingsSource) -> Result<Self, ConfigurationError> {
-        let mut settings = RawSettings::read(host).await?;
-        let configuration = Self::take(&mut settings, None, None)?;
-        settings.finish()?;
+    pub async fn load(
+        host: &impl ports::SettingsSource,
+        kept: &Kept<Self>,
+    ) -> Result<Rc<Self>, ConfigurationError> {
+        let settings = RawSettings::read(host).await?;
+        if let Some(configuration) = kept.find(&settings) {
+            return Ok(configuration);
+        }
+        let mut untaken = settings.clone();
+        let configuration = Rc::new(Self::take(&mut untaken, None, None)?);
+        untaken.finish()?;
+        if configuration.is_kept {
+            kept.keep(settings, &configuration);
+        }
         Ok(configuration)
     }
 
@@ -143,7 +163,21 @@ impl Configuration {
             between_bytes_timeout: settings.take_milliseconds(BETWEEN_BYTES_TIMEOUT)?,
             deadline: settings.take_milliseconds(DEADLINE)?,
             max_retries: settings.take_number_or_default(MAX_RETRIES)?,
+            is_kept: settings.take_flag(KEEP_CONFIGURATION)?,
+            partition: OnceCell::new(),
         })
+    }
+
+    /// This configuration for a caller that brings its own API key.
+    #[must_use]
+    pub fn for_callers_key(&self, key: SecretString) -> Self {
+        let authorization = Authorization::CallersKey(key);
+        Self { authorization, partition: OnceCell::new(), ..self.clone() }
+    }
+
+    /// What separates the entries of this configuration from others. It is derived at its first use.
+    pub fn partition(&self) -> &Partition {
+        self.partition.get_or_init(|| Partition::new(self))
     }
 
     /// The secret that partitions the cache: an entry of one secret is never found with another.

@@ -10,7 +10,24 @@ use crate::secret::{ExposeSecret, SecretString};
 use core::time::Duration;
 
 /// The settings of this component that the parser has not taken yet.
+#[derive(Clone, Debug)]
 pub struct RawSettings(Vec<(String, SecretString)>);
+
+/// Both sides are texts of the host, so the time of the comparison tells a caller nothing.
+impl PartialEq for RawSettings {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.len() == other.0.len()
+            && self.0.iter().zip(&other.0).all(|((name, value), (other_name, other_value))| {
+                name == other_name && value.expose_secret() == other_value.expose_secret()
+            })
+    }
+}
+
+impl FromIterator<(String, SecretString)> for RawSettings {
+    fn from_iter<Pairs: IntoIterator<Item = (String, SecretString)>>(pairs: Pairs) -> Self {
+        Self(pairs.into_iter().filter(|(name, _)| name.starts_with(PREFIX)).collect())
+    }
+}
 
 impl RawSettings {
     /// Reads the settings of the host, without those of other components.
@@ -18,9 +35,7 @@ impl RawSettings {
     /// # Errors
     /// The host can't read its configuration.
     pub async fn read(host: &impl ports::SettingsSource) -> Result<Self, ConfigurationError> {
-        let mut all = host.all().await?;
-        all.retain(|(name, _)| name.starts_with(PREFIX));
-        Ok(Self(all))
+        Ok(host.all().await?.into_iter().collect())
     }
 
     /// The text of a setting, which can be empty. None if the host does not set it.
@@ -40,12 +55,12 @@ impl RawSettings {
         Some(self.take_secret(setting)?.expose_secret().to_owned())
     }
 
-    /// The value of a flag. False if the flag is not set.
+    /// The value of a flag, or the setting's default.
     ///
     /// # Errors
     /// The text is neither `true` nor `false`.
     pub fn take_flag(&mut self, setting: Setting) -> Result<bool, ConfigurationError> {
-        match self.take(setting).as_deref() {
+        match self.take(setting).as_deref().or(setting.default) {
             None | Some("false") => Ok(false),
             Some("true") => Ok(true),
             Some(_) => Err(setting.malformed()),

@@ -157,6 +157,9 @@ settings! {
     MAX_RETRIES: Both Open "credwell_max_retries",
         "a whole number from 0 to 10", (0, 10), Some("2"),
         "How often a request is repeated after 429, 502, 503, 504 and failed connections. Retry-After is honoured up to 20 s";
+    KEEP_CONFIGURATION: Both Open "credwell_keep_configuration",
+        FLAG, NO_RANGE, Some("true"),
+        "Whether an instance keeps the checked settings, secrets included, in its memory for its next call. With false it wipes them after each call";
     BROKER_MODE: Broker Open "credwell_broker_mode",
         "pass-through or managed", NO_RANGE, None,
         "How callers authenticate: pass-through for callers with an API key of their own, managed for callers with a broker token. Required";

@@ -11,7 +11,7 @@ impl ports::SettingsSource for Host {
     }
 }
 
-fn load(changes: &[(&'static str, &str)]) -> Result<Configuration, ConfigurationError> {
+fn load(changes: &[(&'static str, &str)]) -> Result<Rc<Configuration>, ConfigurationError> {
     let mut pairs = vec![
         ("credwell_api_key", "pd_key".to_owned()),
         ("credwell_encryption_keys", format!("k1:{}", "5a".repeat(32))),
@@ -20,7 +20,7 @@ fn load(changes: &[(&'static str, &str)]) -> Result<Configuration, Configuration
         pairs.retain(|(set, _)| set != name);
         pairs.push((name, (*value).to_owned()));
     }
-    done(Configuration::load(&Host(pairs)))
+    done(Configuration::load(&Host(pairs), &Kept::new()))
 }
 
 /// The result of a future that doesn't wait.

@@ -16,11 +16,21 @@ const SHORTEST_SECRET_WORD: usize = 16;
 /// secret, and can be part of any sentence.
 const SHORTEST_CREDENTIAL: usize = 6;
 
+/// The names of the optional fields that an account does without if they have an unexpected type or form.
+pub const OPTIONAL_FIELDS: [&str; 2] = ["next_refresh_at", "credentials.expires_at"];
+
+/// An account that the upstream has sent.
+#[derive(Debug)]
+pub struct FetchedAccount {
+    /// The whole account object as JSON. This is the content of the cache entry.
+    pub json: SecretString,
+    /// The same account object, read.
+    pub account: Account,
+}
+
 /// An account with its credentials.
 #[derive(Debug)]
 pub struct Account {
-    /// The whole account object as JSON. This is the content of the cache entry.
-    pub json: SecretString,
     /// The field `app.name_slug`.
     pub app_slug: Option<String>,
     /// The field `name`.
@@ -35,7 +45,7 @@ pub struct Account {
     pub expires_at: Option<UnixMilliseconds>,
     /// When the upstream refreshes the credentials, which can revoke the present token at once.
     pub next_refresh_at: Option<UnixMilliseconds>,
-    /// The optional fields that are left out because they have an unexpected type or form.
+    /// Those of the [`OPTIONAL_FIELDS`] that are left out because they have an unexpected type or form.
     pub ignored_fields: Vec<&'static str>,
 }
 
@@ -48,7 +58,7 @@ impl Account {
     /// # Errors
     /// [`Error::AccountDead`], [`Error::AccountUnhealthy`] or [`Error::NoCredentials`] if the upstream
     /// reports that, and [`Error::MalformedResponse`].
-    pub fn from_response(body: &[u8], requested: &AccountId) -> Result<Self, Error> {
+    pub fn from_response(body: &[u8], requested: &AccountId) -> Result<FetchedAccount, Error> {
         let body = core::str::from_utf8(body).map_err(|_| Error::MalformedResponse(Malformed::NotJson))?;
         let not_an_account = Error::MalformedResponse(Malformed::NotAnAccount);
         let Some(envelope) = Fields::parse(body) else {
@@ -60,16 +70,16 @@ impl Account {
             _ if envelope.get("id").or(envelope.get("credentials")).is_some() => body,
             _ => return Err(not_an_account),
         };
-        Self::from_json(json.into(), requested)
+        let account = Self::from_json(json, requested)?;
+        Ok(FetchedAccount { json: json.into(), account })
     }
 
     /// Reads an account object.
     ///
     /// # Errors
     /// As for [`from_response`](Self::from_response).
-    pub fn from_json(json: SecretString, requested: &AccountId) -> Result<Self, Error> {
-        let account =
-            Fields::parse(json.expose_secret()).ok_or(Error::MalformedResponse(Malformed::NotAnAccount))?;
+    pub fn from_json(json: &str, requested: &AccountId) -> Result<Self, Error> {
+        let account = Fields::parse(json).ok_or(Error::MalformedResponse(Malformed::NotAnAccount))?;
 
         // Without this check, a wrong response would cache the credentials of another account under this key.
         if let Some(id) = string(&account, "id")?
@@ -98,10 +108,11 @@ impl Account {
                 None
             })
         };
-        let next_refresh_at = or_ignore(time(&account, "next_refresh_at"), "next_refresh_at");
+        let [next_refresh, credentials_expires] = OPTIONAL_FIELDS;
+        let next_refresh_at = or_ignore(time(&account, next_refresh), next_refresh);
         let account_expiry = time(&account, "expires_at")?;
         let credentials_expiry = match time(&credentials, "expires_at") {
-            time if account_expiry.is_some() => or_ignore(time, "credentials.expires_at"),
+            time if account_expiry.is_some() => or_ignore(time, credentials_expires),
             time => time?,
         };
         let token = string(&credentials, "oauth_access_token")?;
@@ -116,7 +127,6 @@ impl Account {
             expires_at: account_expiry.into_iter().chain(credentials_expiry).min(),
             next_refresh_at,
             ignored_fields,
-            json,
         })
     }
 
@@ -139,14 +149,10 @@ impl Account {
     pub fn has_same_secret_as(&self, other: &Self) -> bool {
         match (&self.access_token, &other.access_token) {
             (Some(token), Some(other)) => secret::same(token, other),
-            (None, None) => credentials_of(&self.json) == credentials_of(&other.json),
+            (None, None) => self.fields == other.fields,
             _ => false,
         }
     }
-}
-
-fn credentials_of(json: &SecretString) -> Option<&str> {
-    Fields::parse(json.expose_secret())?.get("credentials")
 }
 
 fn malformed(field: &'static str) -> Error {

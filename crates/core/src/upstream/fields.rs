@@ -3,14 +3,14 @@
 //! The text keeps all digits of a number and all unknown fields. A deeply nested value needs no stack,
 //! because `serde_json` skips over it without recursion.
 
-use crate::secret::SecretString;
+use crate::secret::{ExposeSecret, SecretString};
 use core::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 /// A field in the form that a caller gets.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Field {
     /// The name, as the upstream spells it.
     pub name: String,
@@ -26,6 +26,18 @@ pub enum FieldValue {
     /// Any other JSON value, as its JSON text. A string with an unpaired surrogate (RFC 8259, section 8.2) is
     /// here too, because no text in UTF-8 is equal to it.
     Json(SecretString),
+}
+
+/// Both sides are answers of the upstream, so the time of the comparison tells a caller nothing.
+impl PartialEq for FieldValue {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Text(one), Self::Text(other)) | (Self::Json(one), Self::Json(other)) => {
+                one.expose_secret() == other.expose_secret()
+            }
+            _ => false,
+        }
+    }
 }
 
 /// The fields of an object, in the object's order. Of a repeated name the last value counts, at the position

@@ -95,7 +95,7 @@ async fn a_leader_that_was_frozen_leaves_the_lease_to_its_successor() {
             async move { frozen_during(&world, frozen, host.get(ACCOUNT)).await }
         })
         .await;
-        assert!(results.iter().all(|(result, _)| ["one", "two"].contains(&token(result))));
+        assert!(results.iter().all(|(result, _)| ["one", "two"].contains(&token(result).as_str())));
         assert_eq!((world.count(), world.keys().len()), (2, 1), "{first} {second} {:?}", world.keys());
     }
 }

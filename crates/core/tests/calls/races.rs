@@ -33,7 +33,7 @@ async fn a_slow_call_returns_the_newer_credentials_of_a_fast_one() {
         UpstreamReply::account("fast", 3600),
     ]);
     let (slow, fast) = slow_and_fast(&world, None).await;
-    assert_eq!((token(&slow), token(&fast)), ("fast", "fast"));
+    assert_eq!([token(&slow), token(&fast)], ["fast", "fast"]);
     assert_eq!((slow.unwrap().source, fast.unwrap().source), (Source::Cache, Source::Upstream));
     assert_eq!(token(&world.host().get(ACCOUNT).await), "fast");
     assert_eq!(world.count(), 2);
@@ -70,7 +70,7 @@ async fn a_slow_call_does_not_return_newer_credentials_that_are_expired_or_rejec
         let fast = UpstreamReply::account("fast", expires_at);
         world.answer([UpstreamReply::account("slow", 3600).after(seconds(5)), fast]);
         let (slow, fast) = slow_and_fast(&world, rejected).await;
-        assert_eq!((token(&slow), token(&fast)), ("slow", "fast"));
+        assert_eq!([token(&slow), token(&fast)], ["slow", "fast"]);
         assert_eq!(slow.unwrap().source, Source::Upstream);
     }
 }

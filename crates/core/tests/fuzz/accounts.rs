@@ -4,7 +4,7 @@ use crate::damage::{apply, damage};
 use crate::{Verdict, fuzz};
 use credwell_core::account_id::AccountId;
 use credwell_core::secret::ExposeSecret;
-use credwell_core::upstream::account::Account;
+use credwell_core::upstream::account::{Account, FetchedAccount};
 use credwell_core::upstream::fields::{Field, FieldValue};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -162,20 +162,20 @@ fn check_account(account: &Account, json: &Value) {
 fn an_account_is_what_its_json_says() {
     fuzz("accounts", body(), |body| {
         let requested = AccountId::parse(ACCOUNT).expect("a valid id");
-        let account = match Account::from_response(&body, &requested) {
-            Ok(account) => account,
+        let FetchedAccount { json, account } = match Account::from_response(&body, &requested) {
+            Ok(fetched) => fetched,
             Err(error) => {
                 assert!(!format!("{error} {error:?}").contains(SECRET));
                 return Verdict::Refused;
             }
         };
         // The parser of `serde_json` takes less: no unpaired surrogates, for example.
-        if let Ok(json) = serde_json::from_str(account.json.expose_secret()) {
-            check_account(&account, &json);
+        if let Ok(value) = serde_json::from_str(json.expose_secret()) {
+            check_account(&account, &value);
         }
 
         // The cache holds the account's JSON.
-        let cached = Account::from_json(account.json.clone(), &requested).expect("what was taken is taken");
+        let cached = Account::from_json(json.expose_secret(), &requested).expect("what was taken is taken");
         assert!(account.has_same_secret_as(&cached));
         assert_eq!(
             (account.expires_at, account.next_refresh_at),

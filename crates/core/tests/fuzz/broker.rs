@@ -8,6 +8,7 @@ use credwell_core::broker::outcome::{OUTCOME_HEADER, Outcome, ProblemCode};
 use credwell_core::broker::record::Record;
 use credwell_core::broker::response::Response;
 use credwell_core::broker::{IncomingRequest, respond};
+use credwell_core::configuration::Kept;
 use credwell_core::secret::ExposeSecret;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -208,7 +209,7 @@ fn each_request_gets_a_response_of_the_table() {
     let input = (script(), prop::collection::vec(requests(), 1..4));
     fuzz("broker requests", input, |(script, requests)| {
         let is_managed = script.is_managed;
-        let host = Host::new(script);
+        let (host, kept) = (Host::new(script), Kept::new());
         let mut verdict = Verdict::Refused;
         for request in &requests {
             host.advance(request.pause);
@@ -220,18 +221,7 @@ fn each_request_gets_a_response_of_the_table() {
                 cache_control: request.cache_control.clone(),
                 body: request.body.clone().map(Into::into),
             };
-            let (response, record) = block_on(respond(&host, &incoming));
-            if std::env::var("HIST").is_ok() {
-                println!(
-                    "HIST {} {:?}",
-                    response.outcome.name(),
-                    String::from_utf8_lossy(response.body.expose_secret())
-                        .chars()
-                        .skip(60)
-                        .take(150)
-                        .collect::<String>()
-                );
-            }
+            let (response, record) = block_on(respond(&host, &kept, &incoming));
             check(request, &response, &record);
             if !has_bearer(request, is_managed) {
                 assert_eq!(host.asked(), asked, "{request:?}");

@@ -58,8 +58,8 @@ fn an_envelope_opens_unchanged_or_not_at_all() {
         let secret = SecretSlice::from(text.clone());
         let sealed = envelope::seal(sealer, &cache_key, &secret, &FixedEntropy(nonce)).expect("a short text");
         let damaged = apply(sealed.clone(), &changes);
-        assert!(envelope::open(opener, &other_key, &damaged).is_none(), "{damaged:?}");
-        let opened = envelope::open(opener, &cache_key, &damaged);
+        assert!(envelope::open(opener, &other_key, damaged.clone()).is_none(), "{damaged:?}");
+        let opened = envelope::open(opener, &cache_key, damaged.clone());
         let Some(opened) = opened else { return Verdict::Refused };
         match opener {
             Protection::Plaintext => assert!(damaged.starts_with(b"CW\x01p"), "{damaged:?}"),
@@ -116,7 +116,7 @@ fn an_entry_survives_another_round() {
     let snippets = &[" ", "\n", "-", "account", "0", " - ", "failed 1 2", "\r\n", "\0"];
     fuzz("entries", (entry_text(), damage(snippets)), |(text, changes)| {
         let text = apply_to_text(text, &changes);
-        let read = Entry::from_text(&text.clone().into_bytes().into());
+        let read = Entry::from_text(&SecretSlice::from(text.clone().into_bytes()));
         let Some(entry) = read else { return Verdict::Refused };
         let content = text.split_once('\n').expect("the header is a line").1;
         assert_eq!(entry.content.expose_secret(), content);

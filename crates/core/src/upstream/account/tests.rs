@@ -5,7 +5,8 @@ const KNOWN_FIELDS: [&str; 8] =
     ["id", "credentials", "expires_at", "next_refresh_at", "dead", "healthy", "error", "app"];
 
 fn parse(body: &str) -> Result<Account, Error> {
-    Account::from_response(body.as_bytes(), &AccountId::parse("apn_abc").unwrap())
+    let fetched = Account::from_response(body.as_bytes(), &AccountId::parse("apn_abc").unwrap())?;
+    Ok(fetched.account)
 }
 
 fn parse_data(rest: &str) -> Result<Account, Error> {

@@ -60,9 +60,12 @@ pub(crate) async fn frozen_during<T>(
 }
 
 /// The access token of a result.
-pub(crate) fn token(result: &Result<Credentials, Error>) -> &str {
-    match result {
-        Ok(credentials) => credentials.access_token.as_ref().map_or("", |token| token.expose_secret()),
+pub(crate) fn token(result: &Result<Credentials, Error>) -> String {
+    match result.as_ref().map(Credentials::account) {
+        Ok(Ok(account)) => {
+            account.access_token.map_or(String::new(), |token| token.expose_secret().to_owned())
+        }
+        Ok(Err(error)) => panic!("{error}"),
         Err(error) => panic!("{error}"),
     }
 }

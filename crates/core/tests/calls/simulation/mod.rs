@@ -2,17 +2,21 @@
 //! time. All of them run on one thread, and each of their operations waits, as in WASI 0.3.
 
 mod crowd;
+mod reply;
 mod store;
 mod upstream_reply;
 
 pub(crate) use crowd::{crowd, frozen_during, queue, token};
+pub(crate) use reply::Reply;
 pub(crate) use upstream_reply::UpstreamReply;
 
 use credwell_core::broker::IncomingRequest;
+use credwell_core::broker::configuration::BrokerConfiguration;
 use credwell_core::broker::record::Record;
 use credwell_core::broker::response::Response;
 use credwell_core::calls::credentials::Credentials;
 use credwell_core::calls::{forget_credentials, get_credentials, refresh_credentials};
+use credwell_core::configuration::{Configuration, Kept};
 use credwell_core::error::Error;
 use credwell_core::ports::{
     Clock, Entropy, Limits, Request, Response as UpstreamResponse, SettingsError, SettingsSource,
@@ -107,6 +111,8 @@ impl World {
             world: Rc::clone(self),
             ahead: Cell::new(ahead),
             settings: all,
+            kept: Kept::new(),
+            kept_of_broker: Kept::new(),
             entropy_reads: Cell::new(0),
         })
     }
@@ -181,28 +187,14 @@ pub(crate) struct Host {
     world: Rc<World>,
     ahead: Cell<i64>,
     settings: HashMap<String, String>,
+    kept: Kept<Configuration>,
+    kept_of_broker: Kept<BrokerConfiguration>,
     entropy_reads: Cell<u8>,
-}
-
-/// What a caller of the broker sees.
-#[derive(Debug)]
-pub(crate) struct Reply {
-    pub(crate) status: u16,
-    pub(crate) headers: HashMap<&'static str, String>,
-    /// The body, if it is JSON.
-    pub(crate) body: serde_json::Value,
-    pub(crate) text: String,
-}
-
-impl Reply {
-    pub(crate) fn token(&self) -> &str {
-        self.body["data"]["credentials"]["oauth_access_token"].as_str().unwrap_or_default()
-    }
 }
 
 impl Host {
     pub(crate) async fn get(&self, account_id: &str) -> Result<Credentials, Error> {
-        get_credentials(self, account_id).await
+        get_credentials(self, &self.kept, account_id).await
     }
 
     pub(crate) async fn refresh(
@@ -210,11 +202,11 @@ impl Host {
         account_id: &str,
         rejected: Option<&str>,
     ) -> Result<Credentials, Error> {
-        refresh_credentials(self, account_id, rejected.map(SecretString::from)).await
+        refresh_credentials(self, &self.kept, account_id, rejected.map(SecretString::from)).await
     }
 
     pub(crate) async fn forget(&self, account_id: &str) -> Result<(), Error> {
-        forget_credentials(self, account_id).await
+        forget_credentials(self, &self.kept, account_id).await
     }
 
     /// Sends a request to the broker.
@@ -233,7 +225,7 @@ impl Host {
 
     /// Answers a request to the broker.
     pub(crate) async fn respond(&self, request: &IncomingRequest) -> (Reply, Record) {
-        let (response, record) = credwell_core::broker::respond(self, request).await;
+        let (response, record) = credwell_core::broker::respond(self, &self.kept_of_broker, request).await;
         let Response { status, headers, body, .. } = response;
         let text = String::from_utf8(body.expose_secret().to_vec()).expect("a body is text");
         let body = serde_json::from_str(&text).unwrap_or_default();
