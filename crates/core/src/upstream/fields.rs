@@ -7,6 +7,7 @@ use crate::secret::{ExposeSecret, SecretString};
 use core::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// A field in the form that a caller gets.
@@ -42,7 +43,11 @@ impl PartialEq for FieldValue {
 
 /// The fields of an object, in the object's order. Of a repeated name the last value counts, at the position
 /// of the first, as in JavaScript and Python.
-pub struct Fields<'a>(Vec<(String, &'a RawValue)>);
+pub struct Fields<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+/// The number of fields from which on an index finds the position of a name. A search through fewer names is
+/// faster than the index.
+const INDEXED: usize = 32;
 
 impl<'a> Fields<'a> {
     /// Reads a JSON object. None if `text` is anything else.
@@ -63,8 +68,9 @@ impl<'a> Fields<'a> {
 
     /// All fields except the one with the name `excluded`.
     pub fn to_vec_without(&self, excluded: Option<&str>) -> Vec<Field> {
-        let fields = self.0.iter().filter(|(name, _)| Some(name.as_str()) != excluded);
-        fields.map(|(name, value)| Field { name: name.clone(), value: field_value(value.get()) }).collect()
+        let fields = self.0.iter().filter(|(name, _)| Some(&**name) != excluded);
+        let field = |name: &str, value| Field { name: name.to_owned(), value: field_value(value) };
+        fields.map(|(name, value)| field(name, value.get())).collect()
     }
 }
 
@@ -114,8 +120,10 @@ fn scalar_length(json: &str) -> usize {
 }
 
 /// The name of a field from its JSON text. A name with an unpaired surrogate keeps its escape sequences.
-fn name(json: &str) -> String {
-    serde_json::from_str(json).unwrap_or_else(|_| json.trim_matches('"').to_owned())
+fn name(json: &str) -> Cow<'_, str> {
+    let inner = json.trim_matches('"');
+    let unescaped = || serde_json::from_str(json).ok().map(Cow::Owned);
+    if json.contains('\\') { unescaped().unwrap_or(Cow::Borrowed(inner)) } else { Cow::Borrowed(inner) }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
@@ -123,7 +131,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
         struct Collect;
 
         impl<'de> Visitor<'de> for Collect {
-            type Value = Vec<(String, &'de RawValue)>;
+            type Value = Vec<(Cow<'de, str>, &'de RawValue)>;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
                 formatter.write_str("an object")
@@ -131,13 +139,27 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut fields: Self::Value = Vec::new();
-                let mut positions = BTreeMap::new();
+                let mut index = BTreeMap::new();
                 while let Some((json, value)) = map.next_entry::<&RawValue, _>()? {
                     let name = name(json.get());
-                    let position = *positions.entry(name.clone()).or_insert(fields.len());
-                    match fields.get_mut(position) {
+                    if fields.len() == INDEXED && index.is_empty() {
+                        index = (0..)
+                            .zip(&fields)
+                            .map(|(position, (name, _))| (name.clone(), position))
+                            .collect();
+                    }
+                    let position = match index.is_empty() {
+                        true => fields.iter().position(|(known, _)| *known == name),
+                        false => index.get(&name).copied(),
+                    };
+                    match position.and_then(|position| fields.get_mut(position)) {
                         Some((_, known)) => *known = value,
-                        None => fields.push((name, value)),
+                        None => {
+                            if !index.is_empty() {
+                                index.insert(name.clone(), fields.len());
+                            }
+                            fields.push((name, value));
+                        }
                     }
                 }
                 Ok(fields)
@@ -186,6 +208,23 @@ mod tests {
             [("a", "json 3"), ("b", "json 2")].map(|(a, b)| (a.to_owned(), b.to_owned()))
         );
         assert_eq!(Fields::parse(r#"{"a": 1, "a": null}"#).unwrap().get("a"), None);
+    }
+
+    #[test]
+    fn names_are_found_with_and_without_an_index() {
+        for count in [1, INDEXED - 1, INDEXED, INDEXED + 1, 3 * INDEXED] {
+            let names = (0..count).chain([0, count - 1, count]);
+            let pairs: Vec<_> =
+                names.enumerate().map(|(value, name)| format!(r#""n{name}": {value}"#)).collect();
+            let text = format!("{{{}}}", pairs.join(","));
+            let fields = Fields::parse(&text).unwrap();
+            let number = |name: usize| fields.get(&format!("n{name}")).and_then(|value| value.parse().ok());
+            assert_eq!(fields.0.len(), count + 1);
+            let last = if count == 1 { vec![Some(2), Some(3)] } else { vec![Some(count), Some(count + 2)] };
+            assert_eq!(vec![number(0), number(count)], last, "{count}");
+            assert!((1..count - 1).all(|name| number(name) == Some(name)), "{count}");
+            assert_eq!(number(count - 1), Some(count + 1), "{count}");
+        }
     }
 
     #[test]
