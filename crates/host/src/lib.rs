@@ -251,6 +251,7 @@ mod load_error;
 mod metrics;
 mod network;
 mod observed;
+mod outgoing_handler;
 mod request_permits;
 mod runtime;
 mod state;
