@@ -89,8 +89,8 @@ impl Permits {
 /// Creates an engine that takes the memory of each instance from a pool and counts the instructions of a
 /// call.
 ///
-/// The pool has room for [`INSTANCE_LIMIT`] running instances and for idle ones. [`Runtime`](crate::Runtime), [`Broker`](crate::Broker)
-/// and [`Workload`](crate::Workload) wait for room. An embedder that starts instances in another way has to
+/// The pool has room for [`INSTANCE_LIMIT`] running instances and for idle ones.
+/// [`Runtime`](crate::Runtime), [`Broker`](crate::Broker) and [`Workload`](crate::Workload) wait for room. An embedder that starts instances in another way has to
 /// limit their number itself.
 ///
 /// # Errors
