@@ -90,8 +90,8 @@ impl Permits {
 /// call.
 ///
 /// The pool has room for [`INSTANCE_LIMIT`] running instances and for idle ones.
-/// [`Runtime`](crate::Runtime), [`Broker`](crate::Broker) and [`Workload`](crate::Workload) wait for room. An embedder that starts instances in another way has to
-/// limit their number itself.
+/// [`Runtime`](crate::Runtime), [`Broker`](crate::Broker) and [`Workload`](crate::Workload) wait for room. An
+/// embedder that starts instances in another way has to limit their number itself.
 ///
 /// # Errors
 ///
