@@ -5,10 +5,11 @@ use crate::{
     Clock, Configuration, Harness, MemoryKeyValue, MockUpstream, ReusedBroker, TEST_ENCRYPTION_KEYS,
 };
 use bytes::Bytes;
-use credwell_host::{Broker, BrokerError, Capabilities, Flavour, Listener, LoadError};
+use credwell_host::{Broker, BrokerError, Capabilities, Flavour, Listener, LoadError, engine};
 use http::{Request, Response};
 use std::fmt::Display;
 use std::sync::LazyLock;
+use wasmtime::Engine;
 use wasmtime_wasi::p2::pipe::MemoryOutputPipe;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
@@ -17,8 +18,8 @@ const LOG_CAPACITY: usize = 1 << 20;
 
 /// The broker on a host whose capabilities a test controls.
 ///
-/// Each request runs in a new instance, so only the key-value store keeps data between requests. A test may
-/// use the fields at any time, also during a request.
+/// An instance answers many requests, one at a time. A test may use the fields at any time, also during a
+/// request.
 pub struct BrokerHarness {
     /// The mock upstream.
     pub upstream: MockUpstream,
@@ -80,7 +81,16 @@ impl BrokerHarness {
     ///
     /// The broker isn't built or doesn't run on this host. The panic's text says which.
     pub async fn reused(&self, flavour: Flavour) -> ReusedBroker {
-        ReusedBroker::start(flavour, &self.capabilities).await
+        self.reused_in(&engine().expect("the machine has room for a pool"), flavour).await
+    }
+
+    /// One instance with the capabilities of this harness, in an engine of the test's.
+    ///
+    /// # Panics
+    ///
+    /// As for [`BrokerHarness::reused`].
+    pub async fn reused_in(&self, engine: &Engine, flavour: Flavour) -> ReusedBroker {
+        ReusedBroker::start(engine, flavour, &self.capabilities).await
     }
 
     /// A listener for the broker, on a free port of the loopback.

@@ -38,6 +38,7 @@ mod harness;
 pub mod http_client;
 mod key_value;
 mod reused_broker;
+mod searched_memories;
 pub mod tls;
 mod upstream;
 
@@ -54,6 +55,7 @@ pub use entropy::Entropy;
 pub use harness::{Harness, HarnessBuilder, START_UNIX_MS, TEST_API_KEY, TEST_ENCRYPTION_KEYS};
 pub use key_value::{DEFAULT_BUCKET, MemoryKeyValue, Operation, RecordedOperation};
 pub use reused_broker::ReusedBroker;
+pub use searched_memories::{SearchedMemories, halves};
 pub use upstream::{Fault, MockUpstream, RecordedRequest, Reply};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,12 +1,12 @@
 //! The reused broker: one instance of the broker that answers many requests, one after the other.
 
 use bytes::Bytes;
-use credwell_host::{Capabilities, FUEL_PER_CALL, Flavour, State, engine, link, store};
+use credwell_host::{Capabilities, FUEL_PER_CALL, Flavour, State, link, store};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use tokio::sync::oneshot;
-use wasmtime::Store;
 use wasmtime::component::{Component, Linker};
+use wasmtime::{Engine, Store};
 use wasmtime_wasi_http::p2::bindings::Proxy;
 use wasmtime_wasi_http::p2::bindings::http::types::Scheme;
 use wasmtime_wasi_http::{Error, WasiHttpView};
@@ -24,19 +24,22 @@ impl ReusedBroker {
     /// # Panics
     ///
     /// The broker isn't built or doesn't run on this host.
-    pub(crate) async fn start(flavour: Flavour, capabilities: &Capabilities) -> Self {
-        Self::try_start(flavour, capabilities)
+    pub(crate) async fn start(engine: &Engine, flavour: Flavour, capabilities: &Capabilities) -> Self {
+        Self::try_start(engine, flavour, capabilities)
             .await
             .unwrap_or_else(|error| panic!("no broker to test: {error:?}"))
     }
 
-    async fn try_start(flavour: Flavour, capabilities: &Capabilities) -> wasmtime::Result<Self> {
-        let engine = engine()?;
-        let component = Component::from_file(&engine, flavour.broker_path())?;
-        let mut linker = Linker::new(&engine);
+    async fn try_start(
+        engine: &Engine,
+        flavour: Flavour,
+        capabilities: &Capabilities,
+    ) -> wasmtime::Result<Self> {
+        let component = Component::from_file(engine, flavour.broker_path())?;
+        let mut linker = Linker::new(engine);
         link::all(&mut linker, flavour)?;
         link::stderr(&mut linker)?;
-        let mut store = store(&engine, capabilities)?;
+        let mut store = store(engine, capabilities)?;
         let exports = Proxy::instantiate_async(&mut store, &component, &linker).await?;
         Ok(Self { store, exports })
     }

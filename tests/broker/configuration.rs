@@ -1,6 +1,6 @@
 //! Tests of the broker's settings.
 
-use crate::scenario::{BROKER_TOKEN, CALLERS_KEY, Scenario, case};
+use crate::scenario::{BROKER_TOKEN, CALLERS_KEY, Scenario, account, case};
 
 /// Checks that a request fails with a configuration problem that names this setting.
 async fn assert_names(scenario: &Scenario, name: &str) {
@@ -63,5 +63,32 @@ case! {
         assert_eq!(problem.status, 500);
         assert!(problem.json()["detail"].as_str().unwrap().contains("credwell_api_key"));
         assert_eq!(scenario.get(CALLERS_KEY).await.status, 401);
+    }
+}
+
+case! {
+    /// An instance keeps its configuration while the host's settings stay the same.
+    async fn a_changed_setting_takes_effect_at_the_next_request_of_an_instance(scenario, managed) {
+        const NEW_TOKEN: &str = "fedcba9876543210fedcba9876543210";
+        let mut instance = scenario.reused().await;
+        scenario.upstream.always(account("one"));
+        for _ in 0..2 {
+            assert_eq!(scenario.get_from(&mut instance, "apn_EOhwvQr", BROKER_TOKEN).await.status, 200);
+        }
+        assert_eq!(scenario.upstream.count(), 1);
+
+        scenario.configuration.set("credwell_broker_tokens", NEW_TOKEN);
+        assert_eq!(scenario.get_from(&mut instance, "apn_EOhwvQr", BROKER_TOKEN).await.status, 401);
+        assert_eq!(scenario.get_from(&mut instance, "apn_EOhwvQr", NEW_TOKEN).await.status, 200);
+        assert_eq!(scenario.upstream.count(), 1);
+
+        // The entries of the old key are not those of the new one.
+        scenario.configuration.set("credwell_api_key", "pd_rotated");
+        assert_eq!(scenario.get_from(&mut instance, "apn_EOhwvQr", NEW_TOKEN).await.status, 200);
+        let sent = scenario.upstream.last_request().expect("the upstream was asked");
+        assert_eq!((sent.header("authorization"), scenario.upstream.count()), (Some("Bearer pd_rotated"), 2));
+
+        scenario.configuration.set("credwell_broker_accounts", "apn_other");
+        assert_eq!(scenario.get_from(&mut instance, "apn_EOhwvQr", NEW_TOKEN).await.status, 403);
     }
 }

@@ -7,6 +7,7 @@ mod http_api;
 mod instance_store;
 mod leases;
 mod log;
+mod memory;
 mod metrics;
 mod problems;
 mod refreshing;

@@ -85,6 +85,11 @@ pub(crate) struct Response {
 }
 
 impl Response {
+    pub(crate) fn of(response: http::Response<Bytes>) -> Self {
+        let (parts, body) = response.into_parts();
+        Self { status: parts.status.as_u16(), headers: parts.headers, body }
+    }
+
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
@@ -153,8 +158,7 @@ impl Scenario {
     pub(crate) async fn get_from(&self, instance: &mut ReusedBroker, id: &str, bearer: &str) -> Response {
         let headers = [("authorization", &*format!("Bearer {bearer}"))];
         let request = request("GET", &format!("/v1/accounts/{id}/credentials"), &headers, "");
-        let (parts, body) = instance.handle(request).await.into_parts();
-        Response { status: parts.status.as_u16(), headers: parts.headers, body }
+        Response::of(instance.handle(request).await)
     }
 
     /// Starts an instance that answers many requests.
@@ -227,7 +231,7 @@ impl Scenario {
 }
 
 /// A request to the broker with these headers.
-fn request(
+pub(crate) fn request(
     method: &str,
     path: &str,
     headers: &[(&str, &str)],

@@ -73,14 +73,15 @@ case! {
     /// The followers get the failure of their leader. A later request makes a new request to the upstream.
     async fn a_failure_is_shared_with_the_followers_and_no_later_request(scenario, crowd) {
         scenario.configuration.set("credwell_max_retries", "0");
+        let delay = Duration::from_millis(800);
         for (reply, status, header) in [
             (Reply::status(503).header("retry-after", "7"), 502, Some("7")),
             (Reply::status(401), 401, None),
-            (Reply::failure(Fault::ConnectionRefused), 502, None),
+            (Reply::failure(Fault::ConnectionRefused).connect_after(delay), 502, None),
             (Reply::status(429).header("retry-after", "9"), 429, Some("9")),
         ] {
             let before = (scenario.upstream.count(), Instant::now());
-            scenario.upstream.always(reply.head_after(Duration::from_millis(800)));
+            scenario.upstream.always(reply.head_after(delay));
             let responses = crowd(&scenario, 200).await;
             let expected =
                 |response: &Response| response.status == status && response.header("retry-after") == header;

@@ -1,121 +1,15 @@
 //! Tests that the component's memory holds no secret after a call, except the settings that it keeps. They
 //! search every byte of the linear memory, including the stack and freed blocks.
 
-#![expect(unsafe_code, reason = "the memory of an instance is searched from outside")]
-
 use crate::scenario::{ACCOUNT, Account, secret};
 use host_test::{
     Capabilities, Clock, Configuration, Entropy, Flavour, MemoryKeyValue, MockUpstream, Reply, START_UNIX_MS,
-    TEST_API_KEY, TEST_ENCRYPTION_KEYS, link,
+    SearchedMemories, TEST_API_KEY, TEST_ENCRYPTION_KEYS, halves, link,
 };
 use serde_json::json;
-use std::alloc::{Layout, alloc_zeroed, dealloc};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::component::{Component, Linker, Val};
-use wasmtime::{Config, Engine, LinearMemory, MemoryCreator, MemoryType};
-
-/// The capacity of each memory, in bytes.
-const CAPACITY: usize = 4 << 20;
-
-/// A linear memory of the component that the test can read.
-struct Region(*mut u8);
-
-// SAFETY: only the component writes to the region, and the test reads while the component doesn't run.
-unsafe impl Send for Region {}
-unsafe impl Sync for Region {}
-
-impl Region {
-    fn layout() -> Layout {
-        Layout::from_size_align(CAPACITY, 64 << 10).unwrap()
-    }
-
-    fn new() -> Self {
-        // SAFETY: the layout isn't empty.
-        Self(unsafe { alloc_zeroed(Self::layout()) })
-    }
-
-    fn bytes(&self) -> &[u8] {
-        // SAFETY: the region was allocated with zeros, and the component doesn't run while this reference
-        // exists.
-        unsafe { std::slice::from_raw_parts(self.0, CAPACITY) }
-    }
-}
-
-impl Drop for Region {
-    fn drop(&mut self) {
-        // SAFETY: `alloc_zeroed` returned the pointer for this layout.
-        unsafe { dealloc(self.0, Self::layout()) }
-    }
-}
-
-struct Memory {
-    region: Arc<Region>,
-    size: usize,
-}
-
-// SAFETY: the region is readable and writable up to its capacity, and never moves.
-unsafe impl LinearMemory for Memory {
-    fn byte_size(&self) -> usize {
-        self.size
-    }
-
-    fn byte_capacity(&self) -> usize {
-        CAPACITY
-    }
-
-    fn grow_to(&mut self, size: usize) -> wasmtime::Result<()> {
-        wasmtime::ensure!(size <= CAPACITY, "the memory is full");
-        self.size = size;
-        Ok(())
-    }
-
-    fn as_ptr(&self) -> *mut u8 {
-        self.region.0
-    }
-}
-
-#[derive(Default)]
-struct Regions(Mutex<Vec<Arc<Region>>>);
-
-// SAFETY: each memory has a region of its own, as large as the memory may grow.
-unsafe impl MemoryCreator for Regions {
-    fn new_memory(
-        &self,
-        _: MemoryType,
-        minimum: usize,
-        _: Option<usize>,
-        _: Option<usize>,
-        _: usize,
-    ) -> Result<Box<dyn LinearMemory>, String> {
-        let region = Arc::new(Region::new());
-        self.0.lock().unwrap().push(Arc::clone(&region));
-        Ok(Box::new(Memory { region, size: minimum }))
-    }
-}
-
-impl Regions {
-    /// The name of the first of these texts that is in memory. One pass searches for all texts, because each
-    /// call leaves megabytes to search.
-    fn find<'a>(&self, texts: &'a [(&'static str, Vec<u8>)]) -> Option<&'a str> {
-        let mut begins_one = [false; 256];
-        for (_, text) in texts {
-            begins_one[usize::from(text[0])] = true;
-        }
-        self.0.lock().unwrap().iter().find_map(|region| {
-            let bytes = region.bytes();
-            for (position, byte) in bytes.iter().enumerate() {
-                if begins_one[usize::from(*byte)] {
-                    let found = texts.iter().find(|(_, text)| bytes[position..].starts_with(text));
-                    if let Some((what, _)) = found {
-                        return Some(*what);
-                    }
-                }
-            }
-            None
-        })
-    }
-}
 
 const FIRST_ACCESS_TOKEN: &str = "1-8d20f4b6c95e7a13";
 const SECOND_ACCESS_TOKEN: &str = "2-e37c91a05f4bd862";
@@ -174,7 +68,7 @@ impl Client {
             ("the refresh token", secret(REFRESH_TOKEN).into_bytes()),
         ];
         secrets.extend(self.given.iter().map(|(what, text)| (*what, text.clone().into_bytes())));
-        halves(secrets)
+        halves(&secrets)
     }
 
     /// The secrets that an instance keeps, unless a setting forbids it.
@@ -184,7 +78,7 @@ impl Client {
         let mut secrets =
             vec![("the encryption key", key), ("the encryption key's digits", digits.as_bytes().to_vec())];
         secrets.extend(self.configured.iter().map(|(what, text)| (*what, text.clone().into_bytes())));
-        halves(secrets)
+        halves(&secrets)
     }
 
     fn calls(self) -> Vec<TestCall> {
@@ -210,15 +104,6 @@ impl Client {
         });
         calls.collect()
     }
-}
-
-/// Both halves of each secret. The search finds a secret even if one of its halves is overwritten.
-fn halves(secrets: Vec<(&'static str, Vec<u8>)>) -> Vec<(&'static str, Vec<u8>)> {
-    let halves = secrets.iter().flat_map(|(what, bytes)| {
-        let (half, other) = bytes.split_at(bytes.len() / 2);
-        [(*what, half.to_vec()), (*what, other.to_vec())]
-    });
-    halves.collect()
 }
 
 /// A call of the component, with the time and the upstream's replies before it.
@@ -251,11 +136,8 @@ fn oauth_token(name: &str) -> Reply {
 /// Makes the calls in one instance, and searches the memory after each. `keeps` is whether the instance keeps
 /// its configuration.
 async fn search(flavour: Flavour, client: Client, keeps: bool) {
-    let regions = Arc::new(Regions::default());
-    let mut config = Config::new();
-    config.consume_fuel(true).with_host_memory(Arc::clone(&regions) as Arc<dyn MemoryCreator>);
-    config.memory_reservation(0).memory_reservation_for_growth(0).memory_guard_size(0).memory_init_cow(false);
-    let engine = Engine::new(&config).unwrap();
+    let memories = SearchedMemories::default();
+    let engine = memories.engine();
     let component = Component::new(&engine, flavour.load().unwrap()).unwrap();
     let mut linker = Linker::new(&engine);
     link::all(&mut linker, flavour).unwrap();
@@ -266,7 +148,7 @@ async fn search(flavour: Flavour, client: Client, keeps: bool) {
     let clock = Clock::new(START_UNIX_MS);
     let configuration = Configuration::from_iter(client.settings.clone());
     configuration.set("credwell_encryption_keys", TEST_ENCRYPTION_KEYS);
-    configuration.set("credwell_keep_configuration", &keeps.to_string());
+    configuration.set("credwell_keep_configuration", keeps.to_string());
     let key_value = MemoryKeyValue::new().of(flavour);
     let capabilities = Capabilities::new(Arc::new(upstream.clone()), key_value, Arc::new(configuration))
         .clock(clock.clone())
@@ -286,11 +168,11 @@ async fn search(flavour: Flavour, client: Client, keeps: bool) {
         call.call_async(&mut store, &test_call.arguments, &mut results).await.unwrap();
         let succeeded = matches!(&results[0], Val::Result(Ok(_)));
         assert_eq!(succeeded, test_call.succeeds, "{}, {flavour:?}", test_call.name);
-        assert_eq!(regions.find(&secrets), None, "after {}, {flavour:?}", test_call.name);
-        assert_eq!(regions.find(&configured).is_some(), keeps, "after {}, {flavour:?}", test_call.name);
+        assert_eq!(memories.find(&secrets), None, "after {}, {flavour:?}", test_call.name);
+        assert_eq!(memories.find(&configured).is_some(), keeps, "after {}, {flavour:?}", test_call.name);
     }
     // The search works: it finds a text that isn't secret.
-    assert!(regions.find(&[("a content type", b"application/json".to_vec())]).is_some());
+    assert!(memories.find(&[("a content type", b"application/json".to_vec())]).is_some());
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,4 +10,5 @@ mod listener;
 mod network;
 mod operation;
 mod panics;
+mod reuse;
 mod starvation;

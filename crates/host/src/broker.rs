@@ -1,27 +1,39 @@
-//! The HTTP broker on this host, with one instance for each request. The caller brings the HTTP server.
+//! The HTTP broker on this host, which reuses its instances. The caller brings the HTTP server.
 
-use crate::engine::{Permit, Permits};
+mod instance;
+
+use crate::detached::Detached;
+use crate::engine::{IDLE_LIMIT, Permits};
 use crate::flavour::read;
+use crate::idle::Idle;
 use crate::request_permits::RequestPermit;
-use crate::{Capabilities, Flavour, LoadError, State, Trap, engine, link, store, waits};
+use crate::{Capabilities, Flavour, LoadError, State, Trap, engine, link, waits};
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http::{Request, Response};
 use http_body_util::BodyExt;
+pub(crate) use instance::ResponseReceiver;
+use instance::{BrokerInstance, ResponseSender};
+use std::any::Any;
 use std::fmt::Display;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tokio::sync::oneshot;
-use tracing::Instrument;
-use wasmtime::Store;
-use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
-use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
+use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
 
-/// The compiled broker with its imports linked. Clones share it.
+/// The compiled broker with its imports linked. Clones share it, with its instances.
+///
+/// An instance answers one request at a time. It is used again for later requests with clones of the same
+/// [`Capabilities`], up to a hundred of them, and never for other capabilities. An instance ends after a
+/// request if it trapped, if its memory has grown above 4 MiB, or if it still holds a resource of the
+/// request. The broker keeps at most 64 idle instances. The last clone of the broker ends them.
 #[derive(Clone)]
 pub struct Broker {
     pre: ProxyPre<State>,
     permits: Permits,
+    idle: Arc<Idle<BrokerInstance>>,
 }
 
 impl Broker {
@@ -49,8 +61,9 @@ impl Broker {
         });
         let pre = pre.and_then(ProxyPre::new);
         let pre = pre.map_err(LoadError::Unusable)?;
-        let permits = Permits::for_running(pre.instance_pre().component());
-        Ok(Self { pre, permits })
+        let permits = Permits::for_running_and_idle(pre.instance_pre().component());
+        let idle = Arc::new(Idle::new(permits.clone(), IDLE_LIMIT as usize));
+        Ok(Self { pre, permits, idle })
     }
 
     /// The number of instances that can run at the same time.
@@ -58,9 +71,10 @@ impl Broker {
         self.permits.room()
     }
 
-    /// Answers a request in an instance of its own. While [`INSTANCE_LIMIT`](crate::INSTANCE_LIMIT) instances
-    /// run, the call waits until one of them ends. The instance outlives the response: it ends when it has
-    /// written the body, its log line and its metrics.
+    /// Answers a request in an instance that answers no other request at the same time. While
+    /// [`INSTANCE_LIMIT`](crate::INSTANCE_LIMIT) instances run, the call waits until one of them has done its
+    /// work. The work goes on after the response: the instance writes the body, its log line and its metrics.
+    /// It goes on in a task of its own too if the returned future is dropped.
     ///
     /// # Errors
     ///
@@ -74,53 +88,80 @@ impl Broker {
         Body: http_body::Body<Data = Bytes> + Send + 'static,
         Body::Error: Display,
     {
-        self.handle_in(None, capabilities, request).await
+        let (broker, capabilities) = (self.clone(), capabilities.clone());
+        let (sender, mut receiver) = oneshot::channel();
+        let mut work =
+            Detached::new(async move { broker.answer(None, &capabilities, request, sender).await });
+        let ended = tokio::select! {
+            biased;
+            response = &mut receiver => match response {
+                Ok(response) => return response.map_err(BrokerError::Refused),
+                // The sender is dropped, so the instance is about to end.
+                Err(_) => work.await,
+            },
+            ended = &mut work => ended,
+        };
+        match receiver.try_recv() {
+            Ok(response) => response.map_err(BrokerError::Refused),
+            Err(_) => Err(ended.map_or_else(BrokerError::Trap, |()| BrokerError::Silent)),
+        }
     }
 
-    /// Answers a request that has a permit. The instance keeps the permit until it has ended.
-    pub(crate) async fn handle_in<Body>(
+    /// Answers a request and sends the response to `sender`. The call ends when the instance has done its
+    /// last work. The instance keeps the permit of the request until then.
+    ///
+    /// # Errors
+    ///
+    /// The instance could not be started, or it trapped or panicked, before or after the response.
+    pub(crate) async fn answer<Body>(
         &self,
-        request_permit: Option<Arc<RequestPermit>>,
+        permit: Option<Arc<RequestPermit>>,
         capabilities: &Capabilities,
         request: Request<Body>,
-    ) -> Result<Response<HyperOutgoingBody>, BrokerError>
+        sender: ResponseSender,
+    ) -> Result<(), Trap>
     where
         Body: http_body::Body<Data = Bytes> + Send + 'static,
         Body::Error: Display,
     {
-        let permit = self.permits.running().await;
-        let (sender, receiver) = oneshot::channel();
         let failed = |error: Body::Error| wasmtime_wasi_http::Error::InternalError(Some(error.to_string()));
         let request = request.map(|body| body.map_err(failed));
-        let store = store(self.pre.engine(), capabilities).map_err(Trap)?;
-        let mut instance = BrokerInstance { store, _permit: permit, _request_permit: request_permit.clone() };
-        instance.store.data_mut().limit_waits(request_permit);
-        let request =
-            instance.store.data_mut().http().new_incoming_request(Scheme::Http, request).map_err(Trap)?;
-        let response = instance.store.data_mut().http().new_response_outparam(sender).map_err(Trap)?;
-        let pre = self.pre.clone();
-        let task = async move {
-            let broker = pre.instantiate_async(&mut instance.store).await?;
-            broker.wasi_http_incoming_handler().call_handle(&mut instance.store, request, response).await
+        // A panic of the embedder's code ends the request and the instance, and nothing else.
+        let work = AssertUnwindSafe(self.run(permit, capabilities, request, sender)).catch_unwind();
+        work.await.unwrap_or_else(|panic| Err(panicked(&*panic))).map_err(Trap)
+    }
+
+    async fn run<Body>(
+        &self,
+        request_permit: Option<Arc<RequestPermit>>,
+        capabilities: &Capabilities,
+        request: Request<Body>,
+        sender: ResponseSender,
+    ) -> wasmtime::Result<()>
+    where
+        Body: http_body::Body<Data = Bytes, Error = wasmtime_wasi_http::Error> + Send + 'static,
+    {
+        let permit = self.permits.running().await;
+        let idle = self.idle.take(permit, |instance| instance.has(capabilities));
+        let mut instance = match idle {
+            Ok(instance) => instance,
+            Err(permit) => BrokerInstance::start(&self.pre, capabilities, permit).await?,
         };
-        let task = tokio::spawn(task.in_current_span());
-        match receiver.await {
-            Ok(response) => response.map_err(BrokerError::Refused),
-            // The sender is dropped, so the instance has ended.
-            Err(_) => {
-                task.await.map_err(wasmtime::Error::new).flatten().map_err(Trap)?;
-                Err(BrokerError::Silent)
-            }
+        instance.answer(request_permit, request, sender).await?;
+        // Dropped last, so that the next request finds the instance.
+        let _request_permit = instance.take_request_permit();
+        if instance.is_reusable() {
+            self.idle.keep(instance);
         }
+        Ok(())
     }
 }
 
-/// The store of one request's instance.
-struct BrokerInstance {
-    store: Store<State>,
-    /// Dropped after the store.
-    _permit: Permit,
-    _request_permit: Option<Arc<RequestPermit>>,
+/// The error for a panic, with its message.
+fn panicked(panic: &(dyn Any + Send)) -> wasmtime::Error {
+    let message = panic.downcast_ref::<&str>().copied();
+    let message = message.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    wasmtime::format_err!("panicked: {}", message.unwrap_or("without a message"))
 }
 
 /// The error of [`Broker::handle`].

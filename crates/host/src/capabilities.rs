@@ -1,6 +1,6 @@
 //! The capabilities of an instance: its network, store, configuration, clocks, entropy and standard error.
 
-use crate::ConfigurationSource;
+use crate::{ConfigurationSource, Metrics};
 use credwell_key_value::KeyValue;
 use std::sync::Arc;
 use wasmtime_wasi::cli::StdoutStream;
@@ -17,6 +17,8 @@ pub struct Capabilities {
     /// The instance's settings.
     pub configuration: Arc<dyn ConfigurationSource>,
     changes: Vec<Change>,
+    /// The metrics that count the broker's instances.
+    pub(crate) metrics: Option<Metrics>,
 }
 
 /// A change to wasmtime's defaults for an instance.
@@ -29,7 +31,7 @@ impl Capabilities {
         key_value: Arc<dyn KeyValue>,
         configuration: Arc<dyn ConfigurationSource>,
     ) -> Self {
-        Self { outgoing, key_value, configuration, changes: Vec::new() }
+        Self { outgoing, key_value, configuration, changes: Vec::new(), metrics: None }
     }
 
     /// Gives the instance this clock, as its wall clock and its monotonic clock.
@@ -54,6 +56,15 @@ impl Capabilities {
     fn change(mut self, change: impl Fn(&mut WasiCtxBuilder) + Send + Sync + 'static) -> Self {
         self.changes.push(Arc::new(change));
         self
+    }
+
+    /// Whether these are clones of the same capabilities. Only these may share an instance.
+    pub(crate) fn are_the_same_as(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.outgoing, &other.outgoing)
+            && Arc::ptr_eq(&self.key_value, &other.key_value)
+            && Arc::ptr_eq(&self.configuration, &other.configuration)
+            && self.changes.len() == other.changes.len()
+            && self.changes.iter().zip(&other.changes).all(|(one, other)| Arc::ptr_eq(one, other))
     }
 
     pub(crate) fn wasi(&self) -> WasiCtxBuilder {

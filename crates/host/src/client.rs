@@ -1,14 +1,22 @@
 //! The client of the credentials component. It starts and reuses instances by itself.
 
-use crate::{Capabilities, Credentials, Error, Instance, Runtime, Trap, lock};
+use crate::engine::{IDLE_LIMIT, Permit};
+use crate::idle::{Idle, Reusable, USES_PER_INSTANCE};
+use crate::{Capabilities, Credentials, Error, Instance, Runtime, Trap};
+use std::num::NonZero;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::thread::available_parallelism;
 
-/// The number of calls that an instance serves. Then it ends, which frees the memory that it has allocated.
-const CALLS_PER_INSTANCE: u32 = 100;
+/// The smallest limit on the idle instances of a client.
+const SMALLEST_IDLE_LIMIT: usize = 16;
 
-/// The largest number of idle instances of a client. All clients of a runtime together keep at most 64.
-const IDLE_LIMIT: usize = 16;
+/// The largest number of idle instances of a client: four for each processor. All clients of a runtime
+/// together keep at most [`IDLE_LIMIT`].
+fn idle_limit() -> usize {
+    let processors = available_parallelism().map_or(1, NonZero::get);
+    (4 * processors).clamp(SMALLEST_IDLE_LIMIT, IDLE_LIMIT as usize)
+}
 
 /// A client of the credentials component. Clones are the same client, and any number of tasks may call it at
 /// once.
@@ -22,8 +30,7 @@ pub struct CredentialsClient(Arc<Shared>);
 struct Shared {
     runtime: Runtime,
     capabilities: Capabilities,
-    /// A stack: a call takes the instance that was used last, so surplus instances stay idle at the bottom.
-    idle: Mutex<Vec<Worker>>,
+    idle: Idle<Worker>,
     instances: AtomicUsize,
 }
 
@@ -31,6 +38,12 @@ struct Shared {
 struct Worker {
     instance: Instance,
     calls: u32,
+}
+
+impl Reusable for Worker {
+    fn set_permit(&mut self, permit: Permit) {
+        self.instance.permit = permit;
+    }
 }
 
 /// The error of a call.
@@ -48,12 +61,8 @@ impl CredentialsClient {
     /// Creates a client that gives the component these capabilities. Clients of one runtime share the limit
     /// on instances and nothing else.
     pub fn new(runtime: Runtime, capabilities: Capabilities) -> Self {
-        Self(Arc::new(Shared {
-            runtime,
-            capabilities,
-            idle: Mutex::default(),
-            instances: AtomicUsize::new(0),
-        }))
+        let idle = Idle::new(runtime.permits.clone(), idle_limit());
+        Self(Arc::new(Shared { runtime, capabilities, idle, instances: AtomicUsize::new(0) }))
     }
 
     /// Calls `get-credentials`.
@@ -103,28 +112,20 @@ impl CredentialsClient {
     async fn worker(&self) -> Result<Worker, Trap> {
         let shared = &*self.0;
         let permit = shared.runtime.permits.running().await;
-        let idle = lock(&shared.idle).pop();
-        if let Some(Worker { mut instance, calls }) = idle {
-            instance.permit = permit;
-            return Ok(Worker { instance, calls: calls + 1 });
-        }
+        let permit = match shared.idle.take(permit, |_| true) {
+            Ok(Worker { instance, calls }) => return Ok(Worker { instance, calls: calls + 1 }),
+            Err(permit) => permit,
+        };
         shared.instances.fetch_add(1, Ordering::Relaxed);
         let instance = shared.runtime.start(&shared.capabilities, permit).await?;
         Ok(Worker { instance, calls: 1 })
     }
 
-    /// Keeps an instance after a call, unless the instance has served its last call or enough others are
-    /// idle.
-    fn keep(&self, mut worker: Worker) {
-        let shared = &*self.0;
-        if worker.calls == CALLS_PER_INSTANCE {
-            return;
-        }
-        let Some(permit) = shared.runtime.permits.idle() else { return };
-        worker.instance.permit = permit;
-        let mut idle = lock(&shared.idle);
-        if idle.len() < IDLE_LIMIT {
-            idle.push(worker);
+    /// Keeps an instance after a call, unless the instance has served its last call, or the call has left
+    /// something behind.
+    fn keep(&self, worker: Worker) {
+        if worker.calls < USES_PER_INSTANCE && worker.instance.is_reusable() {
+            self.0.idle.keep(worker);
         }
     }
 }

@@ -8,24 +8,27 @@ use wasmtime::{Config, Engine, PoolingAllocationConfig};
 /// The memory that an instance can use, in bytes.
 pub const MEMORY_LIMIT: usize = 16 << 20;
 
-/// The largest number of instances in an engine at the same time, idle ones included. wasmtime fails to start
-/// one more, so this crate takes a permit for each instance.
+/// The largest number of instances that run in an engine at the same time.
 pub const INSTANCE_LIMIT: u32 = 256;
 
-/// The largest number of idle instances, which a client keeps for a later call.
-const IDLE_LIMIT: u32 = 64;
+/// The largest number of idle instances, which are kept for a later call or request.
+pub(crate) const IDLE_LIMIT: u32 = 64;
+
+/// The number of instances in the pool. wasmtime fails to start one more, so this crate takes a permit for
+/// each instance.
+const POOL: u32 = INSTANCE_LIMIT + IDLE_LIMIT;
 
 /// The number of linear memories in the pool. Each memory reserves [`MEMORY_LIMIT`] bytes of addresses. An
 /// instance of the credentials component or of the broker has one memory. An instance of a composed component
 /// has several.
-const MEMORY_COUNT: u32 = INSTANCE_LIMIT * 2;
+const MEMORY_COUNT: u32 = POOL * 2;
 
 /// The number of tables in the pool.
-const TABLE_COUNT: u32 = INSTANCE_LIMIT * 4;
+const TABLE_COUNT: u32 = POOL * 4;
 
 /// The number of core instances in the pool. The pool only counts them, so the number is larger than any
 /// component needs.
-const CORE_INSTANCE_COUNT: u32 = INSTANCE_LIMIT * 256;
+const CORE_INSTANCE_COUNT: u32 = POOL * 256;
 
 /// The permits for instances of one component: as many as the engine's pool has room for.
 #[derive(Clone)]
@@ -56,12 +59,13 @@ impl Permits {
         let required = component.resources_required();
         let counts = required.map_or([1, 1], |required| [required.num_memories, required.num_tables]);
         let [memories, tables] = counts.map(|count| count.max(1));
-        let room = INSTANCE_LIMIT.min(MEMORY_COUNT / memories).min(TABLE_COUNT / tables);
-        let idle = idle.min(room / 4);
+        let all = POOL.min(MEMORY_COUNT / memories).min(TABLE_COUNT / tables);
+        let idle = idle.min(all / 4);
+        let room = INSTANCE_LIMIT.min(all - idle);
         Self {
-            running: Arc::new(Semaphore::new((room - idle) as usize)),
+            running: Arc::new(Semaphore::new(room as usize)),
             idle: Arc::new(Semaphore::new(idle as usize)),
-            room: room - idle,
+            room,
         }
     }
 
@@ -85,9 +89,9 @@ impl Permits {
 /// Creates an engine that takes the memory of each instance from a pool and counts the instructions of a
 /// call.
 ///
-/// The pool has room for [`INSTANCE_LIMIT`] instances. [`Runtime`](crate::Runtime), [`Broker`](crate::Broker)
-/// and [`Workload`](crate::Workload) wait for room. An embedder that starts instances in another way has to
-/// limit their number itself.
+/// The pool has room for [`INSTANCE_LIMIT`] running instances and for idle ones.
+/// [`Runtime`](crate::Runtime), [`Broker`](crate::Broker) and [`Workload`](crate::Workload) wait for room. An
+/// embedder that starts instances in another way has to limit their number itself.
 ///
 /// # Errors
 ///
@@ -98,8 +102,8 @@ pub fn engine() -> wasmtime::Result<Engine> {
 
 fn configuration() -> Config {
     let mut pool = PoolingAllocationConfig::new();
-    pool.total_component_instances(INSTANCE_LIMIT)
-        .total_stacks(INSTANCE_LIMIT)
+    pool.total_component_instances(POOL)
+        .total_stacks(POOL)
         .total_core_instances(CORE_INSTANCE_COUNT)
         .total_memories(MEMORY_COUNT)
         .total_tables(TABLE_COUNT)

@@ -36,6 +36,11 @@ impl Instance {
         Ok(Self { store, exports, permit })
     }
 
+    /// Whether the instance can serve another call.
+    pub(crate) fn is_reusable(&self) -> bool {
+        self.store.data().is_reusable()
+    }
+
     /// Calls `get-credentials`.
     ///
     /// # Errors

@@ -7,12 +7,12 @@
 //! The functions of `wasmtime-wasi` that link everything are not used here, because they also link files,
 //! sockets, the environment and the command line. A component that imports one of those must not start.
 
-use crate::Flavour;
 use crate::bindings::host::wasi::{
     config0_2_0_draft_2024_09_27, config0_2_0_rc_1, keyvalue0_2_0_draft, keyvalue0_2_0_draft2,
 };
 use crate::configuration::{ConfigurationInterface, ConfigurationView};
 use crate::key_value::{KeyValueInterface, KeyValueView};
+use crate::{Flavour, outgoing_handler};
 use wasmtime::Result;
 use wasmtime::component::{HasData, Linker, ResourceTable};
 use wasmtime_wasi::WasiView;
@@ -20,7 +20,8 @@ use wasmtime_wasi::cli::{WasiCli, WasiCliView};
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView};
 use wasmtime_wasi::p2::bindings;
 use wasmtime_wasi::random::WasiRandom;
-use wasmtime_wasi_http::WasiHttpView;
+use wasmtime_wasi_http::p2::bindings::http::types;
+use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 
 /// Links everything that the credentials component of a flavour imports.
 ///
@@ -82,7 +83,9 @@ pub fn random<T: WasiView>(linker: &mut Linker<T>) -> Result<()> {
 ///
 /// One of the interfaces is linked already.
 pub fn http<T: WasiHttpView + 'static>(linker: &mut Linker<T>) -> Result<()> {
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)
+    let options = types::LinkOptions::default();
+    types::add_to_linker::<T, WasiHttp>(linker, &options, T::http)?;
+    outgoing_handler::link(linker, |_| true)
 }
 
 /// Links `wasi:keyvalue/store`, `atomics` and `batch`, in the draft of a flavour.

@@ -34,8 +34,8 @@ const KEY_VALUE_BOUNDS: [f64; 10] = [0.00001, 0.00005, 0.0001, 0.0005, 0.001, 0.
 /// | `credwell_host_requests_refused_total` | `reason` | responses 503 of the host |
 /// | `credwell_host_connections` | | open connections of callers |
 /// | `credwell_host_connections_closed_total` | `reason` | connections that the host closed: `stalled`, `replaced`, `too-many` |
-/// | `credwell_host_instances_started_total` | | instances started for requests |
-/// | `credwell_host_instances_failed_total` | | instances that gave no complete response |
+/// | `credwell_host_instances_started_total` | | instances started, each for many requests |
+/// | `credwell_host_instances_failed_total` | | requests whose instance gave no complete response |
 /// | `credwell_host_key_value_duration_seconds` | `operation`, `outcome` | operations of the store |
 /// | `credwell_host_outgoing_request_duration_seconds` | `outcome` | requests to the upstream |
 #[derive(Clone)]

@@ -1,19 +1,18 @@
 //! The data of a wasmtime store: the capabilities and resources of one instance.
 
+use crate::idle::REUSABLE_MEMORY;
+use crate::limits::Limits;
 use crate::request_permits::RequestPermit;
 use crate::waits::Waits;
-use crate::{
-    Capabilities, ConfigurationSource, ConfigurationView, KeyValueContext, KeyValueView, MEMORY_LIMIT,
-};
+use crate::{Capabilities, ConfigurationSource, ConfigurationView, KeyValueContext, KeyValueView};
 use credwell_key_value::KeyValue;
 use std::sync::Arc;
-use wasmtime::{StoreLimits, StoreLimitsBuilder};
 use wasmtime_wasi::{ResourceTable, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
 /// The data of one instance's wasmtime store. It implements all views that [`crate::link`] needs.
 pub struct State {
-    pub(crate) limits: StoreLimits,
+    pub(crate) limits: Limits,
     table: ResourceTable,
     wasi: WasiCtx,
     http: WasiHttpCtx,
@@ -26,7 +25,7 @@ pub struct State {
 impl State {
     pub(crate) fn new(capabilities: &Capabilities) -> Self {
         Self {
-            limits: StoreLimitsBuilder::new().memory_size(MEMORY_LIMIT).build(),
+            limits: Limits::new(),
             table: ResourceTable::new(),
             wasi: capabilities.wasi().build(),
             http: WasiHttpCtx::new(),
@@ -37,9 +36,16 @@ impl State {
         }
     }
 
-    /// Lets the instance wait only as the permit of its request allows.
-    pub(crate) fn limit_waits(&mut self, permit: Option<Arc<RequestPermit>>) {
-        self.permit = permit;
+    /// Lets the instance wait only as the permit of its request allows. The result is the permit of the
+    /// request before.
+    pub(crate) fn limit_waits(&mut self, permit: Option<Arc<RequestPermit>>) -> Option<Arc<RequestPermit>> {
+        std::mem::replace(&mut self.permit, permit)
+    }
+
+    /// Whether the instance can serve another call or request: it holds no resource of the last one, and its
+    /// memory is not unusually large.
+    pub(crate) fn is_reusable(&self) -> bool {
+        self.table.is_empty() && self.limits.memory() <= REUSABLE_MEMORY
     }
 
     pub(crate) fn waits(&mut self) -> Waits<'_> {

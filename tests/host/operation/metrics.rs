@@ -26,7 +26,7 @@ async fn requests_operations_and_instances_are_counted() {
     assert_line(&text, r#"credwell_host_request_duration_seconds_count{status="4xx"} 1"#);
     assert_line(&text, "credwell_host_requests_in_flight 0");
     assert_line(&text, "credwell_host_connections 0");
-    assert_line(&text, "credwell_host_instances_started_total 4");
+    assert_line(&text, "credwell_host_instances_started_total 1");
     assert_line(&text, "credwell_host_instances_failed_total 0");
     let requests = upstream.count();
     let outgoing =

@@ -195,13 +195,7 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// Marks the connection as needed until the guard is dropped.
-    pub(crate) fn used(&self) -> impl Drop + use<> {
-        struct Used(Connection);
-        impl Drop for Used {
-            fn drop(&mut self) {
-                self.0.table.change(self.0.id, |entry| entry.unused_since = Some(Instant::now()));
-            }
-        }
+    pub(crate) fn used(&self) -> Used {
         self.table.change(self.id, |entry| entry.unused_since = None);
         Used(self.clone())
     }
@@ -217,6 +211,15 @@ impl Connection {
     /// Records the end of a connection whose peer has taken nothing for too long.
     pub(super) fn has_timed_out(&self) {
         self.table.count_closed("stalled");
+    }
+}
+
+/// A mark of a connection as needed, which the drop takes back.
+pub(crate) struct Used(Connection);
+
+impl Drop for Used {
+    fn drop(&mut self) {
+        self.0.table.change(self.0.id, |entry| entry.unused_since = Some(Instant::now()));
     }
 }
 
