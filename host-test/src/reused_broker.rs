@@ -1,7 +1,7 @@
 //! The reused broker: one instance of the broker that answers many requests, one after the other.
 
 use bytes::Bytes;
-use credwell_host::{Capabilities, FUEL_PER_CALL, Flavour, State, link, store};
+use credwell_host::{Capabilities, Flavour, State, link, renew, store};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use tokio::sync::oneshot;
@@ -39,7 +39,7 @@ impl ReusedBroker {
         let mut linker = Linker::new(engine);
         link::all(&mut linker, flavour)?;
         link::stderr(&mut linker)?;
-        let mut store = store(engine, capabilities)?;
+        let mut store = store(engine, capabilities);
         let exports = Proxy::instantiate_async(&mut store, &component, &linker).await?;
         Ok(Self { store, exports })
     }
@@ -52,7 +52,7 @@ impl ReusedBroker {
     pub async fn handle(&mut self, request: Request<Full<Bytes>>) -> Response<Bytes> {
         let (sender, receiver) = oneshot::channel();
         let request = request.map(|body| body.map_err(|never| -> Error { match never {} }));
-        self.store.set_fuel(FUEL_PER_CALL).expect("the engine counts fuel");
+        renew(&mut self.store);
         let mut http = self.store.data_mut().http();
         let request = http.new_incoming_request(Scheme::Http, request).expect("the table has room");
         let response = http.new_response_outparam(sender).expect("the table has room");

@@ -98,7 +98,7 @@ impl SearchedMemories {
     /// wasmtime doesn't work on this machine.
     pub fn engine(&self) -> Engine {
         let mut config = Config::new();
-        config.consume_fuel(true).with_host_memory(Arc::clone(&self.0) as Arc<dyn MemoryCreator>);
+        config.with_host_memory(Arc::clone(&self.0) as Arc<dyn MemoryCreator>);
         config.memory_reservation(0).memory_reservation_for_growth(0).memory_guard_size(0);
         config.memory_init_cow(false);
         Engine::new(&config).expect("the configuration is valid")

@@ -153,7 +153,7 @@ async fn search(flavour: Flavour, client: Client, keeps: bool) {
     let capabilities = Capabilities::new(Arc::new(upstream.clone()), key_value, Arc::new(configuration))
         .clock(clock.clone())
         .entropy(Entropy::seeded(1));
-    let mut store = host_test::store(&engine, &capabilities).unwrap();
+    let mut store = host_test::store(&engine, &capabilities);
     let instance = pre.instantiate_async(&mut store).await.unwrap();
     let interface =
         instance.get_export_index(&mut store, None, "credwell:credentials/credentials@0.2.0").unwrap();

@@ -143,6 +143,23 @@ async fn an_instance_whose_call_was_cancelled_serves_no_more_calls() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn two_calls_at_once_run_in_two_instances() {
+    let scenario = Scenario::new();
+    let delay = Duration::from_secs(1);
+    scenario.upstream.always(account("token").head_after(delay));
+    for _ in 0..2 {
+        let started = tokio::time::Instant::now();
+        let (client, other) = (&scenario.client, scenario.client.clone());
+        let (one, two) = tokio::join!(client.refresh(ACCOUNT, None), other.refresh(ACCOUNT, None));
+        assert!(one.is_ok() && two.is_ok());
+        // Neither call waits for the other, and the next two calls use the same instances.
+        assert!(started.elapsed() < delay * 2, "{:?}", started.elapsed());
+        assert_eq!(scenario.client.instances(), 2);
+    }
+    assert_eq!(scenario.upstream.count(), 4);
+}
+
+#[tokio::test(start_paused = true)]
 async fn concurrent_calls_above_the_limit_of_instances_wait() {
     let scenario = Scenario::of(Runtime::new(Flavour::Wasmtime).expect("it is built"));
     scenario.upstream.always(account("token").head_after(Duration::from_secs(1)));

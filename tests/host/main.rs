@@ -6,6 +6,7 @@ mod capacity;
 mod credentials_client;
 mod host_hook;
 mod interfaces;
+mod limits;
 mod listener;
 mod network;
 mod operation;

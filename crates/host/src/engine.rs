@@ -1,5 +1,6 @@
 //! The wasmtime engine of this host, set up for many short calls, and the permits for its instances.
 
+use crate::ticks;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::{Component, InstancePre, Linker};
@@ -18,7 +19,7 @@ pub(crate) const IDLE_LIMIT: u32 = 64;
 /// each instance.
 const POOL: u32 = INSTANCE_LIMIT + IDLE_LIMIT;
 
-/// The number of linear memories in the pool. Each memory reserves [`MEMORY_LIMIT`] bytes of addresses. An
+/// The number of linear memories in the pool. An
 /// instance of the credentials component or of the broker has one memory. An instance of a composed component
 /// has several.
 const MEMORY_COUNT: u32 = POOL * 2;
@@ -86,18 +87,37 @@ impl Permits {
     }
 }
 
-/// Creates an engine that takes the memory of each instance from a pool and counts the instructions of a
-/// call.
+/// Creates an engine that takes the memory of each instance from a pool. The engine ticks every
+/// [`TICK`](crate::TICK), so that a call can yield to other tasks and can be ended.
 ///
 /// The pool has room for [`INSTANCE_LIMIT`] running instances and for idle ones.
 /// [`Runtime`](crate::Runtime), [`Broker`](crate::Broker) and [`Workload`](crate::Workload) wait for room. An
 /// embedder that starts instances in another way has to limit their number itself.
 ///
+/// On a 64-bit machine, the pool reserves three tebibytes of addresses, which take no memory. Then the code
+/// needs no checks of bounds. Where the process may not have so many addresses, the pool reserves about
+/// eleven gibibytes.
+///
 /// # Errors
 ///
-/// The machine can't reserve the addresses of the pool.
+/// The machine can't reserve the addresses of the pool, or starts no thread.
 pub fn engine() -> wasmtime::Result<Engine> {
-    Engine::new(&configuration())
+    let engine = Engine::new(&without_bounds_checks(configuration()))
+        .or_else(|_| Engine::new(&with_bounds_checks(configuration())))?;
+    ticks::start(&engine)?;
+    Ok(engine)
+}
+
+/// Reserves all addresses that a 32-bit memory can have, and a guard behind them.
+fn without_bounds_checks(mut configuration: Config) -> Config {
+    configuration.memory_reservation(4 << 30).memory_guard_size(32 << 20);
+    configuration
+}
+
+/// Reserves the addresses below [`MEMORY_LIMIT`], for containers and machines with few addresses.
+fn with_bounds_checks(mut configuration: Config) -> Config {
+    configuration.memory_reservation(MEMORY_LIMIT as u64).memory_guard_size(64 << 10);
+    configuration
 }
 
 fn configuration() -> Config {
@@ -112,12 +132,9 @@ fn configuration() -> Config {
     let mut configuration = Config::new();
     configuration
         .allocation_strategy(pool)
-        // By default, wasmtime reserves gigabytes of addresses for each memory instead of checking bounds in
-        // the code. Small machines and containers with an address limit don't have so many addresses.
-        .memory_reservation(MEMORY_LIMIT as u64)
-        .memory_guard_size(64 << 10)
-        // Fuel limits the instructions of a call but not its waits, and needs no timer thread.
-        .consume_fuel(true);
+        // The host stack of an instance can hold parts of secrets at its end.
+        .async_stack_zeroing(true)
+        .epoch_interruption(true);
     configuration
 }
 

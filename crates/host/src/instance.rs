@@ -3,16 +3,9 @@
 use crate::bindings::provider::{Provider, ProviderPre};
 use crate::engine::Permit;
 use crate::state::State;
-use crate::{Capabilities, Credentials, Error};
+use crate::{Capabilities, Credentials, Error, renew, ticks};
 use std::fmt;
 use wasmtime::{Engine, Store};
-
-/// The limit on the instructions of a call, in wasmtime's fuel: about one unit for each instruction. A call
-/// that needs more traps.
-pub const FUEL_PER_CALL: u64 = 2_000_000_000;
-
-/// The fuel after which a call yields to other tasks of tokio.
-const FUEL_PER_SLICE: u64 = 1_000_000;
 
 /// A running instance of the component, in a store of its own.
 ///
@@ -31,7 +24,7 @@ impl Instance {
         capabilities: &Capabilities,
         permit: Permit,
     ) -> wasmtime::Result<Self> {
-        let mut store = store(pre.engine(), capabilities)?;
+        let mut store = store(pre.engine(), capabilities);
         let exports = pre.instantiate_async(&mut store).await?;
         Ok(Self { store, exports, permit })
     }
@@ -47,7 +40,7 @@ impl Instance {
     ///
     /// The outer error is a trap, after which the instance can't be used. The inner error is the component's.
     pub async fn get(&mut self, account_id: &str) -> Result<Result<Credentials, Error>, Trap> {
-        self.store.set_fuel(FUEL_PER_CALL).map_err(Trap)?;
+        renew(&mut self.store);
         let interface = self.exports.credwell_credentials_credentials();
         interface.call_get_credentials(&mut self.store, account_id).await.map_err(Trap)
     }
@@ -63,7 +56,7 @@ impl Instance {
         account_id: &str,
         rejected: Option<&str>,
     ) -> Result<Result<Credentials, Error>, Trap> {
-        self.store.set_fuel(FUEL_PER_CALL).map_err(Trap)?;
+        renew(&mut self.store);
         let interface = self.exports.credwell_credentials_credentials();
         interface.call_refresh_credentials(&mut self.store, account_id, rejected).await.map_err(Trap)
     }
@@ -74,27 +67,23 @@ impl Instance {
     ///
     /// As for [`Instance::get`].
     pub async fn forget(&mut self, account_id: &str) -> Result<Result<(), Error>, Trap> {
-        self.store.set_fuel(FUEL_PER_CALL).map_err(Trap)?;
+        renew(&mut self.store);
         let interface = self.exports.credwell_credentials_credentials();
         interface.call_forget_credentials(&mut self.store, account_id).await.map_err(Trap)
     }
 }
 
-/// Creates a store for one instance of any component, with the limits on memory and fuel that [`Instance`]
-/// has.
-///
-/// # Errors
-///
-/// The engine does not count fuel. The engine of [`crate::engine()`] does.
-pub fn store(engine: &Engine, capabilities: &Capabilities) -> wasmtime::Result<Store<State>> {
+/// Creates a store for one instance of any component, with the limits on memory and time that [`Instance`]
+/// has. [`renew`](crate::renew) begins another call. The engine has to be one of [`crate::engine()`].
+pub fn store(engine: &Engine, capabilities: &Capabilities) -> Store<State> {
     let mut store = Store::new(engine, State::new(capabilities));
     store.limiter(|state| &mut state.limits);
-    store.set_fuel(FUEL_PER_CALL)?;
-    store.fuel_async_yield_interval(Some(FUEL_PER_SLICE))?;
-    Ok(store)
+    ticks::limit(&mut store);
+    store
 }
 
-/// The error of a component that stopped without a result, because it panicked or ran out of memory or fuel.
+/// The error of a component that stopped without a result, because it panicked, ran out of memory or computed for too
+/// long.
 /// The cause is a defect in the component or a limit that is too low, and never the upstream.
 pub struct Trap(pub(crate) wasmtime::Error);
 

@@ -114,7 +114,7 @@
 //! view for each group of interfaces.
 //!
 //! ```
-//! use credwell_host::{FUEL_PER_CALL, Flavour, KeyValue, KeyValueContext, KeyValueView, engine, link};
+//! use credwell_host::{Flavour, KeyValue, KeyValueContext, KeyValueView, TICK_LIMIT, engine, link};
 //! use std::sync::Arc;
 //! use wasmtime::component::{Component, Linker, ResourceTable};
 //! use wasmtime::{Store, StoreContextMut};
@@ -157,7 +157,8 @@
 //!
 //!     let key_value = credwell_key_value::open(&"memory:".parse()?).await?;
 //!     let mut store = Store::new(&engine, Tenant { number: 7, key_value, table: ResourceTable::new() });
-//!     store.set_fuel(FUEL_PER_CALL)?;
+//!     // Each call sets it anew. A call that takes longer traps, its waits included.
+//!     store.set_epoch_deadline(TICK_LIMIT);
 //!     let instance = linker.instantiate_async(&mut store, &component).await?;
 //!     let run = instance.get_typed_func::<(), (u32,)>(&mut store, "run")?;
 //!     assert_eq!(run.call_async(&mut store, ()).await?, (7,));
@@ -256,6 +257,7 @@ mod request_permits;
 mod runtime;
 mod state;
 pub mod telemetry;
+mod ticks;
 mod waits;
 mod workload;
 
@@ -273,7 +275,7 @@ pub use credwell_key_value::{KeyPage, KeyValue, KeyValueError};
 pub use engine::{INSTANCE_LIMIT, MEMORY_LIMIT, engine};
 pub use fingerprint::FingerprintKey;
 pub use flavour::Flavour;
-pub use instance::{FUEL_PER_CALL, Instance, Trap, store};
+pub use instance::{Instance, Trap, store};
 pub use key_value::{Bucket, KeyValueContext, KeyValueView};
 pub use listener::{CONNECTION_LIMIT, Listener};
 pub use load_error::LoadError;
@@ -281,6 +283,7 @@ pub use metrics::{Metrics, MetricsListener};
 pub use network::{CertificateError, Network};
 pub use runtime::Runtime;
 pub use state::State;
+pub use ticks::{TICK, TICK_LIMIT, renew};
 pub use workload::{Workload, WorkloadInstance};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -3,6 +3,7 @@
 use crate::idle::REUSABLE_MEMORY;
 use crate::limits::Limits;
 use crate::request_permits::RequestPermit;
+use crate::ticks::Ticks;
 use crate::waits::Waits;
 use crate::{Capabilities, ConfigurationSource, ConfigurationView, KeyValueContext, KeyValueView};
 use credwell_key_value::KeyValue;
@@ -13,6 +14,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpVi
 /// The data of one instance's wasmtime store. It implements all views that [`crate::link`] needs.
 pub struct State {
     pub(crate) limits: Limits,
+    pub(crate) ticks: Ticks,
     table: ResourceTable,
     wasi: WasiCtx,
     http: WasiHttpCtx,
@@ -26,6 +28,7 @@ impl State {
     pub(crate) fn new(capabilities: &Capabilities) -> Self {
         Self {
             limits: Limits::new(),
+            ticks: Ticks::default(),
             table: ResourceTable::new(),
             wasi: capabilities.wasi().build(),
             http: WasiHttpCtx::new(),
@@ -49,30 +52,35 @@ impl State {
     }
 
     pub(crate) fn waits(&mut self) -> Waits<'_> {
+        self.ticks.host_was_called();
         Waits { permit: self.permit.as_deref(), table: &mut self.table }
     }
 }
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
+        self.ticks.host_was_called();
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
     }
 }
 
 impl WasiHttpView for State {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
+        self.ticks.host_was_called();
         WasiHttpCtxView { hooks: &mut *self.outgoing, table: &mut self.table, ctx: &mut self.http }
     }
 }
 
 impl KeyValueView for State {
     fn key_value(&mut self) -> KeyValueContext<'_> {
+        self.ticks.host_was_called();
         KeyValueContext { store: &*self.key_value, table: &mut self.table }
     }
 }
 
 impl ConfigurationView for State {
     fn configuration(&mut self) -> &dyn ConfigurationSource {
+        self.ticks.host_was_called();
         &*self.configuration
     }
 }

@@ -38,8 +38,8 @@ use wasmtime::component::{Instance, InstancePre};
 /// }
 /// ```
 ///
-/// [`FUEL_PER_CALL`](crate::FUEL_PER_CALL) limits the instructions of an instance. For more calls,
-/// `store.set_fuel` renews the fuel.
+/// [`TICK_LIMIT`](crate::TICK_LIMIT) limits the time for which an instance computes. [`renew`](crate::renew)
+/// begins another call.
 #[derive(Clone)]
 pub struct Workload {
     pre: InstancePre<State>,
@@ -83,7 +83,7 @@ impl Workload {
     /// The component needs more memory than [`MEMORY_LIMIT`](crate::MEMORY_LIMIT), or its start fails.
     pub async fn instantiate(&self, capabilities: &Capabilities) -> Result<WorkloadInstance, Trap> {
         let permit = self.permits.running().await;
-        let mut store = store(self.pre.engine(), capabilities).map_err(Trap)?;
+        let mut store = store(self.pre.engine(), capabilities);
         let instance = self.pre.instantiate_async(&mut store).await.map_err(Trap)?;
         Ok(WorkloadInstance { store, instance, _permit: permit })
     }

@@ -3,7 +3,7 @@
 use crate::engine::Permit;
 use crate::idle::{Reusable, USES_PER_INSTANCE};
 use crate::request_permits::RequestPermit;
-use crate::{Capabilities, FUEL_PER_CALL, State, store};
+use crate::{Capabilities, State, renew, store};
 use bytes::Bytes;
 use http::{Request, Response};
 use std::sync::Arc;
@@ -44,7 +44,7 @@ impl BrokerInstance {
         if let Some(metrics) = &capabilities.metrics {
             metrics.instance_started();
         }
-        let mut store = store(pre.engine(), capabilities)?;
+        let mut store = store(pre.engine(), capabilities);
         let exports = pre.instantiate_async(&mut store).await?;
         Ok(Self { store, exports, capabilities: capabilities.clone(), requests: 0, permit })
     }
@@ -71,7 +71,7 @@ impl BrokerInstance {
         Body::Error: Into<wasmtime_wasi_http::Error>,
     {
         self.requests += 1;
-        self.store.set_fuel(FUEL_PER_CALL)?;
+        renew(&mut self.store);
         self.store.data_mut().limit_waits(permit);
         let mut http = self.store.data_mut().http();
         let request = http.new_incoming_request(Scheme::Http, request)?;
