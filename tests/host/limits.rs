@@ -23,7 +23,7 @@ async fn error_of(handle: &str) -> BrokerError {
     let capabilities =
         Capabilities::new(Arc::new(MockUpstream::new()), key_value, Arc::new(Configuration::new()));
     let request = Request::get("http://localhost/").body(Empty::new()).expect("a valid request");
-    broker.handle(&capabilities, request).await.err().expect("the component sends no response")
+    broker.handle(&capabilities, request).await.expect_err("the component sends no response")
 }
 
 /// The runtime has one thread, so the other task runs only if the instance yields.

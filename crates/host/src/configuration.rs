@@ -58,7 +58,7 @@ impl fmt::Debug for FixedConfiguration {
 #[async_trait]
 impl ConfigurationSource for FixedConfiguration {
     async fn all(&self) -> Result<Vec<(String, String)>, ConfigurationError> {
-        Ok(self.0.clone().into_iter().collect())
+        Ok(self.0.iter().map(|(name, value)| (name.clone(), value.clone())).collect())
     }
 }
 

@@ -82,8 +82,8 @@ pub fn store(engine: &Engine, capabilities: &Capabilities) -> Store<State> {
     store
 }
 
-/// The error of a component that stopped without a result, because it panicked, ran out of memory or computed for too
-/// long.
+/// The error of a component that stopped without a result, because it panicked, ran out of memory or computed
+/// for too long.
 /// The cause is a defect in the component or a limit that is too low, and never the upstream.
 pub struct Trap(pub(crate) wasmtime::Error);
 

@@ -7,6 +7,8 @@
 //! | `key-value` | `operation`, `outcome` |
 //! | `upstream` | `host`, `method`, `outcome` |
 //!
+//! The spans `key-value` have the level DEBUG, and the others INFO. A collector gets all of them.
+//!
 //! `route` is a template, and `account` is a [fingerprint](crate::FingerprintKey). No span and no event of
 //! this crate contains a path, a key, a value or a header other than the request id.
 
@@ -106,7 +108,7 @@ pub fn start(options: TelemetryOptions) -> Result<Telemetry, TelemetryError> {
         let provider = options.otlp_endpoint.as_deref().map(export::provider).transpose()?;
         let spans = provider
             .as_ref()
-            .map(|provider| export::layer(provider).with_filter(own_targets(LevelFilter::INFO)));
+            .map(|provider| export::layer(provider).with_filter(own_targets(LevelFilter::DEBUG)));
         tracing_subscriber::registry().with(spans).with(lines(&options)).try_init()?;
         Ok(Telemetry { provider })
     }

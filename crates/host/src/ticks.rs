@@ -2,7 +2,7 @@
 //! ends.
 
 use crate::State;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use wasmtime::{Engine, Result, Store, UpdateDeadline};
 
@@ -22,7 +22,7 @@ const LONGEST_CALL: u64 = 120_000;
 /// # Errors
 ///
 /// The system starts no more threads.
-pub(crate) fn start(engine: &Engine) -> Result<()> {
+pub(crate) fn start(engine: &Engine) -> std::io::Result<JoinHandle<()>> {
     let engine = engine.weak();
     thread::Builder::new().name("wasmtime-ticks".to_owned()).spawn(move || {
         while let Some(engine) = engine.upgrade() {
@@ -30,8 +30,7 @@ pub(crate) fn start(engine: &Engine) -> Result<()> {
             drop(engine);
             thread::sleep(TICK);
         }
-    })?;
-    Ok(())
+    })
 }
 
 /// The ticks of one call at which it was running.
@@ -76,6 +75,14 @@ pub fn renew(store: &mut Store<State>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_ticks_end_with_their_engine() {
+        let engine = Engine::default();
+        let thread = start(&engine).expect("a thread starts");
+        drop(engine);
+        thread.join().expect("the thread doesn't panic");
+    }
 
     #[test]
     fn a_call_that_only_computes_ends() {

@@ -25,8 +25,14 @@ pub(super) struct RequestLog {
 }
 
 impl RequestLog {
-    /// Records a request at its arrival, and creates its span as part of the caller's trace.
-    pub(super) fn of<Body>(request: &Request<Body>, peer: SocketAddr, key: &FingerprintKey) -> Self {
+    /// Records a request at its arrival, and creates its span as part of the caller's trace. Only an audit log
+    /// needs the fingerprint of the caller's token.
+    pub(super) fn of<Body>(
+        request: &Request<Body>,
+        peer: SocketAddr,
+        key: &FingerprintKey,
+        is_audited: bool,
+    ) -> Self {
         let headers = request.headers();
         let (method, path) = (request.method().as_str(), request.uri().path());
         let action = Route::find(method, path).ok().map(|route| route.action);
@@ -45,12 +51,13 @@ impl RequestLog {
             outcome = Empty,
         );
         telemetry::continue_trace(&span, headers);
+        let authorization = headers.get(header::AUTHORIZATION).filter(|_| is_audited);
         Self {
             request_id,
             time: Utc::now(),
             started: Instant::now(),
             peer,
-            caller: headers.get(header::AUTHORIZATION).map(|value| key.of_token(token(value.as_bytes()))),
+            caller: authorization.map(|value| key.of_token(token(value.as_bytes()))),
             action: action.filter(Action::is_on_account).map(|action| action.name()),
             account,
             span,

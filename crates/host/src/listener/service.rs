@@ -44,7 +44,8 @@ impl Service {
         connection: Connection,
         request: Request<Incoming>,
     ) -> BufferedResponse {
-        let request_log = RequestLog::of(&request, connection.peer, &self.fingerprint_key);
+        let request_log =
+            RequestLog::of(&request, connection.peer, &self.fingerprint_key, self.audit.is_some());
         let in_flight = self.metrics.request_in_flight();
         let span = request_log.span();
         let request = buffer(request, self.read_timeout).instrument(span.clone()).await;
@@ -143,10 +144,12 @@ impl Service {
     async fn conclude(&self, reply: Reply, mut response: BufferedResponse) {
         let request_log = &reply.request_log;
         let mut outcome = take_outcome(response.status(), response.headers_mut());
-        let entry = request_log.entry(response.status(), outcome);
-        let written = match (&self.audit, entry) {
-            (Some(audit), Some(entry)) => audit.write(&entry).await,
-            _ => Ok(()),
+        let written = match &self.audit {
+            Some(audit) => match request_log.entry(response.status(), outcome) {
+                Some(entry) => audit.write(&entry).await,
+                None => Ok(()),
+            },
+            None => Ok(()),
         };
         if let Err(error) = written {
             error!(%error, "the audit log could not be written");

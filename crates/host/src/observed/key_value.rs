@@ -5,7 +5,7 @@ use credwell_key_value::{KeyPage, KeyValue, KeyValueError};
 use std::sync::Arc;
 use std::time::Instant;
 use tracing::field::Empty;
-use tracing::{Instrument, info_span, warn};
+use tracing::{Instrument, debug_span, warn};
 
 /// A store whose operations are counted and traced.
 pub(super) struct Observed {
@@ -20,7 +20,7 @@ impl Observed {
         call: impl Future<Output = Result<Value, KeyValueError>>,
     ) -> Result<Value, KeyValueError> {
         let started = Instant::now();
-        let span = info_span!("key-value", operation, outcome = Empty);
+        let span = debug_span!("key-value", operation, outcome = Empty);
         let result = call.instrument(span.clone()).await;
         let outcome = match &result {
             Ok(_) => "ok",
@@ -31,7 +31,7 @@ impl Observed {
         span.record("outcome", outcome);
         self.metrics.key_value(operation, outcome, started.elapsed());
         if let Err(error) = &result {
-            span.in_scope(|| warn!(%error, "the key-value store failed"));
+            span.in_scope(|| warn!(operation, %error, "the key-value store failed"));
         }
         result
     }

@@ -65,6 +65,9 @@ pub(super) async fn shutdown(provider: SdkTracerProvider) {
 }
 
 pub(super) fn continue_trace(span: &Span, headers: &HeaderMap) {
+    if !headers.contains_key(TRACEPARENT) {
+        return;
+    }
     let empty = opentelemetry::Context::new();
     let context = TraceContextPropagator::new().extract_with_context(&empty, &Traceparent(headers));
     // The call fails if spans are not exported, and then there is no trace to continue.
