@@ -25,8 +25,8 @@ pub(super) struct RequestLog {
 }
 
 impl RequestLog {
-    /// Records a request at its arrival, and creates its span as part of the caller's trace. Only an audit log
-    /// needs the fingerprint of the caller's token.
+    /// Records a request at its arrival, and creates its span as part of the caller's trace. Only an audit
+    /// log needs the fingerprint of the caller's token.
     pub(super) fn of<Body>(
         request: &Request<Body>,
         peer: SocketAddr,
