@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::{Component, InstancePre, Linker};
-use wasmtime::{Config, Engine, PoolingAllocationConfig};
+use wasmtime::{Config, Engine, ModuleVersionStrategy, PoolingAllocationConfig};
 
 /// The memory that an instance can use, in bytes.
 pub const MEMORY_LIMIT: usize = 16 << 20;
@@ -29,6 +29,11 @@ const TABLE_COUNT: u32 = POOL * 4;
 /// The number of core instances in the pool. The pool only counts them, so the number is larger than any
 /// component needs.
 const CORE_INSTANCE_COUNT: u32 = POOL * 256;
+
+/// The level of x86-64 processors on which the machine code of a build runs: Intel's from 2013 on, AMD's from
+/// 2015 on.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+const X86_64_LEVEL: &str = "x86-64-v3";
 
 /// The permits for instances of one component: as many as the engine's pool has room for.
 #[derive(Clone)]
@@ -97,10 +102,42 @@ impl Permits {
 ///
 /// The machine can't reserve the addresses of the pool.
 pub fn engine() -> wasmtime::Result<Engine> {
-    Engine::new(&configuration())
+    Engine::new(configuration()?.allocation_strategy(pool()))
 }
 
-fn configuration() -> Config {
+/// Creates an engine that only compiles. On Linux its machine code is for the processors of a fixed level, and
+/// elsewhere for those with the features of this machine's.
+pub(crate) fn baseline_engine() -> wasmtime::Result<Engine> {
+    let mut configuration = configuration()?;
+    #[cfg(all(target_os = "linux", any(target_arch = "aarch64", target_arch = "x86_64")))]
+    configuration.target(&format!("{}-unknown-linux-gnu", std::env::consts::ARCH))?;
+    // SAFETY: the preset selects instructions and nothing else. wasmtime loads the machine code only on a
+    // processor that has them.
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    #[expect(unsafe_code, reason = "wasmtime has no other way to select the level of the processor")]
+    unsafe {
+        configuration.cranelift_flag_enable(X86_64_LEVEL);
+    }
+    Engine::new(&configuration)
+}
+
+/// The settings that the machine code depends on. An engine with other ones refuses it.
+fn configuration() -> wasmtime::Result<Config> {
+    let mut configuration = Config::new();
+    configuration
+        // By default, wasmtime reserves gigabytes of addresses for each memory instead of checking bounds in
+        // the code. Small machines and containers with an address limit don't have so many addresses.
+        .memory_reservation(MEMORY_LIMIT as u64)
+        .memory_guard_size(64 << 10)
+        // Fuel limits the instructions of a call but not its waits, and needs no timer thread.
+        .consume_fuel(true)
+        // By default, wasmtime loads machine code of each version with the same first number, also code that
+        // a mistake of an earlier compiler is in.
+        .module_version(ModuleVersionStrategy::Custom(wasmtime_environ::VERSION.to_owned()))?;
+    Ok(configuration)
+}
+
+fn pool() -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(POOL)
         .total_stacks(POOL)
@@ -108,26 +145,16 @@ fn configuration() -> Config {
         .total_memories(MEMORY_COUNT)
         .total_tables(TABLE_COUNT)
         .max_memory_size(MEMORY_LIMIT);
-
-    let mut configuration = Config::new();
-    configuration
-        .allocation_strategy(pool)
-        // By default, wasmtime reserves gigabytes of addresses for each memory instead of checking bounds in
-        // the code. Small machines and containers with an address limit don't have so many addresses.
-        .memory_reservation(MEMORY_LIMIT as u64)
-        .memory_guard_size(64 << 10)
-        // Fuel limits the instructions of a call but not its waits, and needs no timer thread.
-        .consume_fuel(true);
-    configuration
+    pool
 }
 
-/// Compiles a component in an engine of its own, and links its imports with `link`.
+/// Creates an engine for a component that `load` loads, and links its imports with `link`.
 pub(crate) fn prepare<T>(
-    component: &[u8],
+    load: impl FnOnce(&Engine) -> wasmtime::Result<Component>,
     link: impl FnOnce(&mut Linker<T>) -> wasmtime::Result<()>,
 ) -> wasmtime::Result<InstancePre<T>> {
     let engine = engine()?;
-    let component = Component::new(&engine, component)?;
+    let component = load(&engine)?;
     let mut linker = Linker::new(&engine);
     link(&mut linker)?;
     linker.instantiate_pre(&component)
