@@ -10,6 +10,9 @@ mod core_dumps;
 mod exit_status;
 mod help;
 mod json;
+#[cfg(test)]
+#[path = "../precompiled_file.rs"]
+mod precompiled_file;
 mod settings;
 mod table;
 mod terminal;
