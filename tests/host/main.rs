@@ -10,5 +10,6 @@ mod listener;
 mod network;
 mod operation;
 mod panics;
+mod precompiled;
 mod reuse;
 mod starvation;
