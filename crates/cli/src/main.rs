@@ -26,9 +26,7 @@ use terminal::Terminal;
 
 // Without unwinding, a panic in the task of one request would end the whole server.
 #[cfg(panic = "abort")]
-compile_error!(
-    "the program needs panics that unwind: cargo build --locked --profile host --package credwell-cli"
-);
+compile_error!("the program needs panics that unwind: cargo xtask program");
 
 #[tokio::main]
 async fn main() -> ExitCode {

@@ -48,7 +48,8 @@
 //! }
 //! ```
 //!
-//! [`Runtime::new`] compiles the component, so a process does it once. `cargo xtask build` writes the
+//! [`Runtime::new`] compiles the component, so a process does it once. [`Precompiled`] loads machine code of an
+//! earlier compilation. `cargo xtask build` writes the
 //! component to the path that [`Flavour::path`] returns. A program for another machine carries the component
 //! with `include_bytes!`, and [`Runtime::from_bytes`] takes it. A client may be cloned and used by any number
 //! of tasks.

@@ -16,7 +16,24 @@ const HASH_LENGTH: usize = 32;
 ///
 /// The machine code is used only if it was made from this component, by this version of wasmtime, with the
 /// settings of this crate, and for features that this machine's processor has. Otherwise the host compiles the
-/// component, which takes about half a second, and writes an event at the level `WARN` that says why.
+/// component, which takes half a second to a second, and writes an event at the level `WARN` that says why.
+///
+/// A build compiles the component with [`precompile`], and the program carries both files:
+///
+/// ```
+/// use credwell_host::{Flavour, Precompiled, Runtime, precompile};
+///
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     // In the program: `static COMPONENT: &[u8] = include_bytes!("credwell.wasm")`, and the machine code likewise.
+///     let component = Flavour::Wasmtime.load()?;
+///     let machine_code = precompile(&component)?;
+///
+///     // SAFETY: the machine code is what `precompile` has returned.
+///     let precompiled = unsafe { Precompiled::new(&component, &machine_code) };
+///     Runtime::from_precompiled(Flavour::Wasmtime, precompiled)?;
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone, Copy)]
 pub struct Precompiled<'a> {
     component: &'a [u8],
