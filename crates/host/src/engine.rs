@@ -30,10 +30,10 @@ const TABLE_COUNT: u32 = POOL * 4;
 /// component needs.
 const CORE_INSTANCE_COUNT: u32 = POOL * 256;
 
-/// The level of x86-64 processors on which the machine code of a build runs: Intel's from 2013 on, AMD's from
-/// 2015 on.
+/// The level of x86-64 processors on which the machine code of a build runs: Intel's from 2009 on, AMD's from
+/// 2011 on. The components are no faster with the instructions of the next level.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-const X86_64_LEVEL: &str = "x86-64-v3";
+const X86_64_LEVEL: &str = "x86-64-v2";
 
 /// The permits for instances of one component: as many as the engine's pool has room for.
 #[derive(Clone)]

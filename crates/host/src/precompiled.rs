@@ -87,7 +87,7 @@ impl fmt::Debug for Precompiled<'_> {
 /// Compiles a component for [`Precompiled`], for example in the build of a program that carries it.
 ///
 /// The machine code is for this operating system and architecture. On Linux it is for each processor of the
-/// architecture that is 64-bit ARM, or at least of the level x86-64-v3: Intel's from 2013 on, AMD's from 2015 on.
+/// architecture that is 64-bit ARM, or at least of the level x86-64-v2: Intel's from 2009 on, AMD's from 2011 on.
 /// Elsewhere it is for processors with the features of this machine's.
 ///
 /// # Errors
@@ -212,7 +212,7 @@ mod tests {
         ];
         if cfg!(all(target_os = "linux", target_arch = "x86_64")) {
             // To wasmtime a feature that it doesn't know is one that the processor lacks.
-            cases.push((replaced(&machine_code, b"has_avx2", b"has_avx9"), "has_avx9"));
+            cases.push((replaced(&machine_code, b"has_sse42", b"has_sse49"), "has_sse49"));
         }
         for (machine_code, reason) in cases {
             let (number, events) = run(&seven, &machine_code).await;
