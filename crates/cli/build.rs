@@ -1,5 +1,5 @@
-//! The build script of the program: it puts the built components into the program, in a build for production with
-//! their precompiled form.
+//! The build script of the program: it puts the built components into the program, in a build for production
+//! with their precompiled form.
 //!
 //! A program that read them from a file could run the code of whoever can create that file.
 
@@ -11,8 +11,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Where `cargo xtask build` puts the components, and `cargo xtask program` their precompiled forms, seen from this
-/// package.
+/// Where `cargo xtask build` puts the components, and `cargo xtask program` their precompiled forms, seen
+/// from this package.
 const FOLDER: &str = "../../target/components";
 
 /// The name of a component's constant, and its file without the extension.
@@ -96,7 +96,7 @@ fn precompiled(folder: &Path, name: &str, component: &[u8]) -> Result<Option<Vec
             // As for a component that is not there.
             rerun_if_changed(folder);
             println!(
-                "cargo::warning=the program will compile {name}.wasm at each start, because there is no {name}.cwasm: \
+                "cargo::warning=there is no {name}.cwasm, so the program will compile {name}.wasm at each start: \
                  `cargo xtask program` makes it"
             );
             Ok(None)

@@ -17,8 +17,8 @@ impl Embedded {
     /// The component with its machine code, if the program carries that.
     fn precompiled(&self) -> Option<Precompiled<'static>> {
         let machine_code = self.precompiled?;
-        // SAFETY: the bytes are part of this program, so whoever can change them can change the program. The build
-        // script has taken them from the file that `cargo xtask program` writes.
+        // SAFETY: the bytes are part of this program, so whoever can change them can change the program. The
+        // build script has taken them from the file that `cargo xtask program` writes.
         #[expect(unsafe_code, reason = "the program runs machine code that its build has made")]
         Some(unsafe { Precompiled::new(self.component, machine_code) })
     }

@@ -105,8 +105,8 @@ pub fn engine() -> wasmtime::Result<Engine> {
     Engine::new(configuration()?.allocation_strategy(pool()))
 }
 
-/// Creates an engine that only compiles. On Linux its machine code is for the processors of a fixed level, and
-/// elsewhere for those with the features of this machine's.
+/// Creates an engine that only compiles. On Linux its machine code is for the processors of a fixed level,
+/// and elsewhere for those with the features of this machine's.
 pub(crate) fn baseline_engine() -> wasmtime::Result<Engine> {
     let mut configuration = configuration()?;
     #[cfg(all(target_os = "linux", any(target_arch = "aarch64", target_arch = "x86_64")))]

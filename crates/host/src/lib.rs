@@ -48,11 +48,10 @@
 //! }
 //! ```
 //!
-//! [`Runtime::new`] compiles the component, so a process does it once. [`Precompiled`] loads machine code of an
-//! earlier compilation. `cargo xtask build` writes the
-//! component to the path that [`Flavour::path`] returns. A program for another machine carries the component
-//! with `include_bytes!`, and [`Runtime::from_bytes`] takes it. A client may be cloned and used by any number
-//! of tasks.
+//! [`Runtime::new`] compiles the component, so a process does it once. [`Precompiled`] loads machine code
+//! of an earlier compilation. `cargo xtask build` writes the component to the path that [`Flavour::path`]
+//! returns. A program for another machine carries the component with `include_bytes!`, and
+//! [`Runtime::from_bytes`] takes it. A client may be cloned and used by any number of tasks.
 //!
 //! Call [`CredentialsClient::get`] before each request to an app: the component's cache decides when to fetch
 //! again. A program that keeps credentials may use them until their `fresh_until` and has to call again then.

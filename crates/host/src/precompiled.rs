@@ -15,8 +15,9 @@ const HASH_LENGTH: usize = 32;
 /// A component together with its machine code from [`precompile`].
 ///
 /// The machine code is used only if it was made from this component, by this version of wasmtime, with the
-/// settings of this crate, and for features that this machine's processor has. Otherwise the host compiles the
-/// component, which takes half a second to a second, and writes an event at the level `WARN` that says why.
+/// settings of this crate, and for features that this machine's processor has. Otherwise the host compiles
+/// the component, which takes half a second to a second, and writes an event at the level `WARN` that says
+/// why.
 ///
 /// A build compiles the component with [`precompile`], and the program carries both files:
 ///
@@ -24,7 +25,7 @@ const HASH_LENGTH: usize = 32;
 /// use credwell_host::{Flavour, Precompiled, Runtime, precompile};
 ///
 /// fn main() -> Result<(), Box<dyn std::error::Error>> {
-///     // In the program: `static COMPONENT: &[u8] = include_bytes!("credwell.wasm")`, and the machine code likewise.
+///     // A program has `include_bytes!("credwell.wasm")`, and the same for the machine code.
 ///     let component = Flavour::Wasmtime.load()?;
 ///     let machine_code = precompile(&component)?;
 ///
@@ -87,8 +88,8 @@ impl fmt::Debug for Precompiled<'_> {
 /// Compiles a component for [`Precompiled`], for example in the build of a program that carries it.
 ///
 /// The machine code is for this operating system and architecture. On Linux it is for each processor of the
-/// architecture that is 64-bit ARM, or at least of the level x86-64-v2: Intel's from 2009 on, AMD's from 2011 on.
-/// Elsewhere it is for processors with the features of this machine's.
+/// architecture that is 64-bit ARM, or at least of the level x86-64-v2: Intel's from 2009 on, AMD's from
+/// 2011 on. Elsewhere it is for processors with the features of this machine's.
 ///
 /// # Errors
 ///

@@ -23,8 +23,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Writes the precompiled form of a component, unless the file has it already: its time of change then stays the
-/// same, and cargo does not build the program with it again.
+/// Writes the precompiled form of a component, unless the file has it already: its time of change then stays
+/// the same, and cargo does not build the program with it again.
 fn precompile(component: &Path) -> Result<(), String> {
     let bytes =
         fs::read(component).map_err(|error| format!("can't read {}: {error}", component.display()))?;

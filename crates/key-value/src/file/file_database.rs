@@ -143,8 +143,8 @@ fn open(path: &Path, check: bool) -> Result<Database, OpenError> {
 fn open_file(path: &Path) -> io::Result<fs::File> {
     let file =
         fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(MODE).open(path)?;
-    // A new file survives a loss of power only if its folder is synced too. A file with the magic number is not
-    // new: redb has written that after this sync.
+    // A new file survives a loss of power only if its folder is synced too. A file with the magic number is
+    // not new: redb has written that after this sync.
     if magic(&file).is_none_or(|magic| magic == UNFINISHED) {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
