@@ -11,5 +11,6 @@ mod listener;
 mod network;
 mod operation;
 mod panics;
+mod precompiled;
 mod reuse;
 mod starvation;

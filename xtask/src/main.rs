@@ -10,6 +10,7 @@ mod machine;
 mod mutants;
 mod probe;
 mod process;
+mod production;
 mod programs;
 mod request;
 mod run;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
 fn perform(request: Request) -> Result<ExitCode> {
     match request {
         Request::Build => print!("{}", build(&workspace_root()?)?),
+        Request::Program => production::build(&workspace_root()?)?,
         Request::Run(arguments) => return run::run(&workspace_root()?, &arguments),
         Request::Test { installs, arguments } => {
             let root = workspace_root()?;
@@ -84,20 +86,11 @@ fn bench(root: &Path, arguments: &[OsString]) -> Result<ExitCode> {
     programs::install(&["wrk"]);
     // Standard output belongs to the report.
     eprint!("{}", build(root)?);
-    let cargo = |subcommand: &str| {
-        let mut command = process::host_cargo(subcommand);
-        // The profile of the root manifest that is for speed.
-        command.args(["--profile", "host"]).current_dir(root);
-        command
-    };
-    process::run(cargo("build").args([
-        "--package",
-        "credwell-cli",
-        "--package",
-        "credwell-bench",
-        "--bins",
-    ]))?;
-    let mut bench = cargo("run");
+    let packages = [production::PACKAGE, "credwell-bench"];
+    production::precompile(root, &packages)?;
+    let packages = packages.iter().flat_map(|package| ["--package", package]);
+    process::run(production::cargo("build", root).args(packages).arg("--bins"))?;
+    let mut bench = production::cargo("run", root);
     bench.args(["--package", "credwell-bench", "--bin", "credwell-bench", "--"]).args(arguments);
     process::hand_over(&mut bench)
 }

@@ -10,6 +10,7 @@ Usage: cargo xtask <command> [arguments]
 
 Commands:
   build            Build all components into target/components and list what they import and export
+  program          Build the program `credwell` for production into target/host, with its components precompiled
   run [ARGS...]    Build what the program `credwell` needs, then run it with these arguments, without any its demo
   test [ARGS...]   Install the programs that the tests need, build the components, then run `cargo test --workspace`
                    with these arguments. --no-install leaves out the first step
@@ -44,6 +45,8 @@ const MANY_CASES: u32 = 1_000_000;
 pub(crate) enum Request {
     /// Build all components and describe them.
     Build,
+    /// Build the program for production.
+    Program,
     /// Build what the host program needs and run it with these arguments.
     Run(Vec<OsString>),
     /// Run the tests.
@@ -83,6 +86,7 @@ impl Request {
             Some("mutants") => return Ok(Self::Mutants(rest)),
             Some("fuzz") => return Self::fuzz(&rest),
             Some("build") => Self::Build,
+            Some("program") => Self::Program,
             Some("lint") => Self::Lint,
             Some("docs") => Self::Docs,
             Some("deny") => Self::Deny,

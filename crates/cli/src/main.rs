@@ -10,6 +10,9 @@ mod core_dumps;
 mod exit_status;
 mod help;
 mod json;
+#[cfg(test)]
+#[path = "../precompiled_file.rs"]
+mod precompiled_file;
 mod settings;
 mod table;
 mod terminal;
@@ -23,9 +26,7 @@ use terminal::Terminal;
 
 // Without unwinding, a panic in the task of one request would end the whole server.
 #[cfg(panic = "abort")]
-compile_error!(
-    "the program needs panics that unwind: cargo build --locked --profile host --package credwell-cli"
-);
+compile_error!("the program needs panics that unwind: cargo xtask program");
 
 #[tokio::main]
 async fn main() -> ExitCode {

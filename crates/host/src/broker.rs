@@ -7,7 +7,7 @@ use crate::engine::{IDLE_LIMIT, Permits};
 use crate::flavour::read;
 use crate::idle::Idle;
 use crate::request_permits::RequestPermit;
-use crate::{Capabilities, Flavour, LoadError, State, Trap, engine, link, waits};
+use crate::{Capabilities, Flavour, LoadError, Precompiled, State, Trap, engine, link, waits};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{Request, Response};
@@ -19,6 +19,8 @@ use std::fmt::Display;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use tokio::sync::oneshot;
+use wasmtime::Engine;
+use wasmtime::component::Component;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 use wasmtime_wasi_http::p2::bindings::http::types::ErrorCode;
 use wasmtime_wasi_http::p2::body::HyperOutgoingBody;
@@ -54,6 +56,23 @@ impl Broker {
     /// [`LoadError::Unusable`]: the bytes are not a component, the component imports an interface that this
     /// host does not give it, or the component does not export `wasi:http/incoming-handler`.
     pub fn from_bytes(flavour: Flavour, component: &[u8]) -> Result<Self, LoadError> {
+        Self::load(flavour, |engine| Component::new(engine, component))
+    }
+
+    /// Loads a component that was compiled before, in a few milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Broker::from_bytes`]. Machine code that this process can't use is no error: see
+    /// [`Precompiled`].
+    pub fn from_precompiled(flavour: Flavour, precompiled: Precompiled<'_>) -> Result<Self, LoadError> {
+        Self::load(flavour, |engine| precompiled.load(engine))
+    }
+
+    fn load(
+        flavour: Flavour,
+        component: impl FnOnce(&Engine) -> wasmtime::Result<Component>,
+    ) -> Result<Self, LoadError> {
         let pre = engine::prepare(component, |linker| {
             link::all(linker, flavour)?;
             link::stderr(linker)?;

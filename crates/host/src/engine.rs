@@ -4,7 +4,7 @@ use crate::ticks;
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wasmtime::component::{Component, InstancePre, Linker};
-use wasmtime::{Config, Engine, PoolingAllocationConfig};
+use wasmtime::{Config, Engine, ModuleVersionStrategy, PoolingAllocationConfig};
 
 /// The memory that an instance can use, in bytes.
 pub const MEMORY_LIMIT: usize = 16 << 20;
@@ -19,9 +19,8 @@ pub(crate) const IDLE_LIMIT: u32 = 64;
 /// each instance.
 const POOL: u32 = INSTANCE_LIMIT + IDLE_LIMIT;
 
-/// The number of linear memories in the pool. An
-/// instance of the credentials component or of the broker has one memory. An instance of a composed component
-/// has several.
+/// The number of linear memories in the pool. An instance of the credentials component or of the broker has
+/// one memory. An instance of a composed component has several.
 const MEMORY_COUNT: u32 = POOL * 2;
 
 /// The number of tables in the pool.
@@ -30,6 +29,11 @@ const TABLE_COUNT: u32 = POOL * 4;
 /// The number of core instances in the pool. The pool only counts them, so the number is larger than any
 /// component needs.
 const CORE_INSTANCE_COUNT: u32 = POOL * 256;
+
+/// The level of x86-64 processors on which the machine code of a build runs: Intel's from 2009 on, AMD's from
+/// 2011 on. The components are no faster with the instructions of the next level.
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+const X86_64_LEVEL: &str = "x86-64-v2";
 
 /// The permits for instances of one component: as many as the engine's pool has room for.
 #[derive(Clone)]
@@ -102,10 +106,33 @@ impl Permits {
 ///
 /// The machine can't reserve the addresses of the pool, or starts no thread.
 pub fn engine() -> wasmtime::Result<Engine> {
-    let engine = Engine::new(&without_bounds_checks(configuration()))
-        .or_else(|_| Engine::new(&with_bounds_checks(configuration())))?;
+    let engine = Engine::new(&without_bounds_checks(pooled()?))
+        .or_else(|_| Engine::new(&with_bounds_checks(pooled()?)))?;
     ticks::start(&engine)?;
     Ok(engine)
+}
+
+/// The settings of an engine with a pool.
+fn pooled() -> wasmtime::Result<Config> {
+    let mut configuration = configuration()?;
+    configuration.allocation_strategy(pool());
+    Ok(configuration)
+}
+
+/// Creates an engine that only compiles. On Linux its machine code is for the processors of a fixed level,
+/// and elsewhere for those with the features of this machine's.
+pub(crate) fn baseline_engine() -> wasmtime::Result<Engine> {
+    let mut configuration = without_bounds_checks(configuration()?);
+    #[cfg(all(target_os = "linux", any(target_arch = "aarch64", target_arch = "x86_64")))]
+    configuration.target(&format!("{}-unknown-linux-gnu", std::env::consts::ARCH))?;
+    // SAFETY: the preset selects instructions and nothing else. wasmtime loads the machine code only on a
+    // processor that has them.
+    #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+    #[expect(unsafe_code, reason = "wasmtime has no other way to select the level of the processor")]
+    unsafe {
+        configuration.cranelift_flag_enable(X86_64_LEVEL);
+    }
+    Engine::new(&configuration)
 }
 
 /// Reserves all addresses that a 32-bit memory can have, and a guard behind them.
@@ -120,7 +147,21 @@ fn with_bounds_checks(mut configuration: Config) -> Config {
     configuration
 }
 
-fn configuration() -> Config {
+/// The settings that the machine code depends on, except the reservation. An engine with other ones refuses
+/// it.
+fn configuration() -> wasmtime::Result<Config> {
+    let mut configuration = Config::new();
+    configuration
+        // The host stack of an instance can hold parts of secrets at its end.
+        .async_stack_zeroing(true)
+        .epoch_interruption(true)
+        // By default, wasmtime loads machine code of each version with the same first number, also code that
+        // a mistake of an earlier compiler is in.
+        .module_version(ModuleVersionStrategy::Custom(wasmtime_environ::VERSION.to_owned()))?;
+    Ok(configuration)
+}
+
+fn pool() -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(POOL)
         .total_stacks(POOL)
@@ -128,23 +169,16 @@ fn configuration() -> Config {
         .total_memories(MEMORY_COUNT)
         .total_tables(TABLE_COUNT)
         .max_memory_size(MEMORY_LIMIT);
-
-    let mut configuration = Config::new();
-    configuration
-        .allocation_strategy(pool)
-        // The host stack of an instance can hold parts of secrets at its end.
-        .async_stack_zeroing(true)
-        .epoch_interruption(true);
-    configuration
+    pool
 }
 
-/// Compiles a component in an engine of its own, and links its imports with `link`.
+/// Creates an engine for a component that `load` loads, and links its imports with `link`.
 pub(crate) fn prepare<T>(
-    component: &[u8],
+    load: impl FnOnce(&Engine) -> wasmtime::Result<Component>,
     link: impl FnOnce(&mut Linker<T>) -> wasmtime::Result<()>,
 ) -> wasmtime::Result<InstancePre<T>> {
     let engine = engine()?;
-    let component = Component::new(&engine, component)?;
+    let component = load(&engine)?;
     let mut linker = Linker::new(&engine);
     link(&mut linker)?;
     linker.instantiate_pre(&component)

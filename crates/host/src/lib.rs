@@ -48,10 +48,10 @@
 //! }
 //! ```
 //!
-//! [`Runtime::new`] compiles the component, so a process does it once. `cargo xtask build` writes the
-//! component to the path that [`Flavour::path`] returns. A program for another machine carries the component
-//! with `include_bytes!`, and [`Runtime::from_bytes`] takes it. A client may be cloned and used by any number
-//! of tasks.
+//! [`Runtime::new`] compiles the component, so a process does it once. [`Precompiled`] loads machine code
+//! of an earlier compilation. `cargo xtask build` writes the component to the path that [`Flavour::path`]
+//! returns. A program for another machine carries the component with `include_bytes!`, and
+//! [`Runtime::from_bytes`] takes it. A client may be cloned and used by any number of tasks.
 //!
 //! Call [`CredentialsClient::get`] before each request to an app: the component's cache decides when to fetch
 //! again. A program that keeps credentials may use them until their `fresh_until` and has to call again then.
@@ -253,6 +253,7 @@ mod metrics;
 mod network;
 mod observed;
 mod outgoing_handler;
+mod precompiled;
 mod request_permits;
 mod runtime;
 mod state;
@@ -281,6 +282,7 @@ pub use listener::{CONNECTION_LIMIT, Listener};
 pub use load_error::LoadError;
 pub use metrics::{Metrics, MetricsListener};
 pub use network::{CertificateError, Network};
+pub use precompiled::{Precompiled, precompile};
 pub use runtime::Runtime;
 pub use state::State;
 pub use ticks::{TICK, TICK_LIMIT, renew};

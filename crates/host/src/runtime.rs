@@ -3,7 +3,9 @@
 use crate::bindings::provider::ProviderPre;
 use crate::engine::{Permit, Permits};
 use crate::state::State;
-use crate::{Capabilities, Flavour, Instance, LoadError, Trap, engine, link};
+use crate::{Capabilities, Flavour, Instance, LoadError, Precompiled, Trap, engine, link};
+use wasmtime::Engine;
+use wasmtime::component::Component;
 
 /// The compiled credentials component with its imports linked. Clones share it.
 #[derive(Clone)]
@@ -32,6 +34,23 @@ impl Runtime {
     /// or the component imports an interface that this host does not give it. Those are files, sockets, the
     /// command line, the environment and the other flavour's drafts.
     pub fn from_bytes(flavour: Flavour, component: &[u8]) -> Result<Self, LoadError> {
+        Self::load(flavour, |engine| Component::new(engine, component))
+    }
+
+    /// Loads a component that was compiled before, in a few milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Runtime::from_bytes`]. Machine code that this process can't use is no error: see
+    /// [`Precompiled`].
+    pub fn from_precompiled(flavour: Flavour, precompiled: Precompiled<'_>) -> Result<Self, LoadError> {
+        Self::load(flavour, |engine| precompiled.load(engine))
+    }
+
+    fn load(
+        flavour: Flavour,
+        component: impl FnOnce(&Engine) -> wasmtime::Result<Component>,
+    ) -> Result<Self, LoadError> {
         let pre = engine::prepare(component, |linker| link::all(linker, flavour)).and_then(ProviderPre::new);
         let pre = pre.map_err(LoadError::Unusable)?;
         let permits = Permits::for_running_and_idle(pre.instance_pre().component());

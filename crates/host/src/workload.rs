@@ -2,9 +2,9 @@
 //! component.
 
 use crate::engine::{Permit, Permits};
-use crate::{Capabilities, Flavour, LoadError, State, Trap, engine, link, store};
-use wasmtime::Store;
-use wasmtime::component::{Instance, InstancePre};
+use crate::{Capabilities, Flavour, LoadError, Precompiled, State, Trap, engine, link, store};
+use wasmtime::component::{Component, Instance, InstancePre};
+use wasmtime::{Engine, Store};
 
 /// A compiled component of any world with its imports linked. It may import the interfaces that the
 /// credentials component imports (see [`crate::link::all`]). Clones share the compiled code.
@@ -65,6 +65,23 @@ impl Workload {
     /// [`LoadError::Unusable`]: the bytes are not a component, or the component imports an interface that
     /// this host does not give it.
     pub fn from_bytes(flavour: Flavour, component: &[u8]) -> Result<Self, LoadError> {
+        Self::load(flavour, |engine| Component::new(engine, component))
+    }
+
+    /// Loads a component that was compiled before, in a few milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Workload::from_bytes`]. Machine code that this process can't use is no error: see
+    /// [`Precompiled`].
+    pub fn from_precompiled(flavour: Flavour, precompiled: Precompiled<'_>) -> Result<Self, LoadError> {
+        Self::load(flavour, |engine| precompiled.load(engine))
+    }
+
+    fn load(
+        flavour: Flavour,
+        component: impl FnOnce(&Engine) -> wasmtime::Result<Component>,
+    ) -> Result<Self, LoadError> {
         let pre = engine::prepare(component, |linker| link::all(linker, flavour));
         let pre = pre.map_err(LoadError::Unusable)?;
         let permits = Permits::for_running(pre.component());
@@ -72,7 +89,7 @@ impl Workload {
     }
 
     /// The component as wasmtime knows it.
-    pub fn component(&self) -> &wasmtime::component::Component {
+    pub fn component(&self) -> &Component {
         self.pre.component()
     }
 

@@ -28,6 +28,9 @@ const OTHERS: u32 = 0o007;
 /// The length of redb's magic number at the beginning of a file, in bytes.
 const MAGIC: usize = 9;
 
+/// What a file has instead of the magic number while redb creates it.
+const UNFINISHED: [u8; MAGIC] = [0; MAGIC];
+
 pub(super) struct FileDatabase {
     path: PathBuf,
     lifetimes: Lifetimes,
@@ -140,17 +143,25 @@ fn open(path: &Path, check: bool) -> Result<Database, OpenError> {
 fn open_file(path: &Path) -> io::Result<fs::File> {
     let file =
         fs::OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(MODE).open(path)?;
-    // A new file survives a loss of power only if its folder is synced too.
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+    // A new file survives a loss of power only if its folder is synced too. A file with the magic number is
+    // not new: redb has written that after this sync.
+    if magic(&file).is_none_or(|magic| magic == UNFINISHED) {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+    }
     Ok(file)
+}
+
+/// The first bytes of a file, which redb writes last when it creates the file. `None` if the file is shorter.
+fn magic(file: &fs::File) -> Option<[u8; MAGIC]> {
+    let mut magic = [0; MAGIC];
+    file.read_exact_at(&mut magic, 0).is_ok().then_some(magic)
 }
 
 /// Empties a file whose creation was interrupted by a full disk or by the end of the process. redb writes the
 /// magic number last, and refuses a file without it.
 fn discard_unfinished(file: &fs::File) -> io::Result<()> {
-    let mut magic = [1; MAGIC];
-    let is_unfinished = file.read_exact_at(&mut magic, 0).is_ok() && magic == [0; MAGIC];
+    let is_unfinished = magic(file) == Some(UNFINISHED);
     // A process that is creating the file holds the lock.
     if is_unfinished && file.try_lock().is_ok() {
         file.set_len(0)?;

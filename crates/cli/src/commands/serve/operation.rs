@@ -28,12 +28,12 @@ pub(super) struct OperationArguments {
     log_format: Option<String>,
 }
 
-/// The settings for operators, checked.
+/// The settings for operators, checked, and the running log.
 pub(super) struct Operation {
     audit: Option<AuditLog>,
     metrics_address: Option<SocketAddr>,
     fingerprint_key: Option<FingerprintKey>,
-    telemetry: TelemetryOptions,
+    telemetry: Telemetry,
 }
 
 /// The tasks that run beside the server.
@@ -43,10 +43,10 @@ pub(super) struct Running {
 }
 
 impl Operation {
-    /// Reads the settings and opens the audit log.
+    /// Reads the settings, opens the audit log, and starts the log with the export of spans.
     ///
     /// # Errors
-    /// A setting is malformed, or the audit log can't be opened.
+    /// A setting is malformed, the audit log can't be opened, or the process can't export spans.
     pub(super) fn read(arguments: &OperationArguments, settings: &ProgramSettings) -> Result<Self, CliError> {
         let metrics_listen = settings.own(arguments.metrics_listen.as_deref(), &METRICS_LISTEN);
         let metrics_address = metrics_listen.map(|text| address(&METRICS_LISTEN, text)).transpose()?;
@@ -63,16 +63,15 @@ impl Operation {
             audit,
             metrics_address,
             fingerprint_key: key.map(|key| FingerprintKey::new(key.expose_secret().as_bytes())),
-            telemetry,
+            telemetry: telemetry::start(telemetry)?,
         })
     }
 
-    /// Starts the log and the listener for the metrics, and connects the server to them.
+    /// Starts the listener for the metrics, and connects the server to it and to the audit log.
     ///
     /// # Errors
-    /// The process can't listen on the address of the metrics, or it can't export spans.
+    /// The process can't listen on the address of the metrics.
     pub(super) async fn apply(self, mut listener: Listener) -> Result<(Listener, Running), CliError> {
-        let telemetry = telemetry::start(self.telemetry)?;
         let metrics = match self.metrics_address {
             Some(address) => {
                 let metrics = Metrics::new();
@@ -90,7 +89,7 @@ impl Operation {
         if let Some((_, metrics)) = &metrics {
             listener = listener.metrics(metrics.clone());
         }
-        Ok((listener, Running { telemetry, metrics }))
+        Ok((listener, Running { telemetry: self.telemetry, metrics }))
     }
 }
 
