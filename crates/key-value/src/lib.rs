@@ -77,6 +77,7 @@ mod memory;
 mod nats_server;
 mod number;
 mod open;
+mod place;
 #[cfg(feature = "redis")]
 mod redis_server;
 mod store_url;

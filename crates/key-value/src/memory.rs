@@ -10,8 +10,9 @@ use crate::clock::Lifetimes;
 use crate::key_value::{KeyPage, KeyValue, KeyValueError};
 use crate::limits::{PAGE, check_bucket, check_key, check_value};
 use crate::number;
+use crate::place::Place;
 use order::Order;
-use shards::{Entry, Place, Shards};
+use shards::{Entry, Shards};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
@@ -80,7 +81,7 @@ impl Memory {
 
     fn remove_first(&self, order: &mut Order) {
         if let Some(stored) = order.remove_first() {
-            self.entries.remove(&Place::of(&stored));
+            self.entries.remove(&stored.place());
         }
     }
 

@@ -1,7 +1,8 @@
 //! The order of the entries in memory: by expiry, and by key. It counts their bytes too.
 
-use super::shards::{Place, StoredPlace};
 use crate::key_value::KeyPage;
+use crate::place::{Place, StoredPlace};
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
@@ -42,7 +43,7 @@ impl Order {
         self.remove(&stored);
         let size = stored.len() + value_length + OVERHEAD;
         self.bytes += size;
-        self.expiries.insert((expiry, StoredPlace::clone(&stored)));
+        self.expiries.insert((expiry, stored.clone()));
         self.places.insert(stored, Noted { expiry, size });
     }
 
@@ -50,14 +51,14 @@ impl Order {
     pub(super) fn remove(&mut self, stored: &StoredPlace) {
         if let Some(Noted { expiry, size }) = self.places.remove(stored) {
             self.bytes -= size;
-            self.expiries.remove(&(expiry, StoredPlace::clone(stored)));
+            self.expiries.remove(&(expiry, stored.clone()));
         }
     }
 
     /// Notes that the entry that expires first is removed, and returns its place.
     pub(super) fn remove_first(&mut self) -> Option<StoredPlace> {
         let (_, first) = self.expiries.first()?;
-        let first = StoredPlace::clone(first);
+        let first = first.clone();
         self.remove(&first);
         Some(first)
     }
@@ -66,11 +67,11 @@ impl Order {
     pub(super) fn page(&self, bucket: &str, cursor: Option<&str>, limit: usize, now: u64) -> KeyPage {
         let start = Place { bucket, key: cursor.unwrap_or_default() }.stored();
         let start = match cursor {
-            None => Bound::Included(&*start),
-            Some(_) => Bound::Excluded(&*start),
+            None => Bound::Included(start.borrow()),
+            Some(_) => Bound::Excluded(start.borrow()),
         };
         let places = self.places.range::<str, _>((start, Bound::Unbounded));
-        let in_bucket = places.map(|(stored, noted)| (Place::of(stored), noted.expiry));
+        let in_bucket = places.map(|(stored, noted)| (stored.place(), noted.expiry));
         let in_bucket = in_bucket.take_while(|(place, _)| place.bucket == bucket);
         let page: Vec<_> = in_bucket.take(limit).collect();
         let cursor =

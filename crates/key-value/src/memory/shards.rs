@@ -1,43 +1,15 @@
 //! The entries in memory, divided into shards with a lock each.
 
 use crate::number;
+use crate::place::{Place, StoredPlace};
+use equivalent::Equivalent;
 use hashbrown::HashTable;
 use hashbrown::hash_table::{Entry as TableEntry, OccupiedEntry, VacantEntry};
 use std::hash::{BuildHasher, RandomState};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock};
 
 /// The number of shards.
 const SHARDS: usize = 64;
-
-/// Where an entry is: bucket and key.
-pub(super) struct Place<'a> {
-    pub bucket: &'a str,
-    pub key: &'a str,
-}
-
-/// The text that a place is kept as: bucket and key with a null character between them, which no bucket has.
-/// So the order of the texts is that of bucket and key.
-pub(super) type StoredPlace = Arc<str>;
-
-impl<'a> Place<'a> {
-    pub(super) fn of(stored: &'a str) -> Self {
-        let (bucket, key) = stored.split_once('\0').unwrap_or(("", stored));
-        Self { bucket, key }
-    }
-
-    pub(super) fn stored(&self) -> StoredPlace {
-        [self.bucket, "\0", self.key].concat().into()
-    }
-
-    fn is(&self, stored: &str) -> bool {
-        let key = stored.strip_prefix(self.bucket).and_then(|rest| rest.strip_prefix('\0'));
-        key == Some(self.key)
-    }
-
-    fn hash(&self, hasher: &RandomState) -> u64 {
-        hasher.hash_one((self.bucket, self.key))
-    }
-}
 
 /// A value and its expiry.
 pub(super) struct Entry {
@@ -81,19 +53,19 @@ impl Shards {
 
     /// The value at a place, unless it has expired, as `take` reads it.
     pub(super) fn read<T>(&self, place: &Place<'_>, now: u64, take: impl FnOnce(&[u8]) -> T) -> Option<T> {
-        let hash = place.hash(&self.hasher);
+        let hash = self.hasher.hash_one(place);
         // A row is consistent even if another thread has panicked while it held the lock.
         let rows = self.shard(hash).read().unwrap_or_else(PoisonError::into_inner);
-        let (_, entry) = rows.find(hash, |(stored, _)| place.is(stored))?;
+        let (_, entry) = rows.find(hash, |(stored, _)| place.equivalent(stored))?;
         entry.live_value(now).map(take)
     }
 
     /// Lets `work` read and write at a place. No other call reads or writes there meanwhile.
     pub(super) fn write<T>(&self, place: &Place<'_>, work: impl FnOnce(Slot<'_, '_>) -> T) -> T {
-        let hash = place.hash(&self.hasher);
+        let hash = self.hasher.hash_one(place);
         let mut rows = self.shard(hash).write().unwrap_or_else(PoisonError::into_inner);
-        let rehash = |(stored, _): &Row| Place::of(stored).hash(&self.hasher);
-        let slot = match rows.entry(hash, |(stored, _)| place.is(stored), rehash) {
+        let rehash = |(stored, _): &Row| self.hasher.hash_one(stored);
+        let slot = match rows.entry(hash, |(stored, _)| place.equivalent(stored), rehash) {
             TableEntry::Occupied(row) => Slot::Occupied(row),
             TableEntry::Vacant(row) => Slot::Vacant(row, place),
         };
@@ -102,9 +74,9 @@ impl Shards {
 
     /// Removes an entry, and returns the text of its place.
     pub(super) fn remove(&self, place: &Place<'_>) -> Option<StoredPlace> {
-        let hash = place.hash(&self.hasher);
+        let hash = self.hasher.hash_one(place);
         let mut rows = self.shard(hash).write().unwrap_or_else(PoisonError::into_inner);
-        let row = rows.find_entry(hash, |(stored, _)| place.is(stored)).ok()?;
+        let row = rows.find_entry(hash, |(stored, _)| place.equivalent(stored)).ok()?;
         let ((stored, _), _) = row.remove();
         Some(stored)
     }
@@ -118,9 +90,9 @@ impl Shards {
         expiry: u64,
         delta: i64,
     ) -> Option<i64> {
-        let hash = place.hash(&self.hasher);
+        let hash = self.hasher.hash_one(place);
         let mut rows = self.shard(hash).write().unwrap_or_else(PoisonError::into_inner);
-        let (_, entry) = rows.find_mut(hash, |(stored, _)| place.is(stored))?;
+        let (_, entry) = rows.find_mut(hash, |(stored, _)| place.equivalent(stored))?;
         if entry.expiry != expiry {
             return None;
         }
@@ -159,11 +131,11 @@ impl Slot<'_, '_> {
             Self::Occupied(mut row) => {
                 let (stored, present) = row.get_mut();
                 *present = entry;
-                Arc::clone(stored)
+                stored.clone()
             }
             Self::Vacant(row, place) => {
                 let stored = place.stored();
-                row.insert((Arc::clone(&stored), entry));
+                row.insert((stored.clone(), entry));
                 stored
             }
         }
