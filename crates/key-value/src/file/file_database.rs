@@ -97,6 +97,10 @@ impl FileDatabase {
     pub(super) fn read_value(&self, place: &StoredPlace) -> Result<Option<Vec<u8>>, KeyValueError> {
         let ticket = self.cache.ticket(place);
         let (entry, now) = self.read(|transaction, now| Ok((entries::get(transaction, place)?, now)))?;
+        // The file can have the outcome of a write that no other reader sees yet, while the number is frozen.
+        if let Some(number) = self.counters.get(place.place(), now) {
+            return Ok(Some(number));
+        }
         let Some(entry) = entry.filter(|entry| now < entry.expiry) else { return Ok(None) };
         let value = entry.value.to_vec();
         if let Some(ticket) = ticket {

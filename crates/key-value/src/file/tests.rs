@@ -47,7 +47,6 @@ fn at_once<T>(call: impl Future<Output = T>) -> Option<T> {
 async fn an_entry_that_was_read_is_read_again_without_waiting() {
     let (_folder, file) = file().await;
     file.set("b", "key", b"value".to_vec()).await.expect("it is set");
-    assert_eq!(at_once(file.get("b", "key")), None);
     assert_eq!(file.get("b", "key").await, Ok(Some(b"value".to_vec())));
     // Nobody gets a thread for a read of the file.
     file.readers.close();
@@ -88,6 +87,23 @@ async fn a_number_is_counted_without_waiting_and_reaches_the_file() {
     drop(Arc::into_inner(file));
     let file = open(&folder, Clock::system()).await;
     assert_eq!(file.get("b", "n").await, Ok(Some(text(1000))));
+}
+
+/// Counts reach a number up to the moment at which a write looks at it, and after this wait for the write.
+#[tokio::test]
+async fn a_write_sees_the_counts_that_came_after_its_transaction_began() {
+    let (_folder, file) = file().await;
+    let place = Place { bucket: "b", key: "n" };
+    assert_eq!(file.increment("b", "n", 1).await, Ok(1));
+    let database = file.database.clone();
+    let work = move |entries: &mut Entries<'_>| {
+        let counted = database.count(place, 1);
+        let seen = entries.get(&place.stored())?;
+        Ok(Ok((counted, seen, database.count(place, 1), database.known(place, <[u8]>::to_vec))))
+    };
+    let expected = (Some(Ok(2)), Some(text(2)), None, Some(Some(text(2))));
+    assert_eq!(file.write(SyncMode::Immediate, 0, work).await, Ok(expected));
+    assert_eq!(file.increment("b", "n", 1).await, Ok(3));
 }
 
 #[tokio::test]
