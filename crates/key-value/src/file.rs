@@ -20,6 +20,9 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use writer::Writer;
 
+/// The default size of the cache of entries, in bytes.
+pub(crate) const READ_CACHE: usize = 64 * 1024 * 1024;
+
 /// The maximum number of concurrent reads. Each runs on a thread of its own.
 const READERS: usize = 32;
 
@@ -42,11 +45,11 @@ pub(crate) struct File {
 }
 
 impl File {
-    pub(crate) async fn open(path: PathBuf, lifetimes: Lifetimes) -> Result<Self, OpenError> {
+    pub(crate) async fn open(path: PathBuf, lifetimes: Lifetimes, cache: usize) -> Result<Self, OpenError> {
         let name = path.display().to_string();
         let panicked = OpenError::FileFailed { path: path.clone(), reason: "redb panicked".to_owned() };
         let open = move || {
-            let database = Arc::new(FileDatabase::open(path, lifetimes)?);
+            let database = Arc::new(FileDatabase::open(path, lifetimes, cache)?);
             Ok((Writer::start(database.clone())?, database))
         };
         let (writer, database) = spawn_blocking(open).await.unwrap_or(Err(panicked))?;

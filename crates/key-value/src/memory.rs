@@ -16,7 +16,7 @@ use shards::{Entry, Shards};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
-/// The size limit of `memory:`, in bytes. Beyond it, the store removes the entries that expire first: those
+/// The default size limit of `memory:`, in bytes. Beyond the limit, the store removes the entries that expire first: those
 /// that were not written for the longest time.
 pub const MEMORY_LIMIT: usize = 256 * 1024 * 1024;
 
@@ -36,6 +36,7 @@ pub(crate) struct Memory {
 }
 
 impl Memory {
+    #[cfg(test)]
     pub(crate) fn new(lifetimes: Lifetimes) -> Self {
         Self::with_limit(lifetimes, MEMORY_LIMIT)
     }

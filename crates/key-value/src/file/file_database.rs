@@ -21,9 +21,6 @@ use std::time::Duration;
 /// The size of redb's cache of pages in memory, in bytes.
 const PAGE_CACHE: usize = 32 * 1024 * 1024;
 
-/// The size of the cache of entries, in bytes.
-const READ_CACHE: usize = 64 * 1024 * 1024;
-
 /// The mode of a new file: read and write for the owner only.
 const MODE: u32 = 0o600;
 
@@ -47,7 +44,7 @@ pub(super) struct FileDatabase {
 }
 
 impl FileDatabase {
-    pub(super) fn open(path: PathBuf, lifetimes: Lifetimes) -> Result<Self, OpenError> {
+    pub(super) fn open(path: PathBuf, lifetimes: Lifetimes, cache: usize) -> Result<Self, OpenError> {
         // The check reads the whole file. Without it, redb would panic later at a damaged part.
         let database = open(&path, true)?;
         Ok(Self {
@@ -55,7 +52,7 @@ impl FileDatabase {
             lifetimes,
             database: RwLock::new(Some(database)),
             read_failed: AtomicBool::new(false),
-            cache: ReadCache::new(READ_CACHE),
+            cache: ReadCache::new(cache),
             counters: Counters::default(),
         })
     }

@@ -24,7 +24,7 @@ async fn file() -> (TempDir, Arc<File>) {
 
 async fn open(folder: &TempDir, clock: Clock) -> File {
     let lifetimes = Lifetimes::new(clock, Duration::from_secs(100));
-    File::open(folder.path().join("store.redb"), lifetimes).await.expect("the file opens")
+    File::open(folder.path().join("store.redb"), lifetimes, READ_CACHE).await.expect("the file opens")
 }
 
 fn text(number: i64) -> Vec<u8> {
