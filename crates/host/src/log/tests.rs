@@ -8,10 +8,13 @@ use wasmtime_wasi::cli::StdoutStream;
 /// Long enough for a busy machine.
 const LONG: Duration = Duration::from_secs(60);
 
+/// The writes that an output has taken.
+type Writes = Arc<Mutex<Vec<Vec<u8>>>>;
+
 /// An output that waits for a permission before each write, and records what it has taken.
 struct Gated {
     permissions: Receiver<bool>,
-    writes: Arc<Mutex<Vec<Vec<u8>>>>,
+    writes: Writes,
 }
 
 impl Sink for Gated {
@@ -33,13 +36,13 @@ impl Sink for Gated {
 }
 
 /// The log, the permissions of its writes, and its writes. Without the sender, all writes are permitted.
-fn log() -> (Log, Sender<bool>, Arc<Mutex<Vec<Vec<u8>>>>) {
+fn log() -> (Log, Sender<bool>, Writes) {
     let (sender, permissions) = channel();
-    let writes = Arc::<Mutex<_>>::default();
+    let writes = Writes::default();
     (Log::start(Output::new(Gated { permissions, writes: writes.clone() })), sender, writes)
 }
 
-fn text(writes: &Mutex<Vec<Vec<u8>>>) -> String {
+fn text(writes: &Writes) -> String {
     String::from_utf8(lock(writes).concat()).expect("text")
 }
 
