@@ -28,8 +28,18 @@ use terminal::Terminal;
 #[cfg(panic = "abort")]
 compile_error!("the program needs panics that unwind: cargo xtask program");
 
+/// Writes the log's last lines at the end of the program, and at a panic.
+struct LogEnd;
+
+impl Drop for LogEnd {
+    fn drop(&mut self) {
+        credwell_host::flush_log();
+    }
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
+    let _log_end = LogEnd;
     // Before anything else, because the environment can already contain secrets.
     let core_dumps = core_dumps::turn_off();
     let Arguments { command, quiet } = Arguments::parse();

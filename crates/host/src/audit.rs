@@ -1,32 +1,36 @@
 //! The audit log: who asked for which account, when, and with which outcome.
 
 mod error;
-mod output;
+mod log_file;
+mod writer;
 
-use crate::lock;
+use crate::line_output::{Output, StandardError};
 use chrono::{DateTime, SecondsFormat, Utc};
 pub use error::AuditError;
-use output::Output;
+use log_file::LogFile;
+
 use serde_json::json;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
+use writer::Writer;
 
 /// A log with one line of JSON for each request for an account. Clones write to the same log.
 ///
 /// The line is written after the broker has answered and before the response is sent. If the line can't be
 /// written, the caller gets 503 with `audit-unavailable` instead of the credentials, so no credentials leave
-/// without a line. The effect of the request remains, for example a deleted entry. Each line is one write to
-/// the operating system, without a sync: lines survive the end of the process, but a loss of power can lose
-/// the last ones.
+/// without a line. The effect of the request remains, for example a deleted entry. Lines of requests at the
+/// same time share a write to the operating system, without a sync: lines survive the end of the process, but
+/// a loss of power can lose the last ones. The write happens on a thread of the log. If it waits for long,
+/// 4096 lines wait with it, and further ones can't be written.
 ///
 /// No line contains a secret. A caller is recorded by its address, which is the proxy's address behind a
 /// proxy, and by the [fingerprint](crate::FingerprintKey) of its token. The account's id is in plain text. It
 /// is `null` if it is malformed, because a malformed id can be any text.
 #[derive(Clone)]
-pub struct AuditLog(Arc<Mutex<Output>>);
+pub struct AuditLog(Arc<Writer>);
 
 impl AuditLog {
     /// Appends to a file. A file that doesn't exist is created with mode 0600. A file that exists must belong
@@ -42,20 +46,18 @@ impl AuditLog {
     ///
     /// The file can't be opened for writing, or may not be used.
     pub fn to_file(path: impl Into<PathBuf>) -> Result<Self, AuditError> {
-        Ok(Self(Arc::new(Mutex::new(Output::file(path.into())?))))
+        Ok(Self(Arc::new(Writer::start(Output::new(LogFile::open(path.into())?)))))
     }
 
     /// Writes to the standard error of this process, where other lines appear too. `"kind":"audit"` marks the
     /// lines of the audit log.
     pub fn to_stderr() -> Self {
-        Self(Arc::new(Mutex::new(Output::stderr())))
+        Self(Arc::new(Writer::start(Output::new(StandardError::new()))))
     }
 
-    /// Writes an entry. A write to a disk can block, so it runs on tokio's pool of blocking threads.
+    /// Writes an entry, and returns after the write.
     pub(crate) async fn write(&self, entry: &Entry) -> io::Result<()> {
-        let line = entry.line();
-        let output = Arc::clone(&self.0);
-        tokio::task::spawn_blocking(move || lock(&output).write(line.as_bytes())).await?
+        self.0.write(entry.line()).await
     }
 }
 

@@ -1,5 +1,6 @@
 //! The capabilities of an instance: its network, store, configuration, clocks, entropy and standard error.
 
+use crate::log::Log;
 use crate::{ConfigurationSource, Metrics};
 use credwell_key_value::KeyValue;
 use std::sync::Arc;
@@ -26,6 +27,8 @@ type Change = Arc<dyn Fn(&mut WasiCtxBuilder) + Send + Sync>;
 
 impl Capabilities {
     /// Creates capabilities with the system's clocks and entropy and with the standard error of this process.
+    /// What instances write there is queued, and a thread writes it in whole lines: see
+    /// [`flush_log`](crate::flush_log).
     pub fn new(
         outgoing: Arc<dyn OutgoingHttp>,
         key_value: Arc<dyn KeyValue>,
@@ -69,7 +72,7 @@ impl Capabilities {
 
     pub(crate) fn wasi(&self) -> WasiCtxBuilder {
         let mut wasi = WasiCtxBuilder::new();
-        wasi.inherit_stderr();
+        wasi.stderr(Log::of_process());
         for change in &self.changes {
             change(&mut wasi);
         }

@@ -13,7 +13,7 @@ pub(crate) use connections::{ConnectionLimits, serve_connections};
 pub(crate) use response::{BufferedResponse, empty};
 
 use crate::request_permits::RequestPermits;
-use crate::{AuditLog, Broker, Capabilities, FingerprintKey, INSTANCE_LIMIT, Metrics};
+use crate::{AuditLog, Broker, Capabilities, FingerprintKey, INSTANCE_LIMIT, Metrics, flush_log};
 use service::Service;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -187,5 +187,6 @@ impl Listener {
         // Requests whose callers have closed the connection are still in flight, and instances log and count
         // after their responses. All of it is done before this function returns.
         _ = timeout_at(deadline, service.permits.all_free()).await;
+        _ = tokio::task::spawn_blocking(flush_log).await;
     }
 }

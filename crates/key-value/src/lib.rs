@@ -5,7 +5,7 @@
 //!
 //! | URL | Feature | Entries are kept in | Entries survive | Shared by |
 //! |---|---|---|---|---|
-//! | `memory:` | none | the process, at most [`MEMORY_LIMIT`] bytes | nothing | one process |
+//! | `memory:` | none | the process, at most [`MEMORY_LIMIT`] bytes by default | nothing | one process |
 //! | `redb:PATH` | `file` | a redb file of mode 0600 | a crash and a loss of power, see below | one process; a second one is refused |
 //! | `redis://[user:password@]host[:port][/db]`, `rediss://…` over TLS | `redis` | Redis 6 or later, or Valkey | what the server is set up for | every machine |
 //! | `nats://[user:password@]host[:port]`, `tls://…` over TLS | `nats` | the JetStream of NATS 2.9 or later | what the server is set up for | every machine |
@@ -14,6 +14,10 @@
 //! was neither written nor incremented for that long: the contents are a cache. A stored entry keeps its
 //! retention until the next write. In NATS the retention belongs to the bucket: the last process that opened
 //! the bucket has set it.
+//!
+//! After `memory:` and `redb:PATH`, the parameter `memory_mebibytes=N` sets the memory for entries in MiB. In
+//! `memory:` that is all there is room for, 256 by default. In front of a file that is the cache of entries that
+//! were read, 64 by default. Several parameters have `&` between them.
 //!
 //! A URL of NATS may name several servers of one cluster: whole URLs with commas between them, then the
 //! parameter, for example `tls://user:password@a:4222,tls://user:password@b:4222?retention_seconds=3600`. All
@@ -31,8 +35,10 @@
 //!
 //! - `redb:` syncs the file before [`set`](KeyValue::set), [`delete`](KeyValue::delete) or
 //!   [`compare_and_swap`](KeyValue::compare_and_swap) returns. Concurrent writes share one sync.
-//!   [`increment`](KeyValue::increment) does not wait for a sync: a crash may lose the increments of the last
-//!   two seconds.
+//!   [`increment`](KeyValue::increment) does not wait for a sync, nor for the file if the number was counted
+//!   before: a crash may lose the increments of the last two seconds.
+//! - `redb:` keeps entries that were read in memory, as they are in the file. A read that finds its entry there
+//!   never waits for the disk. No read returns an older value than one that any call has returned.
 //! - `redb:` keeps the numbers of the broker's leases, whose keys end with `.lease`, in the memory of the
 //!   process. The file never holds them, and `list_keys` leaves them out.
 //! - A call ends within [`CALL_LIMIT`], whatever the network, the server or the disk does. After
@@ -77,6 +83,7 @@ mod memory;
 mod nats_server;
 mod number;
 mod open;
+mod place;
 #[cfg(feature = "redis")]
 mod redis_server;
 mod store_url;

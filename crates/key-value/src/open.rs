@@ -2,11 +2,11 @@
 
 use crate::clock::{Clock, Lifetimes};
 #[cfg(feature = "file")]
-use crate::file::File;
+use crate::file::{File, READ_CACHE};
 use crate::key_value::KeyValue;
 #[cfg(feature = "file")]
 use crate::leases::LeasesInMemory;
-use crate::memory::Memory;
+use crate::memory::{MEMORY_LIMIT, Memory};
 #[cfg(feature = "nats")]
 use crate::nats_server::NatsServer;
 #[cfg(feature = "redis")]
@@ -101,12 +101,15 @@ pub async fn open(url: &StoreUrl) -> Result<Arc<dyn KeyValue>, OpenError> {
 /// The store can't be opened: [`OpenError`] says why.
 pub async fn open_with_clock(url: &StoreUrl, clock: Clock) -> Result<Arc<dyn KeyValue>, OpenError> {
     let retention = url.retention;
+    let memory = url.memory_mebibytes.map(|mebibytes| mebibytes * 1024 * 1024);
     Ok(match &url.location {
-        StoreLocation::Memory => Arc::new(Memory::new(Lifetimes::new(clock, retention))),
+        StoreLocation::Memory => {
+            Arc::new(Memory::with_limit(Lifetimes::new(clock, retention), memory.unwrap_or(MEMORY_LIMIT)))
+        }
         #[cfg(feature = "file")]
         StoreLocation::File(path) => {
             let lifetimes = Lifetimes::new(clock, retention);
-            let file = File::open(path.clone(), lifetimes.clone()).await?;
+            let file = File::open(path.clone(), lifetimes.clone(), memory.unwrap_or(READ_CACHE)).await?;
             Arc::new(LeasesInMemory::new(file, lifetimes))
         }
         #[cfg(feature = "redis")]

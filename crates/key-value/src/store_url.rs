@@ -15,12 +15,17 @@ pub const DEFAULT_RETENTION: Duration = Duration::from_secs(86_400);
 /// The longest retention, in seconds: a year.
 const MAXIMUM_RETENTION: u64 = 31_536_000;
 
+/// The highest value of `memory_mebibytes`: a tebibyte.
+const MAXIMUM_MEMORY: usize = 1024 * 1024;
+
 /// A store's URL. The crate's documentation lists its forms. A user's name and password are percent-encoded
 /// in the URL, and `Display` and `Debug` leave them out.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StoreUrl {
     pub(crate) location: StoreLocation,
     pub(crate) retention: Duration,
+    /// The most memory for entries, in MiB. `None` for the default of the kind of store.
+    pub(crate) memory_mebibytes: Option<usize>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -65,9 +70,15 @@ pub enum UrlError {
     /// The servers differ in more than host and port.
     #[error("all servers in the store's URL must have the same scheme, user and password")]
     ServersDiffer,
-    /// A parameter isn't `retention_seconds`, or is there twice.
-    #[error("the store's URL takes one parameter, retention_seconds, at most once")]
+    /// A parameter isn't one of this store, or is there twice.
+    #[error(
+        "the store's URL takes the parameter retention_seconds, after memory: and redb: memory_mebibytes too, \
+         and each at most once"
+    )]
     Parameter,
+    /// The memory isn't a number, or is out of range.
+    #[error("memory_mebibytes in the store's URL must be from 1 to {MAXIMUM_MEMORY}")]
+    Memory,
     /// The retention isn't a number, or is out of range.
     #[error("retention_seconds in the store's URL must be from 1 to {MAXIMUM_RETENTION}")]
     Retention,
@@ -103,7 +114,8 @@ impl FromStr for StoreUrl {
                 (_, "") => return Err(UrlError::NoPath),
                 (_, path) => StoreLocation::File(path.into()),
             };
-            return Ok(Self { location, retention: retention(query)? });
+            let Parameters { retention, memory_mebibytes } = Parameters::parse(query)?;
+            return Ok(Self { location, retention, memory_mebibytes });
         }
         let (servers, query) = text.split_once('?').unwrap_or((text, ""));
         let location = match scheme {
@@ -111,7 +123,11 @@ impl FromStr for StoreUrl {
             "nats" | "tls" => StoreLocation::Nats(NatsServers::parse(servers)?),
             _ => return Err(UrlError::Scheme),
         };
-        Ok(Self { location, retention: retention(query)? })
+        let Parameters { retention, memory_mebibytes } = Parameters::parse(query)?;
+        if memory_mebibytes.is_some() {
+            return Err(UrlError::Parameter);
+        }
+        Ok(Self { location, retention, memory_mebibytes })
     }
 }
 
@@ -143,19 +159,29 @@ pub(crate) fn without_user(url: &Url) -> Url {
     url
 }
 
-fn retention(query: &str) -> Result<Duration, UrlError> {
-    if query.is_empty() {
-        return Ok(DEFAULT_RETENTION);
+struct Parameters {
+    retention: Duration,
+    memory_mebibytes: Option<usize>,
+}
+
+impl Parameters {
+    fn parse(query: &str) -> Result<Self, UrlError> {
+        let (mut retention, mut memory_mebibytes) = (None, None);
+        for parameter in query.split('&').filter(|_| !query.is_empty()) {
+            match parameter.split_once('=').ok_or(UrlError::Parameter)? {
+                ("retention_seconds", text) if retention.is_none() => {
+                    let seconds = text.parse().ok().filter(|text| (1..=MAXIMUM_RETENTION).contains(text));
+                    retention = Some(Duration::from_secs(seconds.ok_or(UrlError::Retention)?));
+                }
+                ("memory_mebibytes", text) if memory_mebibytes.is_none() => {
+                    let memory = text.parse().ok().filter(|text| (1..=MAXIMUM_MEMORY).contains(text));
+                    memory_mebibytes = Some(memory.ok_or(UrlError::Memory)?);
+                }
+                _ => return Err(UrlError::Parameter),
+            }
+        }
+        Ok(Self { retention: retention.unwrap_or(DEFAULT_RETENTION), memory_mebibytes })
     }
-    let seconds = query.strip_prefix("retention_seconds=").ok_or(UrlError::Parameter)?;
-    if seconds.contains('&') {
-        return Err(UrlError::Parameter);
-    }
-    let seconds = seconds.parse().map_err(|_| UrlError::Retention)?;
-    if !(1..=MAXIMUM_RETENTION).contains(&seconds) {
-        return Err(UrlError::Retention);
-    }
-    Ok(Duration::from_secs(seconds))
 }
 
 /// Leaves out user and password.
@@ -170,7 +196,11 @@ impl fmt::Display for StoreUrl {
                 write!(formatter, "{}", servers.join(","))?;
             }
         }
-        write!(formatter, "?retention_seconds={}", self.retention.as_secs())
+        write!(formatter, "?retention_seconds={}", self.retention.as_secs())?;
+        match self.memory_mebibytes {
+            Some(memory) => write!(formatter, "&memory_mebibytes={memory}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -190,6 +220,11 @@ mod tests {
         for (text, printed) in [
             ("memory:", "memory:?retention_seconds=86400"),
             ("memory:?retention_seconds=5", "memory:?retention_seconds=5"),
+            ("memory:?memory_mebibytes=7", "memory:?retention_seconds=86400&memory_mebibytes=7"),
+            (
+                "redb:a?memory_mebibytes=1&retention_seconds=5",
+                "redb:a?retention_seconds=5&memory_mebibytes=1",
+            ),
             ("redb:store.redb", "redb:store.redb?retention_seconds=86400"),
             (
                 "redb:/var/lib/a%20b c.redb?retention_seconds=1",
@@ -243,6 +278,11 @@ mod tests {
             ("redis://a,redis://b", UrlError::Path),
             ("memory:?hunter2=1", UrlError::Parameter),
             ("nats://h?retention_seconds=1&retention_seconds=2", UrlError::Parameter),
+            ("memory:?memory_mebibytes=1&memory_mebibytes=1", UrlError::Parameter),
+            ("redis://h?memory_mebibytes=1", UrlError::Parameter),
+            ("nats://h?retention_seconds=1&memory_mebibytes=1", UrlError::Parameter),
+            ("memory:?memory_mebibytes=0", UrlError::Memory),
+            ("redb:a?memory_mebibytes=hunter2", UrlError::Memory),
             ("memory:?retention_seconds=0", UrlError::Retention),
             ("memory:?retention_seconds=31536001", UrlError::Retention),
             ("memory:?retention_seconds=hunter2", UrlError::Retention),

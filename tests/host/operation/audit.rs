@@ -9,6 +9,7 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 const REJECTED: &str = "xoxp-rejected-7";
@@ -100,6 +101,28 @@ async fn each_request_for_an_account_leaves_a_line_and_no_secret() {
     }
     let mode = std::fs::metadata(&path).expect("the log is there").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn each_of_many_requests_has_its_line_before_its_response() {
+    const REQUESTS: usize = 64;
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let path = folder.path().join("audit.jsonl");
+    let server = start(&path, &upstream()).await;
+    let mut callers = JoinSet::new();
+    for number in 0..REQUESTS {
+        let (address, path) = (server.address, path.clone());
+        callers.spawn(async move {
+            let id = format!("request-{number}-");
+            let headers = format!("host: localhost\r\nconnection: close\r\nx-request-id: {id}");
+            send(address, &format!("GET {PATH} HTTP/1.1\r\n{headers}\r\n\r\n")).await;
+            let text = std::fs::read_to_string(path).expect("the log is there");
+            assert_eq!(text.matches(&id).count(), 1, "{id}");
+        });
+    }
+    callers.join_all().await;
+    server.end().await;
+    assert_eq!(lines(&path).len(), REQUESTS);
 }
 
 #[tokio::test]

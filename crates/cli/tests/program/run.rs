@@ -77,9 +77,19 @@ impl Home {
         variables: &[(&str, &str)],
         lines: usize,
     ) -> (Child, SocketAddr, Vec<String>) {
+        self.serve_with_log(Stdio::inherit(), arguments, variables, lines).await
+    }
+
+    /// Starts the server as [`serve`](Self::serve) does, with this standard error.
+    pub(crate) async fn serve_with_log(
+        &self,
+        log: Stdio,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+        lines: usize,
+    ) -> (Child, SocketAddr, Vec<String>) {
         let arguments = [&["serve", "--listen", "127.0.0.1:0"], arguments].concat();
-        let mut child =
-            self.command(&arguments, variables).stderr(Stdio::inherit()).spawn().expect("the program starts");
+        let mut child = self.command(&arguments, variables).stderr(log).spawn().expect("the program starts");
         let output = child.stdout.take().expect("the output is piped").into_owned_fd().expect("it is a pipe");
         let read = move || -> Vec<String> {
             let output = std::io::BufReader::new(std::fs::File::from(output));

@@ -3,6 +3,9 @@
 use crate::run::{Home, KEY_NOT_ISSUED, MEMORY, end, upstream};
 use credwell_sample_upstream::SampleUpstream;
 use host_test::http_client::get;
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::time::timeout;
 
 #[tokio::test]
 async fn it_serves_the_samples_until_sigterm() {
@@ -81,6 +84,42 @@ async fn operators_get_an_audit_log_and_metrics() {
     // The same key gives the same fingerprint after a restart.
     assert_eq!(lines[0]["caller"], lines[1]["caller"]);
     assert!(lines[0]["caller"].is_string());
+}
+
+/// The path of the first sample account.
+fn sample_path() -> String {
+    format!("/v1/accounts/{}/credentials", SampleUpstream::ACCOUNT_IDS[0])
+}
+
+#[tokio::test]
+async fn the_log_has_a_whole_line_for_each_request_when_the_server_has_ended() {
+    let home = Home::new();
+    let path = home.path().join("log");
+    let log = std::fs::File::create(&path).expect("the folder is ours");
+    let (child, address, _) = home.serve_with_log(log.into(), &[], &[], 2).await;
+    for _ in 0..20 {
+        assert_eq!(get(address, &sample_path(), SampleUpstream::API_KEY).await.status(), "200");
+    }
+    assert_eq!(end(child, "-TERM").await, Some(0));
+    let log = std::fs::read_to_string(path).expect("the log is there");
+    let lines = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("it is JSON"));
+    assert_eq!(lines.filter(|line| line["status"] == 200).count(), 20, "{log}");
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_standard_error_that_takes_nothing() {
+    // More lines than a pipe holds.
+    const REQUESTS: usize = 500;
+    let (mut child, address, _) = Home::new().serve_with_log(Stdio::piped(), &[], &[], 2).await;
+    let unread = child.stderr.take().expect("it is piped");
+    let path = sample_path();
+    for _ in 0..REQUESTS {
+        let response = get(address, &path, SampleUpstream::API_KEY);
+        let response = timeout(Duration::from_secs(60), response).await.expect("the server answers");
+        assert_eq!(response.status(), "200");
+    }
+    assert_eq!(end(child, "-TERM").await, Some(0));
+    drop(unread);
 }
 
 #[tokio::test]

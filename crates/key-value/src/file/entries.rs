@@ -1,8 +1,12 @@
 //! The entries in redb's tables.
 
+use super::counters::Counters;
+use super::read_cache::CachedEntry;
 use crate::clock::Lifetimes;
-use crate::key_value::KeyPage;
+use crate::key_value::{KeyPage, KeyValueError};
 use crate::limits::PAGE;
+use crate::number;
+use crate::place::{Place, StoredPlace};
 use redb::{Error, ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction};
 use std::ops::Bound;
 
@@ -12,66 +16,104 @@ const ENTRIES: TableDefinition<'_, (&str, &str), (u64, &[u8])> = TableDefinition
 /// The Unix second of expiry, bucket and key of each entry, in the order of expiry.
 const EXPIRIES: TableDefinition<'_, (u64, &str, &str), ()> = TableDefinition::new("expiries");
 
-/// Where an entry is: bucket and key.
-pub(super) struct EntryKey {
-    bucket: String,
-    key: String,
-}
-
-impl EntryKey {
-    pub(super) fn new(bucket: &str, key: &str) -> Self {
-        Self { bucket: bucket.to_owned(), key: key.to_owned() }
-    }
-
-    fn row_key(&self) -> (&str, &str) {
-        (&self.bucket, &self.key)
-    }
-}
-
 /// The entries within a write transaction.
 pub(super) struct Entries<'transaction> {
     entries: Table<'transaction, (&'static str, &'static str), (u64, &'static [u8])>,
     expiries: Table<'transaction, (u64, &'static str, &'static str), ()>,
+    counters: &'transaction Counters,
     now: u64,
-    expiry: u64,
+    changes: Changes,
+}
+
+/// What a transaction has changed.
+pub(super) struct Changes {
+    pub places: Vec<StoredPlace>,
+    /// The numbers that were counted last in this transaction, and not written otherwise since.
+    pub counted: Vec<(StoredPlace, i64)>,
+    /// The Unix second of expiry of all that was written.
+    pub expiry: u64,
 }
 
 impl<'transaction> Entries<'transaction> {
-    /// Opens the tables, and creates missing ones.
+    /// Opens the tables, creates missing ones, and writes the numbers that the file does not have yet.
     pub(super) fn open(
         transaction: &'transaction WriteTransaction,
         lifetimes: &Lifetimes,
+        counters: &'transaction Counters,
     ) -> Result<Self, Error> {
         let (entries, expiries) = (transaction.open_table(ENTRIES)?, transaction.open_table(EXPIRIES)?);
         let now = lifetimes.now();
-        Ok(Self { entries, expiries, now, expiry: lifetimes.expiry(now) })
-    }
-
-    pub(super) fn get(&self, entry_key: &EntryKey) -> Result<Option<Vec<u8>>, Error> {
-        live_value(&self.entries, entry_key, self.now, <[u8]>::to_vec)
-    }
-
-    pub(super) fn put(&mut self, entry_key: &EntryKey, value: &[u8]) -> Result<(), Error> {
-        let before =
-            self.entries.insert(entry_key.row_key(), (self.expiry, value))?.map(|before| before.value().0);
-        // A counter that changes many times a second is moved in the order of expiry once a second.
-        if before == Some(self.expiry) {
-            return Ok(());
+        let expiry = lifetimes.expiry(now);
+        let changes = Changes { places: Vec::new(), counted: Vec::new(), expiry };
+        let mut opened = Self { entries, expiries, counters, now, changes };
+        for (place, number) in counters.take_changed(expiry) {
+            opened.put_row(&place, number.to_string().as_bytes())?;
         }
-        let (bucket, key) = entry_key.row_key();
+        Ok(opened)
+    }
+
+    /// What this transaction has changed.
+    pub(super) fn close(self) -> Changes {
+        self.changes
+    }
+
+    pub(super) fn get(&mut self, place: &StoredPlace) -> Result<Option<Vec<u8>>, Error> {
+        self.freeze(place)?;
+        let row = self.entries.get(row_key(place))?;
+        let live = row.as_ref().map(|row| row.value()).filter(|(expiry, _)| self.now < *expiry);
+        Ok(live.map(|(_, value)| value.to_vec()))
+    }
+
+    pub(super) fn put(&mut self, place: &StoredPlace, value: &[u8]) -> Result<(), Error> {
+        self.freeze(place)?;
+        self.put_row(place, value)
+    }
+
+    /// Adds to a number, and returns the sum.
+    pub(super) fn count(
+        &mut self,
+        place: &StoredPlace,
+        delta: i64,
+    ) -> Result<Result<i64, KeyValueError>, Error> {
+        let sum = number::add(self.get(place)?.as_deref(), delta);
+        if let Ok(sum) = sum {
+            self.put_row(place, sum.to_string().as_bytes())?;
+            self.changes.counted.push((place.clone(), sum));
+        }
+        Ok(sum)
+    }
+
+    pub(super) fn remove(&mut self, place: &StoredPlace) -> Result<(), Error> {
+        self.freeze(place)?;
+        let before = self.entries.remove(row_key(place))?.map(|before| before.value().0);
         if let Some(before) = before {
-            self.expiries.remove((before, bucket, key))?;
+            self.expiries.remove(expiry_row_key(before, place))?;
         }
-        self.expiries.insert((self.expiry, bucket, key), ())?;
+        self.changes.places.push(place.clone());
         Ok(())
     }
 
-    pub(super) fn remove(&mut self, entry_key: &EntryKey) -> Result<(), Error> {
-        let (bucket, key) = entry_key.row_key();
-        let before = self.entries.remove((bucket, key))?.map(|before| before.value().0);
-        if let Some(before) = before {
-            self.expiries.remove((before, bucket, key))?;
+    /// Makes the row of a number that is counted in memory the newest. Counts wait behind this transaction.
+    fn freeze(&mut self, place: &StoredPlace) -> Result<(), Error> {
+        if let Some(number) = self.counters.freeze(place) {
+            self.put_row(place, number.to_string().as_bytes())?;
         }
+        self.changes.counted.retain(|(counted, _)| counted != place);
+        Ok(())
+    }
+
+    fn put_row(&mut self, place: &StoredPlace, value: &[u8]) -> Result<(), Error> {
+        let expiry = self.changes.expiry;
+        self.changes.places.push(place.clone());
+        let before = self.entries.insert(row_key(place), (expiry, value))?.map(|before| before.value().0);
+        // A counter that changes many times a second is moved in the order of expiry once a second.
+        if before == Some(expiry) {
+            return Ok(());
+        }
+        if let Some(before) = before {
+            self.expiries.remove(expiry_row_key(before, place))?;
+        }
+        self.expiries.insert(expiry_row_key(expiry, place), ())?;
         Ok(())
     }
 
@@ -84,25 +126,32 @@ impl<'transaction> Entries<'transaction> {
                 (row, ())
             };
             let (_, bucket, key) = row.value();
-            expired.push(EntryKey::new(bucket, key));
+            expired.push(Place { bucket, key }.stored());
         }
-        for entry_key in &expired {
-            self.remove(entry_key)?;
+        for place in &expired {
+            self.remove(place)?;
         }
         Ok(expired.len())
     }
 }
 
-pub(super) fn get(
-    transaction: &ReadTransaction,
-    entry_key: &EntryKey,
-    now: u64,
-) -> Result<Option<Vec<u8>>, Error> {
-    live_value(&transaction.open_table(ENTRIES)?, entry_key, now, <[u8]>::to_vec)
+/// The entry at a place, also an expired one.
+pub(super) fn get(transaction: &ReadTransaction, place: &StoredPlace) -> Result<Option<CachedEntry>, Error> {
+    let row = transaction.open_table(ENTRIES)?.get(row_key(place))?;
+    Ok(row.map(|row| {
+        let (expiry, value) = row.value();
+        CachedEntry { expiry, value: value.into() }
+    }))
 }
 
-pub(super) fn exists(transaction: &ReadTransaction, entry_key: &EntryKey, now: u64) -> Result<bool, Error> {
-    Ok(live_value(&transaction.open_table(ENTRIES)?, entry_key, now, |_| ())?.is_some())
+fn row_key(place: &StoredPlace) -> (&str, &str) {
+    let Place { bucket, key } = place.place();
+    (bucket, key)
+}
+
+fn expiry_row_key(expiry: u64, place: &StoredPlace) -> (u64, &str, &str) {
+    let Place { bucket, key } = place.place();
+    (expiry, bucket, key)
 }
 
 /// One page of the bucket's keys, without expired ones. The cursor is the last key that was read.
@@ -131,19 +180,4 @@ pub(super) fn page(
         }
     }
     Ok(KeyPage { keys, cursor: last.filter(|_| seen == PAGE) })
-}
-
-/// The value under the key, unless it has expired, as `take` reads it.
-fn live_value<T>(
-    table: &impl ReadableTable<(&'static str, &'static str), (u64, &'static [u8])>,
-    entry_key: &EntryKey,
-    now: u64,
-    take: impl FnOnce(&[u8]) -> T,
-) -> Result<Option<T>, Error> {
-    let entry = table.get(entry_key.row_key())?;
-    Ok(entry
-        .as_ref()
-        .map(|entry| entry.value())
-        .filter(|(expiry, _)| now < *expiry)
-        .map(|(_, value)| take(value)))
 }

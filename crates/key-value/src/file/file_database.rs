@@ -1,10 +1,13 @@
 //! The redb database in the file: its opening, and its reopening after an error.
 
 use super::SyncMode;
-use super::entries::Entries;
+use super::counters::Counters;
+use super::entries::{self, Entries};
+use super::read_cache::ReadCache;
 use crate::clock::Lifetimes;
 use crate::key_value::KeyValueError;
 use crate::open::OpenError;
+use crate::place::{Place, StoredPlace};
 use redb::backends::FileBackend;
 use redb::{Database, DatabaseError, Durability, Error, ReadTransaction, ReadableDatabase, StorageError};
 use std::fs;
@@ -15,8 +18,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
-/// The size of redb's cache in memory, in bytes.
-const CACHE: usize = 64 * 1024 * 1024;
+/// The size of redb's cache of pages in memory, in bytes.
+const PAGE_CACHE: usize = 32 * 1024 * 1024;
 
 /// The mode of a new file: read and write for the owner only.
 const MODE: u32 = 0o600;
@@ -39,10 +42,12 @@ pub(super) struct FileDatabase {
     database: RwLock<Option<Database>>,
     /// Whether a read has failed, and the database must be reopened.
     read_failed: AtomicBool,
+    cache: ReadCache,
+    counters: Counters,
 }
 
 impl FileDatabase {
-    pub(super) fn open(path: PathBuf, lifetimes: Lifetimes) -> Result<Self, OpenError> {
+    pub(super) fn open(path: PathBuf, lifetimes: Lifetimes, cache: usize) -> Result<Self, OpenError> {
         // The check reads the whole file. Without it, redb would panic later at a damaged part.
         let database = open(&path, true)?;
         Ok(Self {
@@ -50,6 +55,8 @@ impl FileDatabase {
             lifetimes,
             database: RwLock::new(Some(database)),
             read_failed: AtomicBool::new(false),
+            cache: ReadCache::new(cache),
+            counters: Counters::default(),
         })
     }
 
@@ -63,6 +70,43 @@ impl FileDatabase {
 
     pub(super) fn has_failed_read(&self) -> bool {
         self.read_failed.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Adds to a number in memory. `None` if the count has to go through the file.
+    pub(super) fn count(&self, place: Place<'_>, delta: i64) -> Option<Result<i64, KeyValueError>> {
+        let now = self.lifetimes.now();
+        self.counters.add(place, now, self.lifetimes.expiry(now), delta)
+    }
+
+    /// The value at a place as `take` reads it, without the file. The outer `None` means that only the file
+    /// knows it.
+    pub(super) fn known<T>(&self, place: Place<'_>, take: impl FnOnce(&[u8]) -> T) -> Option<Option<T>> {
+        let now = self.lifetimes.now();
+        if let Some(number) = self.counters.get(place, now) {
+            return Some(Some(take(&number)));
+        }
+        let entry = self.cache.get(place)?;
+        Some((now < entry.expiry).then(|| take(&entry.value)))
+    }
+
+    /// Reads the value at a place from the file, and keeps the entry in the cache.
+    pub(super) fn read_value(&self, place: &StoredPlace) -> Result<Option<Vec<u8>>, KeyValueError> {
+        let ticket = self.cache.ticket(place);
+        let (entry, now) = self.read(|transaction, now| Ok((entries::get(transaction, place)?, now)))?;
+        // The file can have the outcome of a write that no other reader sees yet, while the number is frozen.
+        if let Some(number) = self.counters.get(place.place(), now) {
+            return Ok(Some(number));
+        }
+        let Some(entry) = entry.filter(|entry| now < entry.expiry) else { return Ok(None) };
+        let value = entry.value.to_vec();
+        if let Some(ticket) = ticket {
+            self.cache.add(ticket, entry);
+        }
+        Ok(Some(value))
     }
 
     pub(super) fn read<T>(
@@ -95,8 +139,13 @@ impl FileDatabase {
             if sync == SyncMode::Deferred {
                 transaction.set_durability(Durability::None)?;
             }
-            work(&mut Entries::open(&transaction, &self.lifetimes)?)?;
-            Ok(transaction.commit()?)
+            let mut entries = Entries::open(&transaction, &self.lifetimes, &self.counters)?;
+            work(&mut entries)?;
+            let changes = entries.close();
+            let _change = self.cache.begin_change(changes.places);
+            transaction.commit()?;
+            self.counters.committed(changes.counted, changes.expiry);
+            Ok(())
         };
         run().map_err(|error: Error| self.failed(error))
     }
@@ -106,6 +155,9 @@ impl FileDatabase {
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
         // The old database holds the lock on the file.
         *database = None;
+        // Both can have what the file has lost.
+        self.cache.clear();
+        self.counters.clear();
         *database = open(&self.path, false).ok();
         self.read_failed.store(false, Ordering::Relaxed);
     }
@@ -124,7 +176,7 @@ fn open(path: &Path, check: bool) -> Result<Database, OpenError> {
     discard_unfinished(&file).map_err(|error| open_error(path, error))?;
     let create = || {
         Database::builder()
-            .set_cache_size(CACHE)
+            .set_cache_size(PAGE_CACHE)
             .set_check_integrity_on_open(check)
             .create_with_backend(FileBackend::new(file)?)
     };

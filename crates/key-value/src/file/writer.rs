@@ -83,12 +83,19 @@ impl Drop for Writer {
 struct WriterThread {
     database: Arc<FileDatabase>,
     jobs: Receiver<Job>,
-    /// When the first of the writes that wait for a sync was committed.
+    /// When the first of the writes that wait for a sync was committed, or a number was found changed in memory.
     unsynced: Option<Instant>,
     /// When and why the last transaction failed. `None` after a success.
     failed: Option<(Instant, KeyValueError)>,
     /// When the last sweep found no more expired entries.
     swept: Instant,
+}
+
+/// Without the thread, nothing would write the numbers that are counted in memory.
+impl Drop for WriterThread {
+    fn drop(&mut self) {
+        self.database.counters().clear();
+    }
 }
 
 impl WriterThread {
@@ -100,6 +107,9 @@ impl WriterThread {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             self.maintain();
+        }
+        if self.database.counters().have_changed() {
+            self.sync();
         }
     }
 
@@ -124,6 +134,9 @@ impl WriterThread {
     /// Runs the periodic tasks: recovery from an error, sync, sweep.
     fn maintain(&mut self) {
         let pause_is_over = |since: Instant| since.elapsed() >= PAUSE;
+        if self.unsynced.is_none() && self.database.counters().have_changed() {
+            self.unsynced = Some(Instant::now());
+        }
         let recover = self.failed.as_ref().is_some_and(|(since, _)| pause_is_over(*since));
         if self.database.has_failed_read() || recover {
             self.database.reopen();
@@ -133,6 +146,7 @@ impl WriterThread {
         }
         let period = SWEEP_PERIOD.min(self.database.retention());
         if self.failed.is_none() && self.swept.elapsed() >= period {
+            self.database.counters().forget_unchanged();
             let mut removed = 0;
             let swept = self.transact(SyncMode::Deferred, |entries| {
                 removed = entries.sweep(SWEEP)?;
