@@ -5,7 +5,7 @@
 //!
 //! | URL | Feature | Entries are kept in | Entries survive | Shared by |
 //! |---|---|---|---|---|
-//! | `memory:` | none | the process, at most [`MEMORY_LIMIT`] bytes | nothing | one process |
+//! | `memory:` | none | the process, at most [`MEMORY_LIMIT`] bytes, or those of [`memory_with_limit`] | nothing | one process |
 //! | `redb:PATH` | `file` | a redb file of mode 0600 | a crash and a loss of power, see below | one process; a second one is refused |
 //! | `redis://[user:password@]host[:port][/db]`, `rediss://…` over TLS | `redis` | Redis 6 or later, or Valkey | what the server is set up for | every machine |
 //! | `nats://[user:password@]host[:port]`, `tls://…` over TLS | `nats` | the JetStream of NATS 2.9 or later | what the server is set up for | every machine |
@@ -85,5 +85,5 @@ pub use clock::Clock;
 pub use key_value::{KeyPage, KeyValue, KeyValueError};
 pub use limits::{CALL_LIMIT, LEASE_SUFFIX, MAXIMUM_KEY, MAXIMUM_VALUE};
 pub use memory::MEMORY_LIMIT;
-pub use open::{OpenError, open, open_with_clock};
+pub use open::{OpenError, memory_with_limit, open, open_with_clock};
 pub use store_url::{DEFAULT_RETENTION, StoreUrl, UrlError};
