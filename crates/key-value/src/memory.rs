@@ -216,6 +216,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_opened_store_can_have_a_limit_of_its_own() {
+        let memory = crate::memory_with_limit(10_000);
+        for number in 0..20 {
+            memory.set("b", &number.to_string(), vec![0; 1000]).await.expect("it is set");
+        }
+        let keys = memory.list_keys("b", None).await.expect("keys").keys.len();
+        assert!((1..10).contains(&keys), "{keys}");
+    }
+
+    #[tokio::test]
     async fn expired_entries_are_removed_over_several_calls() {
         let seconds = Arc::new(AtomicU64::new(1000));
         let memory = Memory::new(lifetimes(&seconds));
