@@ -19,11 +19,16 @@ impl Latencies {
         self.0.values().sum()
     }
 
-    /// Adds the latencies of another round.
+    /// Adds the latencies of other requests.
     pub fn add(&mut self, other: &Self) {
         for (latency, count) in &other.0 {
             *self.0.entry(*latency).or_default() += count;
         }
+    }
+
+    /// Adds one request, with its latency in microseconds.
+    pub fn record(&mut self, microseconds: u64) {
+        *self.0.entry(microseconds).or_default() += 1;
     }
 
     /// The latency in microseconds that `share` of the requests did not exceed. `share` is from 0 to 1. 0 if

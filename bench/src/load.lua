@@ -1,6 +1,6 @@
--- The requests of wrk. Arguments: the round's name, the percentage of misses, and the number of warm
--- accounts. A miss is a request for an account that was never requested before: its id has the round, the
--- thread and a number.
+-- The requests of wrk. Arguments: the round's name, the percentage of misses, the beginning of the names of the
+-- warm accounts, and their number. A miss is a request for an account that was never requested before: its id
+-- has the round, the thread and a number.
 
 local threads = 0
 
@@ -12,11 +12,16 @@ end
 function init(arguments)
   round = arguments[1]
   miss_share = tonumber(arguments[2]) / 100
+  prefix = arguments[3]
+  accounts = tonumber(arguments[4])
   missed = 0
   wrk.headers["Authorization"] = "Bearer " .. os.getenv("CREDWELL_BROKER_TOKENS")
-  warm = {}
-  for number = 1, tonumber(arguments[3]) do
-    warm[number] = get("w" .. number)
+  -- With more accounts, a table of all requests would be too large.
+  if accounts <= 1000 then
+    warm = {}
+    for number = 1, accounts do
+      warm[number] = get(prefix .. number)
+    end
   end
   math.randomseed(os.time() * 100 + id)
 end
@@ -26,11 +31,12 @@ function get(name)
 end
 
 function request()
-  if math.random() < miss_share then
+  if miss_share > 0 and math.random() < miss_share then
     missed = missed + 1
     return get("m" .. round .. "x" .. id .. "x" .. missed)
   end
-  return warm[math.random(#warm)]
+  local number = math.random(accounts)
+  return warm and warm[number] or get(prefix .. number)
 end
 
 -- Prints exact figures for the load test: wrk's own percentiles are rounded, and are those of one round only.

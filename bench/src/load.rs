@@ -6,14 +6,23 @@ use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::process::Command;
 
-/// The number of concurrent connections. Each sends its next request after the response to the last.
+/// The usual number of concurrent connections. Each sends its next request after the response to the last.
 pub const CONNECTIONS: u64 = 64;
 
-/// The number of wrk's threads.
+/// The largest number of wrk's threads.
 pub const THREADS: u64 = 2;
 
-/// The number of accounts that are requested repeatedly, and so are in the cache.
-pub const WARM_ACCOUNTS: u64 = 100;
+/// The accounts that are requested repeatedly, and so are in the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accounts<'a> {
+    /// The beginning of each account's name. The rest is a number from 1.
+    pub prefix: &'a str,
+    /// The number of accounts.
+    pub count: u64,
+}
+
+/// The usual accounts.
+pub const WARM_ACCOUNTS: Accounts<'_> = Accounts { prefix: "w", count: 100 };
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/load.lua");
 
@@ -28,16 +37,20 @@ pub struct Load<'a> {
     pub round: &'a str,
     /// The share of requests for an account that was never requested before, in percent.
     pub miss_percent: u64,
+    /// The accounts of the other requests.
+    pub accounts: Accounts<'a>,
+    /// The number of connections.
+    pub connections: u64,
     /// The duration in whole seconds.
     pub seconds: u64,
 }
 
-/// The outcome of one or more rounds.
+/// The outcome of a round.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcome {
     /// The number of responses, of any status.
     pub requests: u64,
-    /// The duration of the rounds.
+    /// The duration.
     pub elapsed: Duration,
     /// The number of responses with a status of 400 or more.
     pub refused: u64,
@@ -56,10 +69,11 @@ impl Load<'_> {
     /// wrk is missing, fails, or prints something unexpected.
     pub async fn run(&self) -> anyhow::Result<Outcome> {
         let mut command = Command::new("wrk");
+        let threads = THREADS.min(self.connections);
         command
-            .args([format!("-t{THREADS}"), format!("-c{CONNECTIONS}"), format!("-d{}s", self.seconds)])
+            .args([format!("-t{threads}"), format!("-c{}", self.connections), format!("-d{}s", self.seconds)])
             .args(["-s", SCRIPT, &format!("http://{}", self.server), "--", self.round])
-            .args([self.miss_percent.to_string(), WARM_ACCOUNTS.to_string()])
+            .args([&self.miss_percent.to_string(), self.accounts.prefix, &self.accounts.count.to_string()])
             .env("CREDWELL_BROKER_TOKENS", self.token)
             .kill_on_drop(true);
         let output = command.output().await.context("can't start wrk")?;
@@ -67,20 +81,12 @@ impl Load<'_> {
         if !output.status.success() {
             bail!("wrk: {}: {text}{}", output.status, String::from_utf8_lossy(&output.stderr));
         }
-        Outcome::parse(&text).with_context(|| format!("wrk: {}", String::from_utf8_lossy(&output.stderr)))
+        Outcome::parse(&text, self.connections)
+            .with_context(|| format!("wrk: {}", String::from_utf8_lossy(&output.stderr)))
     }
 }
 
 impl Outcome {
-    /// Adds another round.
-    pub fn add(&mut self, other: &Self) {
-        self.requests += other.requests;
-        self.elapsed += other.elapsed;
-        self.refused += other.refused;
-        self.failed += other.failed;
-        self.latencies.add(&other.latencies);
-    }
-
     /// The number of responses per second.
     pub fn rate(&self) -> f64 {
         self.requests as f64 / self.elapsed.as_secs_f64()
@@ -92,7 +98,7 @@ impl Outcome {
     }
 
     /// Reads the lines that the script prints.
-    fn parse(text: &str) -> anyhow::Result<Self> {
+    fn parse(text: &str, connections: u64) -> anyhow::Result<Self> {
         let summary = text.lines().find_map(|line| line.strip_prefix("credwell-summary "));
         let summary = numbers::<4>(summary.context("the script gave no summary")?)?;
         let [requests, microseconds, refused, failed] = summary;
@@ -100,7 +106,7 @@ impl Outcome {
         let latencies = lines.map(|line| numbers::<2>(line).map(|[latency, count]| (latency, count)));
         let latencies = latencies.collect::<anyhow::Result<Latencies>>()?;
         // wrk corrects nothing if there was less than one response per connection.
-        let latencies = match requests / CONNECTIONS {
+        let latencies = match requests / connections {
             0 => latencies,
             rounds => latencies.without_correction(microseconds / rounds)?,
         };
@@ -142,7 +148,7 @@ mod tests {
         let text = "Running 1s test @ http://127.0.0.1:1\n  Thread Stats   Avg\n\
             credwell-summary 640 1000000 2 3\ncredwell-latency 90000 639\ncredwell-latency 120000 1\n\
             credwell-latency 220000 1\ncredwell-latency 320000 1\n";
-        let outcome = Outcome::parse(text).expect("it is what the script prints");
+        let outcome = Outcome::parse(text, 64).expect("it is what the script prints");
         let expected = Outcome {
             requests: 640,
             elapsed: Duration::from_secs(1),
@@ -163,7 +169,7 @@ mod tests {
             "credwell-summary 1 1000 0 0\ncredwell-latency 5",
             "credwell-summary 1 1000 0 0\ncredwell-latency 5 2",
         ] {
-            assert!(Outcome::parse(text).is_err(), "{text}");
+            assert!(Outcome::parse(text, 64).is_err(), "{text}");
         }
     }
 }

@@ -2,14 +2,16 @@
 //!
 //! The proxy behaves as the broker in managed mode does for a `GET` of credentials: it authenticates callers
 //! by their tokens, caches an account until shortly before its expiry, sends one request for concurrent
-//! misses of an account, and logs one line for each response. Unlike the broker it neither encrypts nor wipes
-//! credentials.
+//! misses of an account, and logs one line for each response. It can seal the documents in its cache, with the
+//! cipher of the core and the account id as associated data. Unlike the broker it does not wipe credentials.
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, routing::get};
 use bytes::Bytes;
+use chacha20poly1305::aead::{AeadInOut, Generate};
+use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use chrono::{DateTime, TimeDelta, Utc};
 use moka::future::Cache;
 use std::io::Write;
@@ -34,16 +36,26 @@ pub struct ProxySettings {
     pub api_key: String,
     /// The tokens of the callers.
     pub tokens: Vec<String>,
+    /// The key that seals the documents in the cache. `None`: they are not sealed.
+    pub sealing_key: Option<[u8; 32]>,
 }
 
 struct Proxy {
     settings: ProxySettings,
     client: reqwest::Client,
+    sealing: Option<Sealing>,
     accounts: Cache<String, Account>,
 }
 
+/// The cipher of the cache.
+pub struct Sealing(XChaCha20Poly1305);
+
+/// The length of the nonce in front of a sealed text.
+const NONCE_BYTES: usize = 24;
+
 #[derive(Clone)]
 struct Account {
+    /// Sealed in the cache, if the proxy seals.
     document: Bytes,
     fetched_at: DateTime<Utc>,
     expires_at: Option<DateTime<Utc>>,
@@ -57,7 +69,8 @@ struct Account {
 pub fn router(settings: ProxySettings) -> reqwest::Result<Router> {
     let client = reqwest::Client::builder().timeout(TIMEOUT).build()?;
     let accounts = Cache::builder().max_capacity(CAPACITY).expire_after(UntilExpiry).build();
-    let proxy = Arc::new(Proxy { settings, client, accounts });
+    let sealing = settings.sealing_key.map(|key| Sealing::new(&key));
+    let proxy = Arc::new(Proxy { settings, client, sealing, accounts });
     Ok(Router::new().route("/v1/accounts/{id}/credentials", get(credentials)).with_state(proxy))
 }
 
@@ -94,7 +107,12 @@ impl Proxy {
         let entry = self.accounts.entry_by_ref(id).or_try_insert_with(self.fetch(id)).await;
         let entry = entry.map_err(|status: Arc<StatusCode>| *status)?;
         let is_fresh = entry.is_fresh();
-        Ok((entry.into_value(), is_fresh))
+        let mut account = entry.into_value();
+        if let Some(sealing) = &self.sealing {
+            let opened = sealing.open(id, &account.document);
+            account.document = opened.ok_or(StatusCode::INTERNAL_SERVER_ERROR)?.into();
+        }
+        Ok((account, is_fresh))
     }
 
     fn authenticates(&self, headers: &HeaderMap) -> bool {
@@ -127,8 +145,39 @@ impl Proxy {
         let body = response.bytes().await.map_err(|_| StatusCode::BAD_GATEWAY)?;
         let parsed: Document = serde_json::from_slice(&body).map_err(|_| StatusCode::BAD_GATEWAY)?;
         // A copy, because the client's bytes would keep the connection's whole buffer alive.
-        let document = Bytes::copy_from_slice(&body);
+        let document = match &self.sealing {
+            Some(sealing) => sealing.seal(id, &body).ok_or(StatusCode::INTERNAL_SERVER_ERROR)?.into(),
+            None => Bytes::copy_from_slice(&body),
+        };
         Ok(Account { document, fetched_at: Utc::now(), expires_at: parsed.data.expires_at })
+    }
+}
+
+impl Sealing {
+    /// A cipher with this key.
+    pub fn new(key: &[u8; 32]) -> Self {
+        Self(XChaCha20Poly1305::new(key.into()))
+    }
+
+    /// The nonce, and the text of the account in encrypted form. `None` if the system has no entropy.
+    pub fn seal(&self, account_id: &str, text: &[u8]) -> Option<Vec<u8>> {
+        let nonce = XNonce::try_generate().ok()?;
+        let mut sealed = [nonce.as_slice(), text].concat();
+        let in_place = sealed.get_mut(NONCE_BYTES..)?.into();
+        let tag = self.0.encrypt_inout_detached(&nonce, account_id.as_bytes(), in_place).ok()?;
+        sealed.extend_from_slice(&tag);
+        Some(sealed)
+    }
+
+    /// The text of the account. `None` if these are not the sealed bytes of this account.
+    pub fn open(&self, account_id: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+        let (nonce, rest) = sealed.split_first_chunk::<NONCE_BYTES>()?;
+        let (text, tag) = rest.split_last_chunk::<16>()?;
+        let mut text = text.to_vec();
+        let in_place = text.as_mut_slice().into();
+        let nonce = XNonce::from(*nonce);
+        self.0.decrypt_inout_detached(&nonce, account_id.as_bytes(), in_place, &(*tag).into()).ok()?;
+        Some(text)
     }
 }
 

@@ -1,22 +1,26 @@
 //! A server under load: a process of its own, measured through `/proc`.
 
-use anyhow::Context;
-use std::net::SocketAddr;
+use anyhow::{Context, bail};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
-/// How long a server may take until it listens. It compiles its component first.
-const START_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a server may take until it listens. It compiles its component, or fills its store, first.
+const START_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// How often a server that prints nothing is looked at.
+const POLL: Duration = Duration::from_millis(20);
 
 /// The unit of the processor times in `/proc/<pid>/stat`: a hundredth of a second (`man 7 time`).
 const TICK: Duration = Duration::from_millis(10);
 
-/// A running server. It is killed when it is dropped.
+/// A running server. It is killed when it is dropped, with the program that keeps its store.
 pub struct Server {
     child: Child,
+    companion: Option<Child>,
     address: SocketAddr,
 }
 
@@ -25,16 +29,41 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// The program can't be started, ends, or doesn't print that line within a minute.
+    /// The program can't be started, ends, or doesn't print that line in time.
     pub async fn start(mut command: Command) -> anyhow::Result<Self> {
-        let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true).spawn();
-        let mut child = child.with_context(|| format!("can't start {:?}", command.as_std().get_program()))?;
+        let mut child = spawn(command.stdout(Stdio::piped()))?;
         let mut output = BufReader::new(child.stdout.take().context("the output is piped")?);
         let mut line = String::new();
         timeout(START_TIMEOUT, output.read_line(&mut line)).await.context("the server doesn't listen")??;
         let address = line.trim().strip_prefix("listening on http://");
         let address = address.context("the server has ended: --show-logs shows its log")?.parse()?;
-        Ok(Self { child, address })
+        Ok(Self { child, companion: None, address })
+    }
+
+    /// Starts a program that listens on `address` and does not say when.
+    ///
+    /// # Errors
+    ///
+    /// The program can't be started, ends, or doesn't listen in time.
+    pub async fn start_on(address: SocketAddr, mut command: Command) -> anyhow::Result<Self> {
+        let mut child = spawn(&mut command)?;
+        let listens = async {
+            while TcpStream::connect(address).is_err() {
+                if let Some(status) = child.try_wait()? {
+                    bail!("{:?} has ended: {status}", command.as_std().get_program());
+                }
+                sleep(POLL).await;
+            }
+            anyhow::Ok(())
+        };
+        timeout(START_TIMEOUT, listens).await.context("the server doesn't listen")??;
+        Ok(Self { child, companion: None, address })
+    }
+
+    /// Adds the program that keeps the server's store. Its processor time and its memory count too.
+    #[must_use]
+    pub fn with_companion(self, companion: Self) -> Self {
+        Self { companion: Some(companion.child), ..self }
     }
 
     /// The address on which the server listens.
@@ -42,29 +71,62 @@ impl Server {
         self.address
     }
 
-    /// The resident memory of the server's process, in bytes.
+    /// The resident memory of the server's processes, in bytes.
     ///
     /// # Errors
     ///
-    /// The process has ended, or the system is not Linux.
+    /// A process has ended, or the system is not Linux.
     pub fn memory(&self) -> anyhow::Result<u64> {
-        parse_memory(&self.read("status")?)
+        self.processes()?.into_iter().map(|id| parse_memory(&read(id, "status")?)).sum()
     }
 
-    /// The processor time of all threads of the server's process, to a hundredth of a second.
+    /// The processor time of all threads of the server's processes, to a hundredth of a second.
     ///
     /// # Errors
     ///
-    /// The process has ended, or the system is not Linux.
+    /// A process has ended, or the system is not Linux.
     pub fn processor_time(&self) -> anyhow::Result<Duration> {
-        parse_processor_time(&self.read("stat")?)
+        self.processes()?.into_iter().map(|id| parse_processor_time(&read(id, "stat")?)).sum()
     }
 
-    fn read(&self, file: &str) -> anyhow::Result<String> {
+    /// The server's process, its children and its companion.
+    fn processes(&self) -> anyhow::Result<Vec<u32>> {
         let id = self.child.id().context("the server has ended")?;
-        let path = format!("/proc/{id}/{file}");
-        std::fs::read_to_string(&path).with_context(|| format!("can't read {path}"))
+        let mut processes = vec![id];
+        // A kernel without this file has the server's own process only.
+        let children = read(id, &format!("task/{id}/children")).unwrap_or_default();
+        processes.extend(children.split_whitespace().filter_map(|id| id.parse::<u32>().ok()));
+        processes.extend(self.companion.as_ref().and_then(Child::id));
+        Ok(processes)
     }
+}
+
+/// The resident memory of this process, in bytes.
+///
+/// # Errors
+///
+/// The system is not Linux.
+pub fn own_memory() -> anyhow::Result<u64> {
+    parse_memory(&read(std::process::id(), "status")?)
+}
+
+/// A free port of the loopback. Another program can take it before it is used.
+///
+/// # Errors
+///
+/// No port is free.
+pub fn free_address() -> std::io::Result<SocketAddr> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+}
+
+fn spawn(command: &mut Command) -> anyhow::Result<Child> {
+    let child = command.stdin(Stdio::null()).kill_on_drop(true).spawn();
+    child.with_context(|| format!("can't start {:?}", command.as_std().get_program()))
+}
+
+fn read(id: u32, file: &str) -> anyhow::Result<String> {
+    let path = format!("/proc/{id}/{file}");
+    std::fs::read_to_string(&path).with_context(|| format!("can't read {path}"))
 }
 
 fn parse_memory(status: &str) -> anyhow::Result<u64> {

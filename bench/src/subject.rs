@@ -1,50 +1,52 @@
 //! The subjects of the load test: the servers that are put under load.
 
-/// A server to load.
-#[derive(Clone, Copy, Debug)]
-pub struct Subject {
-    /// The server's name in the report.
-    pub name: &'static str,
-    /// The server's role in the comparison.
-    pub role: Role,
-    /// The server's program, in the folder of the load test's own program.
-    pub program: &'static str,
-    /// The program's arguments.
-    pub arguments: &'static [&'static str],
-}
+use serde::{Deserialize, Serialize};
 
-/// A server's role in the comparison.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// The broker under test.
-    Broker,
+/// A server to load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Subject {
+    /// The broker over the store in memory.
+    Memory,
+    /// The broker over the store in a file.
+    Redb,
+    /// The broker over Redis.
+    Redis,
     /// The component without logic: its rate is the highest that the host allows.
-    Ceiling,
+    Hello,
     /// The native proxy: the usual alternative to the broker.
     Native,
+    /// The native proxy, which seals what it caches: the broker's work.
+    NativeSealed,
+    /// nginx with its cache.
+    Nginx,
 }
 
-/// All servers, in the order of the report.
-pub const SUBJECTS: &[Subject] = &[
-    Subject {
-        name: "credwell serve, memory:",
-        role: Role::Broker,
-        program: "credwell",
-        arguments: &["serve", "--listen", "127.0.0.1:0", "--store", "memory:"],
-    },
-    Subject {
-        name: "credwell serve, redb:",
-        role: Role::Broker,
-        program: "credwell",
-        arguments: &["serve", "--listen", "127.0.0.1:0"],
-    },
-    Subject { name: "hello component", role: Role::Ceiling, program: "hello-host", arguments: &[] },
-    Subject { name: "native proxy", role: Role::Native, program: "native-proxy", arguments: &[] },
-];
+impl Subject {
+    /// All subjects, in the order of the report.
+    pub const ALL: [Self; 7] =
+        [Self::Memory, Self::Redb, Self::Redis, Self::Hello, Self::NativeSealed, Self::Native, Self::Nginx];
 
-impl Role {
+    /// The server's name in the report.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "credwell serve, `memory:`",
+            Self::Redb => "credwell serve, `redb:`",
+            Self::Redis => "credwell serve, `redis:`",
+            Self::Hello => "Component that does nothing",
+            Self::Native => "Native proxy",
+            Self::NativeSealed => "Native proxy that seals",
+            Self::Nginx => "nginx with `proxy_cache`",
+        }
+    }
+
+    /// The server's name in a plot.
+    pub fn plain_name(self) -> String {
+        self.name().replace('`', "")
+    }
+
     /// Whether the server sends requests to the upstream.
     pub fn is_proxy(self) -> bool {
-        self != Self::Ceiling
+        self != Self::Hello
     }
 }

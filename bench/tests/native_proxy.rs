@@ -1,7 +1,7 @@
 //! Tests of the native baseline: it behaves as the broker does, so that the two are comparable.
 
-use credwell_bench::native_proxy::{ProxySettings, router};
-use credwell_bench::upstream::{BODY_BYTES, Upstream};
+use credwell_bench::native_proxy::{ProxySettings, Sealing, router};
+use credwell_bench::upstream::{API_KEY, BODY_BYTES, Upstream};
 use reqwest::{Response, StatusCode};
 use tokio::net::TcpListener;
 
@@ -15,9 +15,15 @@ struct Proxy {
 }
 
 async fn start() -> Proxy {
+    start_with(None).await
+}
+
+/// A proxy that seals what it caches with this key, if there is one.
+async fn start_with(sealing_key: Option<[u8; 32]>) -> Proxy {
     let upstream = Upstream::start().await.expect("a port is free");
     let tokens = vec![OTHER_TOKEN.to_owned(), TOKEN.to_owned()];
-    let settings = ProxySettings { base_url: upstream.base_url(), api_key: "key".to_owned(), tokens };
+    let settings =
+        ProxySettings { base_url: upstream.base_url(), api_key: API_KEY.to_owned(), tokens, sealing_key };
     let router = router(settings).expect("a client can be made");
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let address = listener.local_addr().expect("it is bound").to_string();
@@ -49,6 +55,28 @@ async fn the_second_request_is_answered_from_the_cache() {
     let (first, second) = (first.bytes().await.expect("a body"), second.bytes().await.expect("a body"));
     assert_eq!((first.len(), first), (BODY_BYTES, second));
     assert_eq!(proxy.upstream.count(), 1);
+}
+
+#[tokio::test]
+async fn a_proxy_that_seals_answers_from_its_cache_too() {
+    let proxy = start_with(Some([7; 32])).await;
+    let first = proxy.get("apn_s2048x1", TOKEN).await.bytes().await.expect("a body");
+    let second = proxy.get("apn_s2048x1", TOKEN).await;
+    assert!(header(&second, "cache-status").starts_with("native-proxy; hit; ttl="), "{second:?}");
+    let second = second.bytes().await.expect("a body");
+    assert_eq!((first.len(), first), (2048, second));
+    assert_eq!(proxy.upstream.count(), 1);
+}
+
+#[test]
+fn sealed_bytes_open_for_their_account_and_key_only() {
+    let sealing = Sealing::new(&[7; 32]);
+    let sealed = sealing.seal("apn_a", b"token").expect("the system has entropy");
+    assert!(!sealed.windows(5).any(|bytes| bytes == b"token"));
+    assert_eq!(sealing.open("apn_a", &sealed).as_deref(), Some(b"token".as_slice()));
+    assert_eq!(sealing.open("apn_b", &sealed), None);
+    assert_eq!(Sealing::new(&[8; 32]).open("apn_a", &sealed), None);
+    assert_eq!(sealing.open("apn_a", &sealed[1..]), None);
 }
 
 #[tokio::test]

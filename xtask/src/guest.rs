@@ -39,7 +39,7 @@ pub(crate) fn all(root: &Path) -> Result<Vec<Guest>> {
 }
 
 /// The manifests of the guests outside of the workspace: the examples, in the order of their names, and the
-/// guest of the load test.
+/// guests of the benchmarks.
 pub(crate) fn own_manifests(root: &Path) -> Result<Vec<PathBuf>> {
     let folder = root.join("examples");
     let mut manifests = Vec::new();
@@ -50,7 +50,7 @@ pub(crate) fn own_manifests(root: &Path) -> Result<Vec<PathBuf>> {
         }
     }
     manifests.sort();
-    manifests.push(root.join("bench/hello/Cargo.toml"));
+    manifests.extend(["empty", "hello"].map(|name| root.join("bench").join(name).join("Cargo.toml")));
     Ok(manifests)
 }
 

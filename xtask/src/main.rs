@@ -81,10 +81,10 @@ fn build(root: &Path) -> Result<String> {
     Ok(description)
 }
 
-/// Builds the components and the servers, and becomes the load test.
+/// Builds the components and the servers, and becomes the program of the benchmarks.
 fn bench(root: &Path, arguments: &[OsString]) -> Result<ExitCode> {
-    programs::install(&["wrk"]);
-    // Standard output belongs to the report.
+    programs::install(&["nginx", "redis-server", "wrk"]);
+    // Standard output belongs to the path of the report.
     eprint!("{}", build(root)?);
     let packages = [production::PACKAGE, "credwell-bench"];
     production::precompile(root, &packages)?;

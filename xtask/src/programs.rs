@@ -17,9 +17,10 @@ struct Program {
 }
 
 /// The programs. Any version counts as found: a test says what the version lacks.
-const PROGRAMS: [Program; 9] = [
+const PROGRAMS: [Program; 10] = [
     Program { name: "curl", check: &["--version"], packages: &["curl"] },
     Program { name: "nats-server", check: &["--version"], packages: &["nats-server"] },
+    Program { name: "nginx", check: &["-v"], packages: &["nginx-light"] },
     Program { name: "node", check: &["--version"], packages: &["nodejs"] },
     Program { name: "npm", check: &["--version"], packages: &["npm"] },
     Program { name: "openssl", check: &["version"], packages: &["openssl"] },

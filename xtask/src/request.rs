@@ -14,8 +14,8 @@ Commands:
   run [ARGS...]    Build what the program `credwell` needs, then run it with these arguments, without any its demo
   test [ARGS...]   Install the programs that the tests need, build the components, then run `cargo test --workspace`
                    with these arguments. --no-install leaves out the first step
-  bench [ARGS...]  Build the components and the host program at full speed, then run the load test with these
-                   arguments; `--help` lists them
+  bench [ARGS...]  Build the components and the host program at full speed, then run the benchmarks with these
+                   arguments, and write docs/benchmarks.md; `--help` lists them
   fuzz [CASES]     Run each fuzz target with this number of new inputs, a million without it
   mutants [ARGS...]
                    Run the mutation tests of the core with these arguments of `cargo mutants`
@@ -56,7 +56,7 @@ pub(crate) enum Request {
         /// The arguments for `cargo test`.
         arguments: Vec<OsString>,
     },
-    /// Build the components and the servers, and run the load test with these arguments.
+    /// Build the components and the servers, and run the benchmarks with these arguments.
     Bench(Vec<OsString>),
     /// Run the fuzz targets with this number of inputs.
     Fuzz(u32),

@@ -1,11 +1,12 @@
-//! The memory samples of a server under load, and their growth.
+//! The memory samples of a server, and their growth.
 
-/// The largest growth that counts as flat, in percent. The memory of one server varies this much from one
-/// second to the next.
-pub const FLAT_PERCENT: f64 = 2.0;
+use serde::{Deserialize, Serialize};
 
-/// The memory of a server over one or more rounds, in bytes, one sample a second.
-#[derive(Clone, Debug, Default)]
+/// The largest growth that counts as flat, in percent.
+pub const FLAT_PERCENT: f64 = 10.0;
+
+/// The resident memory of a server in bytes, one sample a second.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Samples(Vec<u64>);
 
 impl Samples {
@@ -14,14 +15,9 @@ impl Samples {
         self.0.push(bytes);
     }
 
-    /// Appends the samples of the next round.
-    pub fn extend(&mut self, next: &Self) {
-        self.0.extend_from_slice(&next.0);
-    }
-
-    /// The first sample, in bytes. 0 if there is none.
-    pub fn first(&self) -> u64 {
-        self.0.first().copied().unwrap_or_default()
+    /// All samples, in bytes.
+    pub fn all(&self) -> &[u64] {
+        &self.0
     }
 
     /// The last sample, in bytes. 0 if there is none.
@@ -42,6 +38,11 @@ impl Samples {
         let (first, last) = (self.0.get(..third)?, self.0.get(self.0.len() - third..)?);
         (third > 0).then(|| (mean(last) / mean(first) - 1.0) * 100.0)
     }
+
+    /// Whether the memory has grown by at most [`FLAT_PERCENT`]. `None` for fewer than three samples.
+    pub fn is_flat(&self) -> Option<bool> {
+        self.growth_percent().map(|growth| growth <= FLAT_PERCENT)
+    }
 }
 
 #[cfg(test)]
@@ -60,5 +61,13 @@ mod tests {
         assert!(growth.is_some_and(|growth| (growth - 25.0).abs() < 0.1), "{growth:?}");
         assert_eq!(samples(&[1, 2]).growth_percent(), None);
         assert_eq!(samples(&[7, 7, 7]).growth_percent(), Some(0.0));
+    }
+
+    #[test]
+    fn a_growth_of_ten_percent_is_flat_and_more_is_not() {
+        assert_eq!(samples(&[100, 900, 110]).is_flat(), Some(true));
+        assert_eq!(samples(&[100, 100, 111]).is_flat(), Some(false));
+        assert_eq!(samples(&[100, 100, 20]).is_flat(), Some(true));
+        assert_eq!(samples(&[1]).is_flat(), None);
     }
 }
