@@ -8,9 +8,8 @@ use credwell_key_value::KeyValue;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// The memory of the store of a filled broker, in bytes. `credwell serve` has less, and forgets accounts
-/// beyond it.
-const STORE_BYTES: usize = 4 << 30;
+/// The store in memory of a filled broker. By default it has less memory, and forgets accounts beyond it.
+const MEMORY: &str = "memory:?memory_mebibytes=4096";
 
 /// The beginnings of the names of settings that only the broker takes.
 const BROKER_SETTINGS: &str = "credwell_broker_";
@@ -54,10 +53,8 @@ pub async fn broker(
     count: u64,
     body_bytes: usize,
 ) -> anyhow::Result<Listener> {
-    let key_value = match file {
-        Some(path) => credwell_key_value::open(&format!("redb:{path}").parse()?).await?,
-        None => credwell_key_value::memory_with_limit(STORE_BYTES),
-    };
+    let url = file.map_or_else(|| MEMORY.to_owned(), |path| format!("redb:{path}"));
+    let key_value = credwell_key_value::open(&url.parse()?).await?;
     let of_core = settings.iter().filter(|(name, _)| !name.starts_with(BROKER_SETTINGS));
     let of_core: Vec<_> = of_core.cloned().collect();
     fill(&*key_value, &of_core, "w", count, body_bytes).await?;

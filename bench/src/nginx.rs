@@ -36,6 +36,6 @@ pub async fn start(folder: &Path, upstream: &str, token: &str, log: Stdio) -> an
     let mut command = Command::new("nginx");
     command.env("PATH", search_path()).arg("-p").arg(folder).arg("-c").arg(&path);
     // Until it has read its configuration, nginx writes to the log that it was built with.
-    command.args(["-e", "stderr"]).stderr(log);
+    command.args(["-e", "stderr"]).stdout(Stdio::null()).stderr(log);
     Server::start_on(address, command).await
 }

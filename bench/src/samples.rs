@@ -64,9 +64,9 @@ mod tests {
     }
 
     #[test]
-    fn a_growth_of_ten_percent_is_flat_and_more_is_not() {
-        assert_eq!(samples(&[100, 900, 110]).is_flat(), Some(true));
-        assert_eq!(samples(&[100, 100, 111]).is_flat(), Some(false));
+    fn a_growth_of_less_than_ten_percent_is_flat_and_more_is_not() {
+        assert_eq!(samples(&[1_000, 9_000, 1_099]).is_flat(), Some(true));
+        assert_eq!(samples(&[1_000, 1_000, 1_101]).is_flat(), Some(false));
         assert_eq!(samples(&[100, 100, 20]).is_flat(), Some(true));
         assert_eq!(samples(&[1]).is_flat(), None);
     }

@@ -1,6 +1,7 @@
 //! A server under load: a process of its own, measured through `/proc`.
 
 use anyhow::{Context, bail};
+use rustix::process::{Pid, Signal, kill_process};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::Stdio;
 use std::time::Duration;
@@ -20,7 +21,7 @@ const TICK: Duration = Duration::from_millis(10);
 /// A running server. It is killed when it is dropped, with the program that keeps its store.
 pub struct Server {
     child: Child,
-    companion: Option<Child>,
+    companion: Option<Box<Self>>,
     address: SocketAddr,
 }
 
@@ -62,8 +63,9 @@ impl Server {
 
     /// Adds the program that keeps the server's store. Its processor time and its memory count too.
     #[must_use]
-    pub fn with_companion(self, companion: Self) -> Self {
-        Self { companion: Some(companion.child), ..self }
+    pub fn with_companion(mut self, companion: Self) -> Self {
+        self.companion = Some(Box::new(companion));
+        self
     }
 
     /// The address on which the server listens.
@@ -96,8 +98,22 @@ impl Server {
         // A kernel without this file has the server's own process only.
         let children = read(id, &format!("task/{id}/children")).unwrap_or_default();
         processes.extend(children.split_whitespace().filter_map(|id| id.parse::<u32>().ok()));
-        processes.extend(self.companion.as_ref().and_then(Child::id));
+        if let Some(companion) = &self.companion {
+            processes.extend(companion.processes()?);
+        }
         Ok(processes)
+    }
+}
+
+/// The children of a killed process would live on.
+impl Drop for Server {
+    fn drop(&mut self) {
+        let own = self.child.id();
+        for id in self.processes().unwrap_or_default().into_iter().filter(|id| Some(*id) != own) {
+            if let Some(id) = i32::try_from(id).ok().and_then(Pid::from_raw) {
+                _ = kill_process(id, Signal::KILL);
+            }
+        }
     }
 }
 
@@ -157,6 +173,26 @@ mod tests {
 
         let stat = "17 (a) b) S 1 17 17 0 -1 4194560 500 0 0 0 250 50 7 8 20 0 3 0 123 456 789\n";
         assert_eq!(parse_processor_time(stat).expect("it has the fields"), Duration::from_secs(3));
+    }
+
+    #[tokio::test]
+    async fn a_server_is_stopped_with_its_children() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "sleep 600 & echo listening on http://127.0.0.1:1; wait"]);
+        let server = Server::start(command).await.expect("it says that it listens");
+        let processes = server.processes().expect("it runs");
+        // Without the file of the kernel that lists children, there is nothing to see.
+        if let [_, child] = *processes {
+            drop(server);
+            let is_gone = || !read(child, "stat").is_ok_and(|stat| !stat.contains(") Z "));
+            for _ in 0..500 {
+                if is_gone() {
+                    return;
+                }
+                sleep(POLL).await;
+            }
+            panic!("the child lives on");
+        }
     }
 
     #[tokio::test]

@@ -11,7 +11,7 @@ use crate::memory::{MEMORY_LIMIT, Memory};
 use crate::nats_server::NatsServer;
 #[cfg(feature = "redis")]
 use crate::redis_server::RedisServer;
-use crate::store_url::{DEFAULT_RETENTION, StoreLocation, StoreUrl};
+use crate::store_url::{StoreLocation, StoreUrl};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -123,13 +123,6 @@ pub async fn open_with_clock(url: &StoreUrl, clock: Clock) -> Result<Arc<dyn Key
         #[cfg(not(feature = "nats"))]
         StoreLocation::Nats(_) => return Err(OpenError::NotBuilt("nats")),
     })
-}
-
-/// A store in memory as `memory:` opens it, with a size limit of its own in place of
-/// [`MEMORY_LIMIT`](crate::MEMORY_LIMIT). The limit is in bytes.
-pub fn memory_with_limit(limit: usize) -> Arc<dyn KeyValue> {
-    let lifetimes = Lifetimes::new(Clock::system(), DEFAULT_RETENTION);
-    Arc::new(Memory::with_limit(lifetimes, limit))
 }
 
 /// Installs the process's default TLS cryptography, unless the process has already installed one.
