@@ -21,8 +21,8 @@ const COLOURS: [RGBColor; 7] = [
     RGBColor(127, 127, 127),
     RGBColor(23, 130, 140),
 ];
-const TEXT: (&str, u32) = ("sans-serif", 13);
-const CAPTION: (&str, u32) = ("sans-serif", 17);
+const TEXT: (&str, u32) = ("sans-serif", 16);
+const CAPTION: (&str, u32) = ("sans-serif", 21);
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
