@@ -184,10 +184,10 @@ fn line_plot(path: &Path, caption: &str, x: &Axis, y: &Axis, lines: &[Line]) -> 
 /// Two horizontal bars for each name.
 fn bar_plot(path: &Path, caption: &str, kinds: [&str; 2], bars: &[(String, [f64; 2])]) -> anyhow::Result<()> {
     let rows = bars.len();
-    let area = area(path, 100 + 62 * u32::try_from(rows)?)?;
+    let area = area(path, 150 + 62 * u32::try_from(rows)?)?;
     let highest = bars.iter().flat_map(|(_, values)| values).copied().fold(1.0, f64::max);
-    // The first row is at the top.
-    let (width, height) = (highest * 1.15, rows.max(1) as f64);
+    // The first row is at the top. Below the last one there is room for the legend.
+    let (width, height) = (highest * 1.15, rows as f64 + 0.8);
     let mut builder = ChartBuilder::on(&area);
     builder.caption(caption, CAPTION).margin(12).x_label_area_size(30);
     let mut chart = builder.build_cartesian_2d(0.0..width, height..0.0).map_err(failed)?;
