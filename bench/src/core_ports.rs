@@ -4,6 +4,7 @@
 use anyhow::Context;
 use credwell_core::calls::credentials::Credentials;
 use credwell_core::calls::get_credentials;
+use credwell_core::configuration::{Configuration, Kept};
 use credwell_core::ports::{
     Bucket, BucketLocation, Clock, Entropy, Limits, Request, Response, SettingsError, SettingsSource, Store,
     StoreError, TransportError, Upstream,
@@ -27,6 +28,7 @@ type EntryKey = (String, String);
 /// The ports. The upstream answers at once with an account of its own for each id.
 pub struct CorePorts {
     settings: Vec<(String, String)>,
+    kept: Kept<Configuration>,
     body_bytes: usize,
     started_at: Instant,
     values: Rc<RefCell<BTreeMap<EntryKey, Vec<u8>>>>,
@@ -43,7 +45,13 @@ impl CorePorts {
     /// `body_bytes` bytes.
     pub fn new(settings: &[(String, String)], body_bytes: usize) -> Self {
         let values = Rc::default();
-        Self { settings: settings.to_vec(), body_bytes, started_at: Instant::now(), values }
+        Self {
+            settings: settings.to_vec(),
+            kept: Kept::new(),
+            body_bytes,
+            started_at: Instant::now(),
+            values,
+        }
     }
 
     /// Calls `get-credentials`. No port waits, so the call is done when it returns.
@@ -52,7 +60,7 @@ impl CorePorts {
     ///
     /// The call failed. The text is its message.
     pub async fn get(&self, account_id: &str) -> anyhow::Result<Credentials> {
-        get_credentials(self, account_id).await.map_err(|error| anyhow::anyhow!("{error}"))
+        get_credentials(self, &self.kept, account_id).await.map_err(|error| anyhow::anyhow!("{error}"))
     }
 
     /// Takes all values.
