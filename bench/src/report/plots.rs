@@ -176,7 +176,7 @@ fn line_plot(path: &Path, caption: &str, x: &Axis, y: &Axis, lines: &[Line]) -> 
         }
     }
     let mut legend = chart.configure_series_labels();
-    legend.position(SeriesLabelPosition::UpperLeft).background_style(WHITE.mix(0.85));
+    legend.position(SeriesLabelPosition::LowerRight).background_style(WHITE.mix(0.85));
     legend.border_style(BLACK.mix(0.3)).label_font(TEXT).draw().map_err(failed)?;
     area.present().map_err(failed)
 }
