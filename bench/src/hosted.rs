@@ -8,8 +8,7 @@ use credwell_key_value::KeyValue;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// The store of a filled broker in memory. `credwell serve` has less memory for it by default, and forgets
-/// accounts beyond it.
+/// The store in memory of a filled broker. By default it has less memory, and forgets accounts beyond it.
 const MEMORY: &str = "memory:?memory_mebibytes=4096";
 
 /// The beginnings of the names of settings that only the broker takes.
@@ -54,7 +53,7 @@ pub async fn broker(
     count: u64,
     body_bytes: usize,
 ) -> anyhow::Result<Listener> {
-    let url = file.map_or(MEMORY.to_owned(), |path| format!("redb:{path}"));
+    let url = file.map_or_else(|| MEMORY.to_owned(), |path| format!("redb:{path}"));
     let key_value = credwell_key_value::open(&url.parse()?).await?;
     let of_core = settings.iter().filter(|(name, _)| !name.starts_with(BROKER_SETTINGS));
     let of_core: Vec<_> = of_core.cloned().collect();

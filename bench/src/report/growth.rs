@@ -8,8 +8,9 @@ use crate::subject::Subject;
 pub(super) fn growth(growth: &Growth) -> String {
     let mut text = "### Accounts\n\nThe cost of a hit while the store holds more and more accounts of 1,024 bytes, and \
                     each of them is asked for. The broker runs in the host library, and its store is filled before it \
-                    listens. Its store in memory has a limit of 4 GiB here. The one of `credwell serve` has 256 MiB: \
-                    beyond that it drops the entries that were not written for the longest time.\n\n\
+                    listens. Its store is `memory:?memory_mebibytes=4096`, or `redb:` as it is by default. By default, \
+                    `memory:` has 256 MiB, and beyond that drops the entries that were not written for the longest \
+                    time.\n\n\
                     ![Cost of a hit by the number of accounts](benchmarks-growth.svg)\n\n"
         .to_owned();
     text += &points(&growth.accounts, "Accounts", true);

@@ -149,6 +149,7 @@ fn line_plot(path: &Path, caption: &str, x: &Axis, y: &Axis, lines: &[Line]) -> 
     let mut chart = ChartBuilder::on(&area)
         .caption(caption, CAPTION)
         .margin(12)
+        .margin_right(40)
         .x_label_area_size(44)
         .y_label_area_size(64)
         .build_cartesian_2d(x.range.clone(), y.range.clone())
