@@ -87,6 +87,7 @@ fn problem(response: &Response) -> String {
 async fn credentials(server: &Server) -> (Value, String) {
     let response = get(server.address, PATH, SampleUpstream::API_KEY).await;
     assert_eq!(response.status(), "200", "{}", response.body);
+    assert_eq!(header(&response, "content-length"), Some(&*response.body.len().to_string()));
     let document: Value = serde_json::from_str(&response.body).expect("the response is JSON");
     let cache_status = header(&response, "cache-status").expect("a Cache-Status");
     // A failure of the store would add a detail.
