@@ -39,7 +39,7 @@ fn command() -> Vec<&'static str> {
 
 /// Runs the command of the page on a free port and with another upstream.
 fn serve(program: &Path, mut words: Vec<&str>, upstream: &SampleUpstream) -> Server {
-    assert_eq!(words.pop(), Some("target/components/credwell-broker.wasm"));
+    assert_eq!(words.pop(), Some("target/components/fast/credwell-broker.wasm"));
     let address =
         words.iter_mut().find(|word| **word == "127.0.0.1:8080").expect("the command names an address");
     *address = "127.0.0.1:0";
