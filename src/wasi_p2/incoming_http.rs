@@ -1,9 +1,13 @@
 //! The exported interface `wasi:http/incoming-handler`, which runs the broker of the core.
 
+use super::OneThread;
 use super::Wasi;
 use super::bindings::incoming_handler::Guest;
 use super::run::run;
 use super::stderr;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
 use credwell_core::broker::configuration::BrokerConfiguration;
 use credwell_core::broker::response::Response;
 use credwell_core::broker::{self, MAXIMUM_REQUEST_BODY, metrics};
@@ -21,15 +25,13 @@ struct Component;
 
 super::bindings::export!(Component with_types_in super::bindings);
 
-std::thread_local! {
-    /// The configuration of the last request.
-    static KEPT: Kept<BrokerConfiguration> = const { Kept::new() };
-}
+/// The configuration of the last request.
+static KEPT: OneThread<Kept<BrokerConfiguration>> = OneThread(Kept::new());
 
 impl Guest for Component {
     fn handle(request: IncomingRequest, response: ResponseOutparam) {
         let request = incoming_request(&request);
-        let (answer, record) = KEPT.with(|kept| run(broker::respond(&Wasi, kept, &request)));
+        let (answer, record) = run(broker::respond(&Wasi, &KEPT.0, &request));
         send(answer, response);
         // The log and the metrics follow the response, so that the caller doesn't wait for them.
         stderr::write(&record.to_line());

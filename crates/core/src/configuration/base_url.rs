@@ -1,5 +1,7 @@
 //! The base URL: the address of the upstream.
 
+use alloc::borrow::ToOwned;
+use alloc::string::String;
 use core::net::{IpAddr, Ipv6Addr};
 use core::num::NonZeroU16;
 

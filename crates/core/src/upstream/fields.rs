@@ -4,11 +4,14 @@
 //! because `serde_json` skips over it without recursion.
 
 use crate::secret::{ExposeSecret, SecretString};
+use alloc::borrow::Cow;
+use alloc::borrow::ToOwned;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
-use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 /// A field in the form that a caller gets.
 #[derive(Clone, Debug, PartialEq)]
