@@ -24,20 +24,34 @@ static KEPT: OneThread<Kept<Configuration>> = OneThread(Kept::new());
 
 impl wit::Guest for Component {
     fn get_credentials(account_id: String) -> Result<wit::Credentials, wit::Error> {
-        run(async { calls::get_credentials(&Wasi, &KEPT.0, &account_id).await?.try_into() })
+        credentials(&account_id, None)
     }
 
     fn refresh_credentials(
         account_id: String,
         rejected: Option<String>,
     ) -> Result<wit::Credentials, wit::Error> {
-        let rejected = rejected.map(SecretString::from);
-        run(async { calls::refresh_credentials(&Wasi, &KEPT.0, &account_id, rejected).await?.try_into() })
+        credentials(&account_id, Some(rejected.map(SecretString::from)))
     }
 
     fn forget_credentials(account_id: String) -> Result<(), wit::Error> {
         Ok(run(calls::forget_credentials(&Wasi, &KEPT.0, &account_id))?)
     }
+}
+
+/// Gets the account's credentials, or refreshes them if there is a `refresh` with what was rejected. One future
+/// for both makes the component smaller.
+fn credentials(
+    account_id: &str,
+    refresh: Option<Option<SecretString>>,
+) -> Result<wit::Credentials, wit::Error> {
+    run(async {
+        let credentials = match refresh {
+            None => calls::get_credentials(&Wasi, &KEPT.0, account_id).await,
+            Some(rejected) => calls::refresh_credentials(&Wasi, &KEPT.0, account_id, rejected).await,
+        };
+        credentials?.try_into()
+    })
 }
 
 impl TryFrom<Credentials> for wit::Credentials {

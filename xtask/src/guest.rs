@@ -7,8 +7,8 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 
-use crate::process;
 use crate::toolchain::{TARGET, Toolchain};
+use crate::{interface, process};
 
 /// What a component is optimized for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -191,10 +191,12 @@ impl Guest {
     }
 }
 
-/// Copies a built component to its place, unless the same bytes are there: its time of change then stays the
+/// Copies a built component without its names to its place, unless the same bytes are there: its time of change then stays the
 /// same, and cargo does not build the program with it again.
 fn install(built: &Path, component: &Path) -> Result<()> {
     let bytes = fs::read(built).with_context(|| format!("the build left no {}", built.display()))?;
+    let bytes = interface::without_custom_sections(&bytes)
+        .with_context(|| format!("can't parse {}", built.display()))?;
     if fs::read(component).is_ok_and(|present| present == bytes) {
         return Ok(());
     }

@@ -146,10 +146,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
                 while let Some((json, value)) = map.next_entry::<&RawValue, _>()? {
                     let name = name(json.get());
                     if fields.len() == INDEXED && index.is_empty() {
-                        index = (0..)
-                            .zip(&fields)
-                            .map(|(position, (name, _))| (name.clone(), position))
-                            .collect();
+                        // A collection from an iterator would bring a sort into the component.
+                        for (position, (name, _)) in fields.iter().enumerate() {
+                            index.insert(name.clone(), position);
+                        }
                     }
                     let position = match index.is_empty() {
                         true => fields.iter().position(|(known, _)| *known == name),
