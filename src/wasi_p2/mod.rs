@@ -12,7 +12,8 @@
 )]
 
 use core::panic::PanicInfo;
-use dlmalloc::GlobalDlmalloc;
+use talc::wasm::{WasmDynamicTalc, new_wasm_dynamic_allocator};
+use zeroizing_alloc::ZeroAlloc;
 
 mod bindings;
 mod clocks;
@@ -36,7 +37,7 @@ struct Wasi;
 /// Wipes every block of memory when it is freed. Secrets are also in blocks that no secret type owns: in
 /// buffers that grow, and in the arguments and results of the host's functions.
 #[global_allocator]
-static ALLOCATOR: zeroizing_alloc::ZeroAlloc<GlobalDlmalloc> = zeroizing_alloc::ZeroAlloc(GlobalDlmalloc);
+static ALLOCATOR: ZeroAlloc<WasmDynamicTalc> = ZeroAlloc(new_wasm_dynamic_allocator());
 
 /// Ends the instance with a trap. No host shows the text of a panic, and texts and formatting would be a sixth
 /// of the component.
