@@ -11,8 +11,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Where `cargo xtask build` puts the fast components, and `cargo xtask program` their precompiled forms, seen
-/// from this package.
+/// Where `cargo xtask build` puts the fast components, and `cargo xtask program` their precompiled forms,
+/// seen from this package.
 const FOLDER: &str = "../../target/components/fast";
 
 /// The name of a component's constant, and its file without the extension.

@@ -39,8 +39,8 @@ impl wit::Guest for Component {
     }
 }
 
-/// Gets the account's credentials, or refreshes them if there is a `refresh` with what was rejected. One future
-/// for both makes the component smaller.
+/// Gets the account's credentials, or refreshes them if there is a `refresh` with what was rejected. One
+/// future for both makes the component smaller.
 fn credentials(
     account_id: &str,
     refresh: Option<Option<SecretString>>,

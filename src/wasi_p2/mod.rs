@@ -39,8 +39,8 @@ struct Wasi;
 #[global_allocator]
 static ALLOCATOR: ZeroAlloc<WasmDynamicTalc> = ZeroAlloc(new_wasm_dynamic_allocator());
 
-/// Ends the instance with a trap. No host shows the text of a panic, and texts and formatting would be a sixth
-/// of the component.
+/// Ends the instance with a trap. No host shows the text of a panic, and texts and formatting would be a
+/// tenth of the component.
 #[panic_handler]
 fn panic(_: &PanicInfo<'_>) -> ! {
     core::arch::wasm32::unreachable()

@@ -17,8 +17,8 @@ use wasi::io::poll::{Pollable, poll};
 /// after each call and show that this is enough.
 const WIPED_STACK: usize = 64 * 1024;
 
-/// What the futures of the call wait for. The references are weak, because a stream must not be dropped before
-/// its pollable, and a future can be dropped while it waits.
+/// What the futures of the call wait for. The references are weak, because a stream must not be dropped
+/// before its pollable, and a future can be dropped while it waits.
 static AWAITED: OneThread<RefCell<Vec<Weak<Pollable>>>> = OneThread(RefCell::new(Vec::new()));
 
 /// Runs a call to its end and wipes the stack below it, which can contain keys and cipher states. The

@@ -158,7 +158,7 @@ async fn respond(
     link::all(&mut linker, flavour).expect("the interfaces are new");
     link::stderr(&mut linker).expect("the interface is new");
     stream.shadow(&mut linker).expect("the interface is linked");
-    let mut store = store(engine, harness.capabilities()).expect("a store");
+    let mut store = store(engine, harness.capabilities());
     let broker = Proxy::instantiate_async(&mut store, component, &linker).await.expect("the broker starts");
     let request = Request::builder().method(method).uri(path).header("host", "localhost");
     let request = request.body(Full::new(Bytes::new())).expect("a request");

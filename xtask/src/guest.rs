@@ -191,8 +191,8 @@ impl Guest {
     }
 }
 
-/// Copies a built component without its names to its place, unless the same bytes are there: its time of change then stays the
-/// same, and cargo does not build the program with it again.
+/// Copies a built component without its names to its place, unless the same bytes are there: its time of
+/// change then stays the same, and cargo does not build the program with it again.
 fn install(built: &Path, component: &Path) -> Result<()> {
     let bytes = fs::read(built).with_context(|| format!("the build left no {}", built.display()))?;
     let bytes = interface::without_custom_sections(&bytes)

@@ -1,5 +1,5 @@
-//! `cargo xtask test`: the installation of what tests need, and the test run with its summary. The tests of the
-//! components run twice: on the fast components, and on the small ones.
+//! `cargo xtask test`: the installation of what tests need, and the test run with its summary. The tests of
+//! the components run twice: on the fast components, and on the small ones.
 //!
 //! The harness prints `ok` for a test that returns early because it lacks a program. Such a test also records
 //! itself in a file (see `crates/test-programs`). With that record this module corrects the lines and the

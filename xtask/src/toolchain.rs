@@ -146,8 +146,8 @@ impl Toolchain {
         Ok(command)
     }
 
-    /// Compiler flags for a component that tells nothing of this machine: other names stand for its folders in
-    /// the panic messages. They are in cargo's own encoding.
+    /// Compiler flags for a component that tells nothing of this machine: other names stand for its folders
+    /// in texts. They are in cargo's own encoding.
     fn flags(&self, root: &Path, goal: Goal) -> Result<OsString> {
         let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from);
         let cargo_home = cargo_home.or_else(|| Some(env::home_dir()?.join(".cargo")));

@@ -48,8 +48,8 @@ fn retry_after(value: &str, now: UnixMilliseconds) -> Option<Duration> {
     http_date(value).map(|date| date.since(now))
 }
 
-/// Reads a date in one of the three forms of RFC 9110, section 5.6.7. A year of two digits is between 1970 and
-/// 2069.
+/// Reads a date in one of the three forms of RFC 9110, section 5.6.7. A year of two digits is between 1970
+/// and 2069.
 fn http_date(value: &str) -> Option<UnixMilliseconds> {
     const MONTHS: [&str; 12] =
         ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
