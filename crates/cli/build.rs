@@ -11,9 +11,9 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Where `cargo xtask build` puts the components, and `cargo xtask program` their precompiled forms, seen
-/// from this package.
-const FOLDER: &str = "../../target/components";
+/// Where `cargo xtask build` puts the fast components, and `cargo xtask program` their precompiled forms,
+/// seen from this package.
+const FOLDER: &str = "../../target/components/fast";
 
 /// The name of a component's constant, and its file without the extension.
 const COMPONENTS: [(&str, &str); 2] = [("CREDENTIALS", "credwell"), ("BROKER", "credwell-broker")];

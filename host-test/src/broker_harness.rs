@@ -46,6 +46,11 @@ impl BrokerHarness {
         BrokerHarnessBuilder { inner: Harness::builder(flavour).configuration(configuration), broker: None }
     }
 
+    /// The capabilities, for an instance that a test starts by itself.
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
     /// Answers a request without a listener.
     ///
     /// # Errors

@@ -2,10 +2,10 @@
 
 use super::Wasi;
 use super::run::first_ready;
+use alloc::rc::Rc;
 use core::time::Duration;
 use credwell_core::ports::Clock;
 use credwell_core::timestamp::UnixMilliseconds;
-use std::rc::Rc;
 use wasi::clocks::{monotonic_clock, wall_clock};
 use wasi::io::poll::Pollable;
 

@@ -2,6 +2,8 @@
 
 use super::Wasi;
 use super::bindings::config::get_all;
+use alloc::string::String;
+use alloc::vec::Vec;
 use credwell_core::ports::{SettingsError, SettingsSource};
 use credwell_core::secret::SecretString;
 

@@ -1,6 +1,7 @@
 //! The conversion of the core's errors to the `error` of the exported interface.
 
 use super::bindings::credentials as wit;
+use alloc::string::ToString;
 use credwell_core::error::{Error, Refused, whole_seconds};
 
 impl From<Error> for wit::Error {

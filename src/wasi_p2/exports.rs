@@ -1,8 +1,12 @@
 //! The exported interface `credwell:credentials/credentials`, which runs the calls of the core.
 
+use super::OneThread;
 use super::Wasi;
 use super::bindings::credentials as wit;
 use super::run::run;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::string::ToString;
 use credwell_core::cache::CacheFailure;
 use credwell_core::calls;
 use credwell_core::calls::credentials::{Credentials, Source, Warning};
@@ -15,29 +19,39 @@ struct Component;
 
 super::bindings::export!(Component with_types_in super::bindings);
 
-std::thread_local! {
-    /// The configuration of the last call.
-    static KEPT: Kept<Configuration> = const { Kept::new() };
-}
+/// The configuration of the last call.
+static KEPT: OneThread<Kept<Configuration>> = OneThread(Kept::new());
 
 impl wit::Guest for Component {
     fn get_credentials(account_id: String) -> Result<wit::Credentials, wit::Error> {
-        KEPT.with(|kept| run(async { calls::get_credentials(&Wasi, kept, &account_id).await?.try_into() }))
+        credentials(&account_id, None)
     }
 
     fn refresh_credentials(
         account_id: String,
         rejected: Option<String>,
     ) -> Result<wit::Credentials, wit::Error> {
-        let rejected = rejected.map(SecretString::from);
-        KEPT.with(|kept| {
-            run(async { calls::refresh_credentials(&Wasi, kept, &account_id, rejected).await?.try_into() })
-        })
+        credentials(&account_id, Some(rejected.map(SecretString::from)))
     }
 
     fn forget_credentials(account_id: String) -> Result<(), wit::Error> {
-        Ok(KEPT.with(|kept| run(calls::forget_credentials(&Wasi, kept, &account_id)))?)
+        Ok(run(calls::forget_credentials(&Wasi, &KEPT.0, &account_id))?)
     }
+}
+
+/// Gets the account's credentials, or refreshes them if there is a `refresh` with what was rejected. One
+/// future for both makes the component smaller.
+fn credentials(
+    account_id: &str,
+    refresh: Option<Option<SecretString>>,
+) -> Result<wit::Credentials, wit::Error> {
+    run(async {
+        let credentials = match refresh {
+            None => calls::get_credentials(&Wasi, &KEPT.0, account_id).await,
+            Some(rejected) => calls::refresh_credentials(&Wasi, &KEPT.0, account_id, rejected).await,
+        };
+        credentials?.try_into()
+    })
 }
 
 impl TryFrom<Credentials> for wit::Credentials {

@@ -1,9 +1,13 @@
 //! The exported interface `wasi:http/incoming-handler`, which runs the broker of the core.
 
+use super::OneThread;
 use super::Wasi;
 use super::bindings::incoming_handler::Guest;
 use super::run::run;
 use super::stderr;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
 use credwell_core::broker::configuration::BrokerConfiguration;
 use credwell_core::broker::response::Response;
 use credwell_core::broker::{self, MAXIMUM_REQUEST_BODY, metrics};
@@ -12,21 +16,22 @@ use credwell_core::secret::{ExposeSecret, SecretSlice, SecretString};
 use wasi::http::types::{
     ErrorCode, Fields, IncomingRequest, Method, OutgoingBody, OutgoingResponse, ResponseOutparam,
 };
-use wasi::io::streams::StreamError;
+use wasi::io::streams::{OutputStream, StreamError};
+
+/// The size of one write that waits, in bytes. `blocking-write-and-flush` accepts at most 4096 bytes.
+const MAXIMUM_WRITE: usize = 4096;
 
 struct Component;
 
 super::bindings::export!(Component with_types_in super::bindings);
 
-std::thread_local! {
-    /// The configuration of the last request.
-    static KEPT: Kept<BrokerConfiguration> = const { Kept::new() };
-}
+/// The configuration of the last request.
+static KEPT: OneThread<Kept<BrokerConfiguration>> = OneThread(Kept::new());
 
 impl Guest for Component {
     fn handle(request: IncomingRequest, response: ResponseOutparam) {
         let request = incoming_request(&request);
-        let (answer, record) = KEPT.with(|kept| run(broker::respond(&Wasi, kept, &request)));
+        let (answer, record) = run(broker::respond(&Wasi, &KEPT.0, &request));
         send(answer, response);
         // The log and the metrics follow the response, so that the caller doesn't wait for them.
         stderr::write(&record.to_line());
@@ -94,6 +99,10 @@ fn read_body(request: &IncomingRequest) -> Option<SecretSlice<u8>> {
 }
 
 /// Sends a response. A caller that has closed the connection is not an error.
+///
+/// The body goes into its stream before the response is set, as far as the host permits: a host that had the
+/// head alone can send it in a segment of its own, and the segment of the body then waits for the delayed
+/// acknowledgement of the first one (RFC 896, RFC 9293, section 3.8.6.3).
 fn send(answer: Response, response: ResponseOutparam) {
     let headers: Vec<_> =
         answer.headers.iter().map(|(name, value)| ((*name).to_owned(), value.clone().into_bytes())).collect();
@@ -104,13 +113,31 @@ fn send(answer: Response, response: ResponseOutparam) {
     let (Ok(()), Ok(body)) = (outgoing.set_status_code(answer.status), outgoing.body()) else {
         return ResponseOutparam::set(response, Err(ErrorCode::InternalError(None)));
     };
+    let Ok(stream) = body.write() else {
+        return ResponseOutparam::set(response, Err(ErrorCode::InternalError(None)));
+    };
+    let rest = write_permitted(&stream, answer.body.expose_secret());
     ResponseOutparam::set(response, Ok(outgoing));
-    let Ok(stream) = body.write() else { return };
-    for chunk in answer.body.expose_secret().chunks(4096) {
+    for chunk in rest.chunks(MAXIMUM_WRITE) {
         if stream.blocking_write_and_flush(chunk).is_err() {
             return;
         }
     }
     drop(stream);
     let _ = OutgoingBody::finish(body, None);
+}
+
+/// Writes what the host takes at once, and returns the rest. Never waits: a host may take nothing before the
+/// response is set. An error shows itself again in the first write of the rest.
+fn write_permitted<'body>(stream: &OutputStream, mut body: &'body [u8]) -> &'body [u8] {
+    while !body.is_empty() {
+        let permit = stream.check_write().unwrap_or_default();
+        let permitted = usize::try_from(permit).unwrap_or(usize::MAX).min(body.len());
+        let (chunk, rest) = body.split_at(permitted);
+        if chunk.is_empty() || stream.write(chunk).is_err() {
+            break;
+        }
+        body = rest;
+    }
+    body
 }

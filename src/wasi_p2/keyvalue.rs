@@ -1,13 +1,16 @@
 //! The ports `Store` and `Bucket` over `wasi:keyvalue/store`, in either draft, and over the memory of the
 //! instance.
 
+#[cfg(feature = "broker")]
+use super::OneThread;
 use super::Wasi;
 use super::bindings::keyvalue as store;
+use alloc::vec::Vec;
+#[cfg(feature = "broker")]
+use core::cell::{RefCell, RefMut};
 #[cfg(feature = "broker")]
 use credwell_core::cache::instance_bucket::InstanceBucket;
 use credwell_core::ports::{self, BucketLocation, Store, StoreError};
-#[cfg(feature = "broker")]
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 /// An open bucket.
 pub enum Bucket {
@@ -20,11 +23,11 @@ pub enum Bucket {
 
 /// The bucket that all requests of the instance share.
 #[cfg(feature = "broker")]
-static INSTANCE: LazyLock<Mutex<InstanceBucket>> = LazyLock::new(Mutex::default);
+static INSTANCE: OneThread<RefCell<InstanceBucket>> = OneThread(RefCell::new(InstanceBucket::new()));
 
 #[cfg(feature = "broker")]
-fn instance() -> MutexGuard<'static, InstanceBucket> {
-    INSTANCE.lock().unwrap_or_else(PoisonError::into_inner)
+fn instance() -> RefMut<'static, InstanceBucket> {
+    INSTANCE.0.borrow_mut()
 }
 
 impl Store for Wasi {

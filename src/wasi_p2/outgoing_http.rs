@@ -4,12 +4,15 @@ use super::Wasi;
 use super::clocks::after;
 use super::clocks::nanoseconds;
 use super::run::first_ready;
+use alloc::borrow::ToOwned;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::time::Duration;
 use credwell_core::ports::{
     Clock, Limits, MAXIMUM_BODY, Method, Phase, Request, Response, TransportError, Upstream,
 };
 use credwell_core::secret::{ExposeSecret, SecretSlice};
-use std::rc::Rc;
 use wasi::http::outgoing_handler::handle;
 use wasi::http::types::{
     ErrorCode, Fields, IncomingResponse, OutgoingBody, OutgoingRequest, RequestOptions, Scheme,

@@ -13,6 +13,7 @@ mod problems;
 mod refreshing;
 mod refusals;
 mod removal;
+mod response_order;
 mod scenario;
 mod sharing;
 mod single_flight;

@@ -39,7 +39,7 @@ fn command() -> Vec<&'static str> {
 
 /// Runs the command of the page on a free port and with another upstream.
 fn serve(program: &Path, mut words: Vec<&str>, upstream: &SampleUpstream) -> Server {
-    assert_eq!(words.pop(), Some("target/components/credwell-broker.wasm"));
+    assert_eq!(words.pop(), Some("target/components/fast/credwell-broker.wasm"));
     let address =
         words.iter_mut().find(|word| **word == "127.0.0.1:8080").expect("the command names an address");
     *address = "127.0.0.1:0";
@@ -87,6 +87,7 @@ fn problem(response: &Response) -> String {
 async fn credentials(server: &Server) -> (Value, String) {
     let response = get(server.address, PATH, SampleUpstream::API_KEY).await;
     assert_eq!(response.status(), "200", "{}", response.body);
+    assert_eq!(header(&response, "content-length"), Some(&*response.body.len().to_string()));
     let document: Value = serde_json::from_str(&response.body).expect("the response is JSON");
     let cache_status = header(&response, "cache-status").expect("a Cache-Status");
     // A failure of the store would add a detail.

@@ -8,6 +8,9 @@ mod example;
 mod server;
 mod setup;
 
+#[path = "../support/small_components.rs"]
+mod small_components;
+
 use example::examples;
 use host_test::SampleUpstream;
 use serde_json::{Value, json};

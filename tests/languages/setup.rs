@@ -2,9 +2,9 @@
 //! packages.
 
 use crate::example::Example;
+use crate::small_components::small_component;
 use anyhow::Context;
 use credwell_test_programs::{NODE_EXAMPLE, PYTHON_EXAMPLE, lock, once_for, python_in, succeed};
-use host_test::Flavour;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -39,7 +39,7 @@ fn example_folder(language: &str) -> PathBuf {
 
 /// The component's absolute path. A missing component is no reason to skip a test.
 fn component() -> anyhow::Result<PathBuf> {
-    let path = Flavour::Wasmtime.path();
+    let path = small_component("credwell.wasm");
     Ok(path.canonicalize().unwrap_or_else(|_| panic!("no {}: run `cargo xtask build`", path.display())))
 }
 

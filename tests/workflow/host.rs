@@ -1,5 +1,6 @@
 //! The fixture of the tests: the composed component, on a host with a scripted network.
 
+use crate::small_components::small_component;
 use anyhow::Context;
 use composed::Composed;
 pub(crate) use composed::exports::credwell::workflow::app::{AppResponse, WorkflowError};
@@ -49,8 +50,11 @@ pub(crate) fn component(flavour: Flavour) -> &'static Workload {
 /// Composes the workflow with the provider, as `wac plug` does.
 fn compose(flavour: Flavour) -> anyhow::Result<Workload> {
     let mut graph = CompositionGraph::new();
-    let provider = flavour.path();
-    let workflow = provider.with_file_name("workflow.wasm");
+    let provider = small_component(match flavour {
+        Flavour::Wasmtime => "credwell.wasm",
+        Flavour::Spin => "credwell-spin.wasm",
+    });
+    let workflow = small_component("workflow.wasm");
     let [provider, workflow] = [("provider", provider), ("workflow", workflow)].map(|(name, path)| {
         let bytes = std::fs::read(&path)
             .with_context(|| format!("can't read {}: run `cargo xtask build`", path.display()))?;

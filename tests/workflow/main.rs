@@ -3,9 +3,13 @@
 
 mod host;
 
+#[path = "../support/small_components.rs"]
+mod small_components;
+
 use host::{ACCOUNT, APP, AppResponse, Host, TOKEN, UPSTREAM, URL, WorkflowError, component, token};
 use host_test::{Error, Fault, Flavour, Harness, RecordedRequest, Reply, TEST_API_KEY};
 use serde_json::json;
+use small_components::small_component;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use wasmtime::component::Component;
@@ -47,7 +51,7 @@ fn the_workflow_itself_imports_neither_settings_nor_store() {
     for flavour in Flavour::ALL {
         let composed = component(flavour).component();
         assert_eq!(imports(composed).iter().filter(|name| is_private(name)).count(), 2);
-        let path = flavour.path().with_file_name("workflow.wasm");
+        let path = small_component("workflow.wasm");
         let workflow = Component::from_file(composed.engine(), path).expect("the workflow is built");
         let found = imports(&workflow);
         assert!(!found.is_empty() && !found.iter().any(is_private), "{found:?}");

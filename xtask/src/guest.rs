@@ -7,11 +7,38 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 
-use crate::process;
 use crate::toolchain::{TARGET, Toolchain};
+use crate::{interface, process};
+
+/// What a component is optimized for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Goal {
+    /// For hosts that download the component.
+    Size,
+    /// For servers.
+    Speed,
+}
+
+impl Goal {
+    /// The profile of the guest's manifest.
+    fn profile(self) -> &'static str {
+        match self {
+            Self::Size => "release",
+            Self::Speed => "fast",
+        }
+    }
+
+    /// The folder of the built components, below the root of the repository.
+    pub(crate) fn folder(self) -> &'static str {
+        match self {
+            Self::Size => "target/components",
+            Self::Speed => "target/components/fast",
+        }
+    }
+}
 
 /// One component to build.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Guest {
     /// The package's manifest.
     manifest: PathBuf,
@@ -20,23 +47,38 @@ pub(crate) struct Guest {
     /// The flavour: the names of Cargo features with dashes between them, which also end the name of the
     /// file.
     flavour: Option<&'static str>,
+    /// What the component is optimized for.
+    pub goal: Goal,
 }
 
-/// Every component of the repository: the root package in its flavours, then those with a manifest of their
-/// own.
+/// Every build of a component: [`sources`], and the root package in its flavours once more, for speed.
 pub(crate) fn all(root: &Path) -> Result<Vec<Guest>> {
-    let mut guests = vec![
-        Guest::credentials(root)?,
-        Guest::of_root(root, Some("spin"))?,
-        Guest::broker(root)?,
-        Guest::of_root(root, Some("broker-spin"))?,
-    ];
+    let mut guests = sources(root)?;
+    let manifest = root.join("Cargo.toml");
+    let of_root: Vec<_> = guests.iter().filter(|guest| guest.manifest == manifest).cloned().collect();
+    guests.extend(of_root.into_iter().map(|guest| Guest { goal: Goal::Speed, ..guest }));
+    Ok(guests)
+}
+
+/// Every component of the repository once: the root package in its flavours, then those with a manifest of
+/// their own.
+pub(crate) fn sources(root: &Path) -> Result<Vec<Guest>> {
+    let mut guests = Vec::new();
+    for flavour in [None, Some("spin"), Some("broker"), Some("broker-spin")] {
+        guests.push(Guest { goal: Goal::Size, ..Guest::of_root(root, flavour)? });
+    }
+    let benchmarks = root.join(BENCHMARKS);
     for manifest in own_manifests(root)? {
         let package = package_name(&manifest)?;
-        guests.push(Guest { manifest, package, flavour: None });
+        // The host of the benchmarks reads them from the folder of the broker, and runs them beside the broker.
+        let goal = if manifest.starts_with(&benchmarks) { Goal::Speed } else { Goal::Size };
+        guests.push(Guest { manifest, package, flavour: None, goal });
     }
     Ok(guests)
 }
+
+/// The folder of the benchmarks and their guests, below the root of the repository.
+const BENCHMARKS: &str = "bench";
 
 /// The manifests of the guests outside of the workspace: the examples, in the order of their names, and the
 /// guests of the benchmarks.
@@ -50,7 +92,7 @@ pub(crate) fn own_manifests(root: &Path) -> Result<Vec<PathBuf>> {
         }
     }
     manifests.sort();
-    manifests.extend(["empty", "hello"].map(|name| root.join("bench").join(name).join("Cargo.toml")));
+    manifests.extend(["empty", "hello"].map(|name| root.join(BENCHMARKS).join(name).join("Cargo.toml")));
     Ok(manifests)
 }
 
@@ -89,10 +131,10 @@ impl Guest {
         Self::of_root(root, Some("broker"))
     }
 
-    /// The root package in a flavour.
+    /// The root package in a flavour, for speed.
     fn of_root(root: &Path, flavour: Option<&'static str>) -> Result<Self> {
         let manifest = root.join("Cargo.toml");
-        Ok(Self { package: package_name(&manifest)?, manifest, flavour })
+        Ok(Self { package: package_name(&manifest)?, manifest, flavour, goal: Goal::Speed })
     }
 
     /// Adds the arguments that select this guest to a cargo command, right after the subcommand.
@@ -100,7 +142,7 @@ impl Guest {
         if toolchain.builds_std {
             command.args(["-Z", "build-std=std,panic_abort"]);
         }
-        command.args(["--release", "--locked", "--target", TARGET]);
+        command.args(["--profile", self.goal.profile(), "--locked", "--target", TARGET]);
         command.arg("--manifest-path").arg(&self.manifest);
         command.arg("--target-dir").arg(target_directory(root));
         if let Some(flavour) = self.flavour {
@@ -121,7 +163,7 @@ impl Guest {
     }
 
     fn build_command(&self, toolchain: &Toolchain, root: &Path) -> Result<Command> {
-        let mut command = toolchain.command(process::cargo(), root)?;
+        let mut command = toolchain.command(process::cargo(), root, self.goal)?;
         command.arg("build");
         self.select(&mut command, toolchain, root);
         command.arg("--lib");
@@ -130,7 +172,8 @@ impl Guest {
 
     /// Copies the built component to its place and returns its path.
     fn install(&self, root: &Path) -> Result<PathBuf> {
-        let artifact = format!("{TARGET}/release/{}.wasm", self.package.replace('-', "_"));
+        let name = self.package.replace('-', "_");
+        let artifact = format!("{TARGET}/{}/{name}.wasm", self.goal.profile());
         let component = self.path(root);
         install(&target_directory(root).join(artifact), &component)?;
         Ok(component)
@@ -138,7 +181,7 @@ impl Guest {
 
     /// The path of the built component.
     pub(crate) fn path(&self, root: &Path) -> PathBuf {
-        root.join("target/components").join(self.file_name())
+        root.join(self.goal.folder()).join(self.file_name())
     }
 
     /// The component's file name.
@@ -148,10 +191,12 @@ impl Guest {
     }
 }
 
-/// Copies a built component to its place, unless the same bytes are there: its time of change then stays the
-/// same, and cargo does not build the program with it again.
+/// Copies a built component without its names to its place, unless the same bytes are there: its time of
+/// change then stays the same, and cargo does not build the program with it again.
 fn install(built: &Path, component: &Path) -> Result<()> {
     let bytes = fs::read(built).with_context(|| format!("the build left no {}", built.display()))?;
+    let bytes = interface::without_custom_sections(&bytes)
+        .with_context(|| format!("can't parse {}", built.display()))?;
     if fs::read(component).is_ok_and(|present| present == bytes) {
         return Ok(());
     }
@@ -181,11 +226,16 @@ mod tests {
     }
 
     #[test]
-    fn the_file_is_named_after_the_package_and_its_flavour() {
-        let mut guest =
-            Guest { manifest: PathBuf::new(), package: String::from("some-guest"), flavour: None };
-        assert_eq!(guest.file_name(), "some-guest.wasm");
-        guest.flavour = Some("spin");
-        assert_eq!(guest.file_name(), "some-guest-spin.wasm");
+    fn the_file_is_named_after_the_package_its_flavour_and_its_goal() {
+        let guest = Guest {
+            manifest: PathBuf::new(),
+            package: String::from("some-guest"),
+            flavour: None,
+            goal: Goal::Size,
+        };
+        let path = |guest: &Guest| guest.path(Path::new("/root")).to_string_lossy().into_owned();
+        assert_eq!(path(&guest), "/root/target/components/some-guest.wasm");
+        let guest = Guest { flavour: Some("spin"), goal: Goal::Speed, ..guest };
+        assert_eq!(path(&guest), "/root/target/components/fast/some-guest-spin.wasm");
     }
 }

@@ -46,6 +46,31 @@ impl Interface {
     }
 }
 
+/// The component without its own custom sections, which only tools read: the linker writes the names of all
+/// imported functions into one of them, and the versions of the compiler into another.
+pub(crate) fn without_custom_sections(bytes: &[u8]) -> Result<Vec<u8>> {
+    let mut kept = Vec::with_capacity(bytes.len());
+    let (mut depth, mut end) = (0_usize, 0);
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload? {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::CustomSection(section) if depth == 0 => {
+                let content = section.range();
+                // Before the content are the number of the section, 0, and the length of the content.
+                let length = content.len();
+                let length_bytes = (usize::BITS - (length | 1).leading_zeros()).div_ceil(7) as usize;
+                let start = content.start - 1 - length_bytes;
+                kept.extend_from_slice(&bytes[end..start]);
+                end = content.end;
+            }
+            _ => {}
+        }
+    }
+    kept.extend_from_slice(&bytes[end..]);
+    Ok(kept)
+}
+
 /// Describes the component in a file for people: its name, its size, what it imports and what it exports.
 pub(crate) fn describe(file: &Path, shown: &Path) -> Result<String> {
     let bytes = fs::read(file).with_context(|| format!("can't read {}", shown.display()))?;
@@ -105,6 +130,20 @@ mod tests {
     #[test]
     fn a_component_may_import_nothing() {
         assert_eq!(Interface::read(COMPONENT).unwrap(), Interface::default());
+    }
+
+    #[test]
+    fn only_the_outermost_custom_sections_are_left_out() {
+        let custom = |length: usize| section(0, &[&[4][..], b"name", &vec![7; length]].concat());
+        let module = [MODULE, &custom(3)].concat();
+        let inner = [section(1, &module), section(4, &component("a:b/c", "d:e/f", &custom(2)))].concat();
+        let with = |before: &[u8]| component("a:b/c", "d:e/f", &[before, &inner].concat());
+        assert_eq!(without_custom_sections(&with(&custom(90))).unwrap(), with(&[]));
+        assert_eq!(without_custom_sections(&[with(&custom(0)), custom(1)].concat()).unwrap(), with(&[]));
+        // A length of two bytes.
+        let long = [&[0, 0x80 | 5, 1, 4][..], b"name", &[7; 128]].concat();
+        assert_eq!(without_custom_sections(&[with(&[]), long].concat()).unwrap(), with(&[]));
+        assert!(without_custom_sections(&with(&[])[..20]).is_err());
     }
 
     #[test]

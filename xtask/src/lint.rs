@@ -35,10 +35,10 @@ pub(crate) fn run(root: &Path) -> Result<()> {
 
     let toolchain = toolchain::find()?;
     let debian_clippy = if toolchain.builds_std { Some(debian_clippy(&toolchain)?) } else { None };
-    for guest in guest::all(root)? {
+    for guest in guest::sources(root)? {
         let mut command = match &debian_clippy {
-            Some(program) => toolchain.command(program, root)?,
-            None => toolchain.command(process::cargo(), root)?,
+            Some(program) => toolchain.command(program, root, guest.goal)?,
+            None => toolchain.command(process::cargo(), root, guest.goal)?,
         };
         command.arg("clippy");
         guest.select(&mut command, &toolchain, root);

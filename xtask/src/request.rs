@@ -9,11 +9,12 @@ pub(crate) const HELP: &str = "\
 Usage: cargo xtask <command> [arguments]
 
 Commands:
-  build            Build all components into target/components and list what they import and export
+  build            Build all components into target/components, small and fast, and list what they import and export
   program          Build the program `credwell` for production into target/host, with its components precompiled
   run [ARGS...]    Build what the program `credwell` needs, then run it with these arguments, without any its demo
   test [ARGS...]   Install the programs that the tests need, build the components, then run `cargo test --workspace`
-                   with these arguments. --no-install leaves out the first step
+                   with these arguments, and the tests of the components once more on the small ones. --no-install
+                   leaves out the first step
   bench [ARGS...]  Build the components and the host program at full speed, then run the benchmarks with these
                    arguments, and write docs/benchmarks.md; `--help` lists them
   fuzz [CASES]     Run each fuzz target with this number of new inputs, a million without it

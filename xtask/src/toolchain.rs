@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
+use crate::guest::Goal;
 use crate::machine::{Decision, Machine, Remedy};
 use crate::{probe, process};
 
@@ -47,13 +48,14 @@ const FOREIGN_VARIABLES: &[&str] = &[
     "__CARGO_",
 ];
 
-/// Compiler flags for a small component.
-const SIZE_FLAGS: [&str; 2] = [
-    // The linker shortens the numbers for which the compiler had reserved the most bytes that they can take.
-    "-Clink-arg=--compress-relocations",
-    // SHA-256 with its rounds in a loop: it only ever hashes a few hundred bytes.
-    "--cfg=sha2_backend_soft=\"compact\"",
-];
+/// The linker shortens the numbers for which the compiler had reserved the most bytes that they can take.
+const SHORT_NUMBERS: &str = "-Clink-arg=--compress-relocations";
+
+/// SHA-256 with its rounds in a loop: it only ever hashes a few hundred bytes.
+const COMPACT_SHA256: &str = "--cfg=sha2_backend_soft=\"compact\"";
+
+/// Vectors of 128 bits. SHA-256 uses them, and the compiler where it can.
+const VECTORS: &str = "-Ctarget-feature=+simd128";
 
 /// A compiler for the components.
 #[derive(Debug)]
@@ -121,7 +123,7 @@ impl Toolchain {
     }
 
     /// A command that compiles with this toolchain: cargo itself, or a program that calls it.
-    pub(crate) fn command(&self, program: impl AsRef<OsStr>, root: &Path) -> Result<Command> {
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>, root: &Path, goal: Goal) -> Result<Command> {
         let mut command = Command::new(program);
         command.current_dir(root);
         for (name, _) in env::vars_os().filter(|(name, _)| is_foreign(name)) {
@@ -132,7 +134,7 @@ impl Toolchain {
         // Empty, not absent: the user's configuration may name wrappers too.
         command.env("RUSTC_WRAPPER", "").env("RUSTC_WORKSPACE_WRAPPER", "");
         command.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", &self.linker);
-        command.env("CARGO_ENCODED_RUSTFLAGS", self.flags(root)?);
+        command.env("CARGO_ENCODED_RUSTFLAGS", self.flags(root, goal)?);
         if self.builds_std {
             command.env("RUSTC_BOOTSTRAP", "1");
         }
@@ -144,9 +146,9 @@ impl Toolchain {
         Ok(command)
     }
 
-    /// Compiler flags for a small component that tells nothing of this machine: other names stand for its
-    /// folders in the panic messages. They are in cargo's own encoding.
-    fn flags(&self, root: &Path) -> Result<OsString> {
+    /// Compiler flags for a component that tells nothing of this machine: other names stand for its folders
+    /// in texts. They are in cargo's own encoding.
+    fn flags(&self, root: &Path, goal: Goal) -> Result<OsString> {
         let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from);
         let cargo_home = cargo_home.or_else(|| Some(env::home_dir()?.join(".cargo")));
         let cargo_home = cargo_home.context("neither CARGO_HOME nor the home folder is known")?;
@@ -169,7 +171,11 @@ impl Toolchain {
             flags.push("=");
             flags.push(name);
         }
-        for flag in SIZE_FLAGS {
+        let of_goal = match goal {
+            Goal::Size => COMPACT_SHA256,
+            Goal::Speed => VECTORS,
+        };
+        for flag in [SHORT_NUMBERS, of_goal] {
             flags.push("\x1f");
             flags.push(flag);
         }
@@ -213,7 +219,7 @@ mod tests {
     fn every_folder_of_this_machine_is_replaced() {
         let sysroot = PathBuf::from("/some/sysroot");
         let toolchain = Toolchain::new(sysroot, Some(PathBuf::from("/bin/linker")), true).unwrap();
-        let flags = toolchain.flags(Path::new("/some/root")).unwrap().into_string().unwrap();
+        let flags = toolchain.flags(Path::new("/some/root"), Goal::Size).unwrap().into_string().unwrap();
         assert!(
             flags.starts_with("--remap-path-prefix=/some/root=/workspace\x1f--remap-path-prefix="),
             "{flags}"
@@ -222,5 +228,18 @@ mod tests {
             flags.contains("\x1f--remap-path-prefix=/some/sysroot/lib/rustlib/src/rust=/rustc"),
             "{flags}"
         );
+    }
+
+    #[test]
+    fn only_the_fast_components_have_vectors() {
+        let toolchain =
+            Toolchain::new(PathBuf::from("/some/sysroot"), Some(PathBuf::from("/bin/linker")), false);
+        let toolchain = toolchain.unwrap();
+        let has_vectors = |goal| {
+            let flags = toolchain.flags(Path::new("/some/root"), goal).unwrap().into_string().unwrap();
+            assert_eq!(flags.contains(COMPACT_SHA256), !flags.contains(VECTORS), "{flags}");
+            flags.contains(VECTORS)
+        };
+        assert!(has_vectors(Goal::Speed) && !has_vectors(Goal::Size));
     }
 }

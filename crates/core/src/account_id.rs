@@ -1,5 +1,8 @@
 //! The account id, validated before it becomes part of a URL.
 
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+
 /// The maximum length of an id, in characters. The upstream's ids are far shorter, and a URL may be far
 /// longer.
 const MAXIMUM_LENGTH: usize = 128;

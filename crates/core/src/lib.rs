@@ -12,6 +12,8 @@
 //! | [`configuration`] | The settings of the host, checked |
 //! | [`broker`] | The HTTP broker: the calls over HTTP |
 
+// A component without the standard library has no code for the texts of panics.
+#![cfg_attr(not(test), no_std)]
 // Input from outside can be anything: no code of this crate may panic on it.
 #![cfg_attr(
     not(test),
@@ -24,6 +26,9 @@
         clippy::todo
     )
 )]
+
+#[macro_use]
+extern crate alloc;
 
 pub mod account_id;
 pub mod broker;

@@ -10,6 +10,8 @@
 
 use crate::secret::{SecretSlice, SecretString};
 use crate::timestamp::UnixMilliseconds;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 /// All ports.

@@ -17,7 +17,7 @@ impl Flavour {
     pub const ALL: [Self; 2] = [Self::Wasmtime, Self::Spin];
 
     /// The path of the built credentials component. The folder is the value of the environment variable
-    /// `CREDWELL_COMPONENTS`, or else `target/components` in the source tree of the build.
+    /// `CREDWELL_COMPONENTS`, or else `target/components/fast` in the source tree of the build.
     ///
     /// This is for tests and for programs that run where they were built. On another machine, another user
     /// may be able to create a file at this path, and the program would run its code with the program's
@@ -41,7 +41,7 @@ impl Flavour {
     fn path_of(self, file: &str) -> PathBuf {
         let folder = match std::env::var_os("CREDWELL_COMPONENTS") {
             Some(folder) => PathBuf::from(folder),
-            None => PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/components")),
+            None => PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/components/fast")),
         };
         folder.join(file)
     }

@@ -5,7 +5,7 @@ use crate::configuration::encryption_keys::EncryptionKeys;
 use crate::configuration::{Configuration, ConfigurationError, Kept, RawSettings};
 use crate::ports::{Bucket, BucketLocation, Ports};
 use crate::secret::{ExposeSecret, SecretSlice, SecretString};
-use std::rc::Rc;
+use alloc::rc::Rc;
 
 /// The configuration of the broker.
 #[derive(Debug)]

@@ -9,6 +9,9 @@ use super::outcome::{Outcome, ProblemCode};
 use super::record::{Record, milliseconds};
 use crate::error::{ErrorCase, WarningCase};
 use crate::ports::{Bucket, Ports, StoreError};
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::string::ToString;
 use core::time::Duration;
 
 /// The beginning of the keys of all counters.

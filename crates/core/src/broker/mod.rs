@@ -24,6 +24,8 @@ use crate::configuration::{Configuration, Kept, RawSettings, bucket};
 use crate::error::Error;
 use crate::ports::Ports;
 use crate::secret::{self, ExposeSecret, SecretSlice, SecretString};
+use alloc::rc::Rc;
+use alloc::string::String;
 use caller::Caller;
 use configuration::BrokerConfiguration;
 use observed::Observed;
@@ -32,7 +34,6 @@ use record::Record;
 use response::Response;
 use route::{Action, Route};
 use settings::BrokerSettings;
-use std::rc::Rc;
 
 /// The limit on the body of a request, in bytes. The body contains a token and little else.
 pub const MAXIMUM_REQUEST_BODY: usize = 16 * 1024;

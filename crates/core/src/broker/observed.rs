@@ -6,6 +6,8 @@ use crate::ports::{
 };
 use crate::secret::SecretString;
 use crate::timestamp::UnixMilliseconds;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::time::Duration;
 

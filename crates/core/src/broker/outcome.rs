@@ -1,6 +1,7 @@
 //! The outcome of a request: one word for logs, metrics and the host.
 
 use crate::error::ErrorCase;
+use alloc::vec::Vec;
 
 /// The header in which the broker tells the host the outcome of a request. The header is internal: the
 /// listener of the host removes it. On other hosts the caller sees it, and learns no more than the rest of

@@ -5,6 +5,9 @@ use super::outcome::ProblemCode;
 use crate::configuration::ConfigurationError;
 use crate::error::{Error, ErrorCase, whole_seconds};
 use crate::ports::StoreError;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::string::ToString;
 
 /// Why a request gets no credentials.
 #[derive(Clone, Debug, PartialEq, Eq)]

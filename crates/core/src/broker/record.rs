@@ -8,6 +8,9 @@ use crate::cache::key::CacheKey;
 use crate::error::WarningCase;
 use crate::ports::{BucketLocation, Clock};
 use crate::timestamp::UnixMilliseconds;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 /// The number of hexadecimal digits that stand for an account in the log.

@@ -6,6 +6,10 @@ use crate::calls::credentials::{Credentials, Source, Warning};
 use crate::error::WarningCase;
 use crate::secret::{ExposeSecret, SecretSlice};
 use crate::timestamp::UnixMilliseconds;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::string::ToString;
+use alloc::vec::Vec;
 
 /// A response to a caller.
 #[derive(Debug)]

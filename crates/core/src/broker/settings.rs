@@ -9,6 +9,8 @@ use crate::configuration::settings::{
     BROKER_ACCOUNTS, BROKER_METRICS_TOKEN, BROKER_MODE, BROKER_RECHECK, BROKER_STORE, BROKER_TOKENS,
 };
 use crate::secret::{self, ExposeSecret, SecretString};
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 /// The shortest token that a caller can have, in bytes: 32 hexadecimal digits are 128 bits.

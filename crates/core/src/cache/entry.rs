@@ -23,6 +23,10 @@ use crate::error::Error;
 use crate::secret::{ExposeSecret, SecretSlice, SecretString};
 use crate::timestamp::UnixMilliseconds;
 use crate::upstream::account::OPTIONAL_FIELDS;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::string::ToString;
+use alloc::vec::Vec;
 
 /// The beginning of the word for ignored fields.
 const IGNORED: &str = "ignored:";

@@ -26,6 +26,7 @@ use crate::configuration::Protection;
 use crate::configuration::encryption_keys::{EncryptionKey, EncryptionKeys};
 use crate::ports::Entropy;
 use crate::secret::{ExposeSecret, SecretSlice};
+use alloc::vec::Vec;
 use chacha20poly1305::aead::AeadInOut;
 use chacha20poly1305::{KeyInit, Tag, XChaCha20Poly1305, XNonce};
 use core::ops::Range;

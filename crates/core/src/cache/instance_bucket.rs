@@ -3,7 +3,10 @@
 //! envelopes, as in any bucket.
 
 use crate::ports::StoreError;
-use std::collections::{BTreeMap, HashMap};
+use alloc::borrow::ToOwned;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 /// The maximum number of entries.
 pub const MAXIMUM_ENTRIES: usize = 4096;
@@ -24,7 +27,7 @@ pub struct InstanceBucket {
 
 impl InstanceBucket {
     /// An empty bucket.
-    pub fn new() -> Self {
+    pub const fn new() -> Self {
         Self {
             values: Space::new(MAXIMUM_ENTRIES, MAXIMUM_BYTES),
             numbers: Space::new(MAXIMUM_NUMBERS, usize::MAX),
@@ -76,7 +79,7 @@ struct Space<T> {
     maximum_length: usize,
     maximum_bytes: usize,
     /// Each thing with its size and the number of its write.
-    things: HashMap<String, (T, usize, u64)>,
+    things: BTreeMap<String, (T, usize, u64)>,
     /// The keys in the order in which they were written.
     order: BTreeMap<u64, String>,
     bytes: usize,
@@ -84,9 +87,15 @@ struct Space<T> {
 }
 
 impl<T> Space<T> {
-    fn new(maximum_length: usize, maximum_bytes: usize) -> Self {
-        let (things, order) = (HashMap::new(), BTreeMap::new());
-        Self { maximum_length, maximum_bytes, things, order, bytes: 0, writes: 0 }
+    const fn new(maximum_length: usize, maximum_bytes: usize) -> Self {
+        Self {
+            maximum_length,
+            maximum_bytes,
+            things: BTreeMap::new(),
+            order: BTreeMap::new(),
+            bytes: 0,
+            writes: 0,
+        }
     }
 
     fn get(&self, key: &str) -> Option<&T> {

@@ -3,6 +3,8 @@
 use crate::account_id::AccountId;
 use crate::configuration::Configuration;
 use crate::configuration::partition::push_part;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 const VERSION: &[u8] = b"credwell entry, version 1";
 

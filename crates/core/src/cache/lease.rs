@@ -29,6 +29,7 @@
 
 use super::key::CacheKey;
 use crate::timestamp::UnixMilliseconds;
+use alloc::string::String;
 use core::time::Duration;
 
 /// The number of bits that count attempts.

@@ -7,6 +7,7 @@ use crate::cache::entry::{Entry, Header, Kind};
 use crate::error::Error;
 use crate::secret::ExposeSecret;
 use crate::timestamp::UnixMilliseconds;
+use alloc::borrow::ToOwned;
 
 /// The error that an entry holds. None if the entry is of another kind.
 pub fn error(entry: &Entry) -> Option<Error> {

@@ -20,6 +20,7 @@ use crate::ports::Ports;
 use crate::secret::SecretString;
 use crate::timestamp::UnixMilliseconds;
 use crate::upstream::deadline::Deadline;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 /// One call for one account.

@@ -7,6 +7,7 @@ use crate::error::{Error, WarningCase};
 use crate::secret::{ExposeSecret, SecretString};
 use crate::timestamp::UnixMilliseconds;
 use crate::upstream::account::Account;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 /// The credentials of one account: the WIT interface's `credentials`.

@@ -14,6 +14,7 @@ use crate::upstream::account::{Account, FetchedAccount};
 use crate::upstream::deadline::Deadline;
 use crate::upstream::request;
 use crate::upstream::send::send;
+use alloc::vec::Vec;
 
 /// The account in the upstream's response.
 ///

@@ -2,6 +2,7 @@
 
 use crate::cache::lease::{Beat, LeaseNumber};
 use crate::ports::{Bucket, BucketLocation, Clock, Ports};
+use alloc::string::String;
 use core::future::poll_fn;
 use core::pin::{Pin, pin};
 use core::task::Poll;

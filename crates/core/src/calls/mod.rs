@@ -18,13 +18,20 @@
 mod call;
 pub mod credentials;
 mod fetch;
+#[cfg(feature = "leases")]
 mod held_lease;
 mod hold_off;
 mod lookup;
 mod oauth_token;
+#[cfg(feature = "leases")]
 mod observation;
 mod outcome;
+#[cfg(feature = "leases")]
 mod shared_failure;
+#[cfg(feature = "leases")]
+mod single_flight;
+#[cfg(not(feature = "leases"))]
+#[path = "lone_flight.rs"]
 mod single_flight;
 
 use crate::account_id::AccountId;

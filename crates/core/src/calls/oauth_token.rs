@@ -16,6 +16,7 @@ use crate::timestamp::UnixMilliseconds;
 use crate::upstream::deadline::Deadline;
 use crate::upstream::fields::{self, Fields};
 use crate::upstream::request;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 /// The OAuth client's token, and where it comes from.

@@ -14,6 +14,9 @@ use crate::cache::entry::{Entry, Kind};
 use crate::error::{Error, ErrorCase, Malformed, Refused};
 use crate::ports::Phase;
 use crate::secret::{ExposeSecret, SecretString};
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::string::ToString;
 use core::time::Duration;
 
 const REFUSED: [(&str, Refused); 4] = [

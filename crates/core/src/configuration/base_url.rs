@@ -1,5 +1,7 @@
 //! The base URL: the address of the upstream.
 
+use alloc::borrow::ToOwned;
+use alloc::string::String;
 use core::net::{IpAddr, Ipv6Addr};
 use core::num::NonZeroU16;
 
@@ -34,7 +36,8 @@ impl BaseUrl {
     /// # Errors
     /// [`BaseUrlError`] for any other text.
     pub fn parse(text: &str, allow_insecure: bool) -> Result<Self, BaseUrlError> {
-        let (scheme, rest) = text.split_once("://").ok_or(BaseUrlError::Malformed)?;
+        let (scheme, rest) = text.split_once(':').ok_or(BaseUrlError::Malformed)?;
+        let rest = rest.strip_prefix("//").ok_or(BaseUrlError::Malformed)?;
         let secure = match scheme {
             "https" => true,
             "http" => false,

@@ -1,8 +1,11 @@
 //! The encryption keys of cached entries.
 
 use crate::secret::{ExposeSecret, SecretSlice};
+use alloc::borrow::ToOwned;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
 use chacha20poly1305::Key;
-use std::rc::Rc;
 
 /// The limit on keys. A rotation needs two.
 const MAXIMUM_KEYS: usize = 16;

@@ -1,6 +1,7 @@
 //! The configuration error: the setting that is wrong, and what to change.
 
 use crate::ports::SettingsError;
+use alloc::string::String;
 
 /// The setting that is wrong. The text names the setting and never repeats its value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

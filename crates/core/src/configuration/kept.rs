@@ -5,8 +5,8 @@
 //! its secrets.
 
 use super::RawSettings;
+use alloc::rc::Rc;
 use core::cell::RefCell;
-use std::rc::Rc;
 
 /// A configuration of type `T`, with the raw settings from which it was made.
 #[derive(Debug)]

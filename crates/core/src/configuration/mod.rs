@@ -10,12 +10,15 @@ pub mod refresh_policy;
 pub mod settings;
 mod upstream;
 
+use alloc::borrow::ToOwned;
+use alloc::string::String;
 pub use error::ConfigurationError;
 pub use kept::Kept;
 pub use raw_settings::RawSettings;
 
 use crate::ports::{self, BucketLocation};
 use crate::secret::{ExposeSecret, SecretString};
+use alloc::rc::Rc;
 use base_url::{BaseUrl, BaseUrlError};
 use core::cell::OnceCell;
 use core::time::Duration;
@@ -28,7 +31,6 @@ use settings::{
     DEADLINE, ENCRYPTION_KEYS, FIRST_BYTE_TIMEOUT, FORCED_REFRESH_AGE, KEEP_CONFIGURATION,
     MAX_AGE_WITHOUT_EXPIRY, MAX_RETRIES, NEGATIVE_CACHE, REFRESH_WINDOW, TENANT,
 };
-use std::rc::Rc;
 use upstream::{authorization, request_form};
 
 /// The configuration of one call.

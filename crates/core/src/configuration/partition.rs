@@ -3,6 +3,7 @@
 
 use super::{Authorization, Configuration, RequestForm};
 use crate::secret::ExposeSecret;
+use alloc::vec::Vec;
 use core::fmt;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;

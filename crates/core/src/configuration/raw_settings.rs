@@ -7,6 +7,9 @@ use super::settings::{PREFIX, Setting};
 use crate::configuration::ConfigurationError;
 use crate::ports;
 use crate::secret::{ExposeSecret, SecretString};
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 /// The settings of this component that the parser has not taken yet.

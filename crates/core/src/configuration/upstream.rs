@@ -6,6 +6,7 @@ use super::settings::{
 use super::{Authorization, ConfigurationError, RawSettings, RequestForm};
 use crate::account_id::is_identifier;
 use crate::secret::{self, SecretString};
+use alloc::string::String;
 
 /// Takes the form, with the settings that only one form has.
 pub(super) fn request_form(settings: &mut RawSettings) -> Result<RequestForm, ConfigurationError> {

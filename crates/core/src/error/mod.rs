@@ -2,6 +2,7 @@
 
 mod case;
 
+use alloc::string::String;
 pub use case::{ErrorCase, Remedy, WarningCase};
 
 use crate::account_id::InvalidAccountId;

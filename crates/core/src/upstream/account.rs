@@ -5,6 +5,9 @@ use crate::error::{Error, Malformed};
 use crate::secret::{self, ExposeSecret, SecretString};
 use crate::timestamp::UnixMilliseconds;
 use crate::upstream::fields::{self, Field, FieldValue, Fields};
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
 
 /// The maximum length of the upstream's explanation in an error, in characters.
 const MAXIMUM_REASON: usize = 200;

@@ -4,11 +4,14 @@
 //! because `serde_json` skips over it without recursion.
 
 use crate::secret::{ExposeSecret, SecretString};
+use alloc::borrow::Cow;
+use alloc::borrow::ToOwned;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
-use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 /// A field in the form that a caller gets.
 #[derive(Clone, Debug, PartialEq)]
@@ -143,10 +146,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
                 while let Some((json, value)) = map.next_entry::<&RawValue, _>()? {
                     let name = name(json.get());
                     if fields.len() == INDEXED && index.is_empty() {
-                        index = (0..)
-                            .zip(&fields)
-                            .map(|(position, (name, _))| (name.clone(), position))
-                            .collect();
+                        // A collection from an iterator would bring a sort into the component.
+                        for (position, (name, _)) in fields.iter().enumerate() {
+                            index.insert(name.clone(), position);
+                        }
                     }
                     let position = match index.is_empty() {
                         true => fields.iter().position(|(known, _)| *known == name),

@@ -2,6 +2,8 @@
 
 use crate::ports::Response;
 use crate::timestamp::UnixMilliseconds;
+use alloc::string::ToString;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 /// The longest wait within a call. If the upstream asks for a longer one, the call doesn't retry.
@@ -43,8 +45,29 @@ fn retry_after(value: &str, now: UnixMilliseconds) -> Option<Duration> {
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    let date = httpdate::parse_http_date(value).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
-    Some(UnixMilliseconds(0).after(date).since(now))
+    http_date(value).map(|date| date.since(now))
+}
+
+/// Reads a date in one of the three forms of RFC 9110, section 5.6.7. A year of two digits is between 1970
+/// and 2069.
+fn http_date(value: &str) -> Option<UnixMilliseconds> {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let words: Vec<_> = value.split([' ', '-']).filter(|word| !word.is_empty()).collect();
+    let (day, month, year, time) = match words[..] {
+        [_, day, month, year, time, "GMT"] => (day, month, year, time),
+        [_, month, day, time, year] => (day, month, year, time),
+        _ => return None,
+    };
+    let century = match year.as_bytes() {
+        [b'0'..=b'6', _] => "20",
+        [_, _] => "19",
+        _ => "",
+    };
+    let month = MONTHS.iter().position(|name| *name == month)? + 1;
+    let two_digits = |number: &str| [&"00"[number.len().min(2)..], number].concat();
+    let month = two_digits(&month.to_string());
+    UnixMilliseconds::parse(&[century, year, "-", &month, "-", &two_digits(day), "T", time, "Z"].concat())
 }
 
 /// Reads `X-RateLimit-Reset`, which has no standard: a wait in seconds, or a time in Unix seconds or
@@ -100,6 +123,13 @@ mod tests {
             (Some("Sunday, 06-Nov-94 08:49:47 GMT"), None, Some(10)),
             (Some("Sun Nov  6 08:49:47 1994"), None, Some(10)),
             (Some("Sun, 06 Nov 1994 08:00:00 GMT"), None, Some(0)),
+            // The years of two digits in RFC 850.
+            (Some("Sunday, 31-Dec-69 23:59:59 GMT"), None, Some(3_155_759_999 - 784_111_777)),
+            (Some("Thursday, 01-Jan-70 00:00:00 GMT"), None, Some(0)),
+            (Some("Sun, 06 Nov 1994 08:49:47 +0100"), None, None),
+            (Some("Sun, 06 Nov 1994 25:49:47 GMT"), None, None),
+            (Some("Sun, 31 Nov 1994 08:49:47 GMT"), None, None),
+            (Some("Sun, 06 nov 1994 08:49:47 GMT"), None, None),
             (Some("soon"), None, None),
             (Some("-1"), None, None),
             (Some("soon"), Some("7"), Some(7)),
