@@ -142,14 +142,14 @@ fn without_bounds_checks(mut configuration: Config) -> Config {
 }
 
 /// Reserves the addresses below [`MEMORY_LIMIT`], for containers and machines with few addresses.
-fn with_bounds_checks(mut configuration: Config) -> Config {
+pub(crate) fn with_bounds_checks(mut configuration: Config) -> Config {
     configuration.memory_reservation(MEMORY_LIMIT as u64).memory_guard_size(64 << 10);
     configuration
 }
 
 /// The settings that the machine code depends on, except the reservation. An engine with other ones refuses
 /// it.
-fn configuration() -> wasmtime::Result<Config> {
+pub(crate) fn configuration() -> wasmtime::Result<Config> {
     let mut configuration = Config::new();
     configuration
         // The host stack of an instance can hold parts of secrets at its end.

@@ -106,6 +106,7 @@ fn hash(component: &[u8]) -> [u8; HASH_LENGTH] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::{configuration, with_bounds_checks};
     use crate::{Capabilities, FixedConfiguration, Flavour, Network, Workload, lock};
     use std::io;
     use std::sync::{Arc, Mutex};
@@ -221,6 +222,21 @@ mod tests {
             assert!(events.contains("WARN") && events.contains("precompiled code refused"), "{events}");
             assert!(events.contains(reason), "{events}");
         }
+    }
+
+    /// Where the process may not have many addresses, [`crate::engine()`] has these settings.
+    #[test]
+    fn an_engine_with_few_addresses_refuses_machine_code_and_compiles() {
+        let seven = component(7);
+        let machine_code = precompile(&seven).expect("it compiles");
+        // SAFETY: the machine code is what `precompile` has returned.
+        #[expect(unsafe_code, reason = "the test has made the machine code")]
+        let precompiled = unsafe { Precompiled::new(&seven, &machine_code) };
+        let settings = configuration().map(with_bounds_checks);
+        let engine = settings.and_then(|settings| Engine::new(&settings)).expect("the machine has addresses");
+        let refusal = precompiled.load_machine_code(&engine).expect_err("a refusal").to_string();
+        assert!(refusal.contains("memory reservation"), "{refusal}");
+        assert!(precompiled.load(&engine).is_ok());
     }
 
     #[test]
