@@ -1,5 +1,5 @@
-//! The servers in the host library: the hello component without capabilities, and the broker over a store that
-//! is filled before the server listens. Only this module, the calls and the sizes depend on the host.
+//! The servers in the host library: the hello component without capabilities, and the broker over a store
+//! that is filled before the server listens. Only this module, the calls and the sizes depend on the host.
 
 use crate::core_ports::fill;
 use anyhow::Context;

@@ -1,7 +1,7 @@
 //! The benchmarks of the HTTP broker and of the credentials component: `cargo xtask bench`.
 //!
-//! The servers under load are the broker in the embedded host, and baselines: a component without logic in the
-//! same host, which shows the highest rate that the host allows, and a native proxy with the broker's
+//! The servers under load are the broker in the embedded host, and baselines: a component without logic in
+//! the same host, which shows the highest rate that the host allows, and a native proxy with the broker's
 //! behaviour, which is the usual alternative to the broker. All traffic stays on the loopback.
 //!
 //! A run has [`sections`]. Each section writes its [`results`] into a file. The [`report`] is made from the

@@ -2,8 +2,9 @@
 //!
 //! The proxy behaves as the broker in managed mode does for a `GET` of credentials: it authenticates callers
 //! by their tokens, caches an account until shortly before its expiry, sends one request for concurrent
-//! misses of an account, and logs one line for each response. It can seal the documents in its cache, with the
-//! cipher of the core and the account id as associated data. Unlike the broker it does not wipe credentials.
+//! misses of an account, and logs one line for each response. It can seal the documents in its cache, with
+//! the cipher of the core and the account id as associated data. Unlike the broker it does not wipe
+//! credentials.
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};

@@ -15,8 +15,8 @@ use std::path::Path;
 /// The names of the sections, in the order of a run.
 pub const NAMES: [&str; 7] = ["size", "call", "http", "latency", "growth", "flood", "soak"];
 
-/// Runs one section and writes its file into `folder`. Returns the number of failed requests for which the run
-/// fails.
+/// Runs one section and writes its file into `folder`. Returns the number of failed requests for which the
+/// run fails.
 ///
 /// # Errors
 ///

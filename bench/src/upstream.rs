@@ -1,7 +1,7 @@
 //! The upstream of the load test: a server that has an account for every id.
 //!
-//! An id `apn_s2048x…` has a document of 2,048 bytes, and every other id one of [`BODY_BYTES`]. A request with
-//! another API key than [`API_KEY`] is refused with 401.
+//! An id `apn_s2048x…` has a document of 2,048 bytes, and every other id one of [`BODY_BYTES`]. A request
+//! with another API key than [`API_KEY`] is refused with 401.
 
 use axum::Router;
 use axum::extract::{Path, State};

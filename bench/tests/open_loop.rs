@@ -6,8 +6,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-/// A server that answers each request with what `respond` returns: a status, after a pause. It gets the number
-/// of the request on its connection, and the request's head.
+/// A server that answers each request with what `respond` returns: a status, after a pause. It gets the
+/// number of the request on its connection, and the request's head.
 fn serve(respond: fn(u64, &str) -> (u16, Duration)) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("it is bound");

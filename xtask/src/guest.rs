@@ -70,7 +70,8 @@ pub(crate) fn sources(root: &Path) -> Result<Vec<Guest>> {
     let benchmarks = root.join(BENCHMARKS);
     for manifest in own_manifests(root)? {
         let package = package_name(&manifest)?;
-        // The host of the benchmarks reads them from the folder of the broker, and runs them beside the broker.
+        // The host of the benchmarks reads them from the folder of the broker, and runs them beside the
+        // broker.
         let goal = if manifest.starts_with(&benchmarks) { Goal::Speed } else { Goal::Size };
         guests.push(Guest { manifest, package, flavour: None, goal });
     }

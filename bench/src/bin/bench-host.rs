@@ -1,8 +1,8 @@
 //! The program that serves a component in the host library, on a free port of the loopback:
 //!
 //! - `bench-host hello`: the hello component;
-//! - `bench-host broker ACCOUNTS [FILE]`: the broker over a store with this number of accounts, in memory or in
-//!   a file. It reads the environment variables of `credwell serve`.
+//! - `bench-host broker ACCOUNTS [FILE]`: the broker over a store with this number of accounts, in memory or
+//!   in a file. It reads the environment variables of `credwell serve`.
 
 use anyhow::{Context, bail};
 use credwell_bench::hosted;

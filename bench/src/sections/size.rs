@@ -1,5 +1,5 @@
-//! The section `size`: the components' files, their compilation, the memory of idle instances, and the start of
-//! the program.
+//! The section `size`: the components' files, their compilation, the memory of idle instances, and the start
+//! of the program.
 
 use crate::core_ports::fill;
 use crate::hosted::component_path;
@@ -88,7 +88,8 @@ pub async fn measure(run: &Run) -> anyhow::Result<Size> {
     Ok(Size { components, idle_instance_bytes, get, serve, starts })
 }
 
-/// The components of this repository with their names, in order: those in the folder and in the folders below.
+/// The components of this repository with their names, in order: those in the folder and in the folders
+/// below.
 ///
 /// # Errors
 ///

@@ -250,6 +250,7 @@ mod line_output;
 pub mod link;
 mod listener;
 mod load_error;
+mod lock;
 mod log;
 mod metrics;
 mod network;
@@ -282,6 +283,7 @@ pub use instance::{Instance, Trap, store};
 pub use key_value::{Bucket, KeyValueContext, KeyValueView};
 pub use listener::{CONNECTION_LIMIT, Listener};
 pub use load_error::LoadError;
+use lock::lock;
 pub use log::flush_log;
 pub use metrics::{Metrics, MetricsListener};
 pub use network::{CertificateError, Network};
@@ -290,11 +292,3 @@ pub use runtime::Runtime;
 pub use state::State;
 pub use ticks::{TICK, TICK_LIMIT, renew};
 pub use workload::{Workload, WorkloadInstance};
-
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// Locks a mutex, also after another thread has panicked while it held the lock. Each critical section leaves
-/// the data consistent, and a second panic would hide the message of the first one.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}

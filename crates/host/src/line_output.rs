@@ -52,8 +52,8 @@ impl<S: Sink> Output<S> {
         Self { sink, is_torn: false }
     }
 
-    /// Writes lines, each with its line break. Returns the outcome of each line: an error if not all of it was
-    /// written. If the last write ended in the middle of a line, the next one starts with a line break.
+    /// Writes lines, each with its line break. Returns the outcome of each line: an error if not all of it
+    /// was written. If the last write ended in the middle of a line, the next one starts with a line break.
     pub(crate) fn write(&mut self, lines: &[&[u8]]) -> Vec<io::Result<()>> {
         match self.sink.prepare() {
             Ok(is_another) => self.is_torn &= !is_another,

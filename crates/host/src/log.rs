@@ -25,8 +25,8 @@ const GATHERING: Duration = Duration::from_millis(10);
 /// How long [`flush_log`] waits for a standard error that takes nothing.
 const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 
-/// Waits until the lines that instances have logged are on the standard error of this process. It waits for at
-/// most one second, because nobody may be reading.
+/// Waits until the lines that instances have logged are on the standard error of this process. It waits for
+/// at most one second, because nobody may be reading.
 ///
 /// [`Listener::serve`](crate::Listener::serve) calls this function before it returns. A program that calls
 /// [`Broker::handle`](crate::Broker::handle) calls this function before its end. Otherwise the lines of the

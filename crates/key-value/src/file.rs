@@ -8,10 +8,10 @@ mod read_cache;
 mod writer;
 
 use crate::clock::Lifetimes;
+use crate::entry_key::{EntryKey, OwnedEntryKey};
 use crate::key_value::{KeyPage, KeyValue, KeyValueError};
 use crate::limits::{check_bucket, check_key, check_keys, check_value, within_call_limit};
 use crate::open::OpenError;
-use crate::place::{Place, StoredPlace};
 use entries::Entries;
 use file_database::FileDatabase;
 use std::path::PathBuf;
@@ -74,7 +74,7 @@ impl File {
         .await
     }
 
-    async fn read_value(&self, place: Place<'_>) -> Result<Option<Vec<u8>>, KeyValueError> {
+    async fn read_value(&self, place: EntryKey<'_>) -> Result<Option<Vec<u8>>, KeyValueError> {
         let stored = place.stored();
         self.read(move |database| database.read_value(&stored)).await
     }
@@ -97,7 +97,7 @@ impl KeyValue for File {
 
     async fn get(&self, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, KeyValueError> {
         check_key(bucket, key)?;
-        let place = Place { bucket, key };
+        let place = EntryKey { bucket, key };
         match self.database.known(place, <[u8]>::to_vec) {
             Some(value) => Ok(value),
             None => self.read_value(place).await,
@@ -114,7 +114,7 @@ impl KeyValue for File {
 
     async fn exists(&self, bucket: &str, key: &str) -> Result<bool, KeyValueError> {
         check_key(bucket, key)?;
-        let place = Place { bucket, key };
+        let place = EntryKey { bucket, key };
         match self.database.known(place, |_| ()) {
             Some(found) => Ok(found.is_some()),
             None => Ok(self.read_value(place).await?.is_some()),
@@ -132,7 +132,7 @@ impl KeyValue for File {
 
     async fn increment(&self, bucket: &str, key: &str, delta: i64) -> Result<i64, KeyValueError> {
         check_key(bucket, key)?;
-        let place = Place { bucket, key };
+        let place = EntryKey { bucket, key };
         if let Some(sum) = self.database.count(place, delta) {
             return sum;
         }
@@ -149,7 +149,7 @@ impl KeyValue for File {
         value: Vec<u8>,
     ) -> Result<bool, KeyValueError> {
         check_value(bucket, key, &value)?;
-        let place = Place { bucket, key }.stored();
+        let place = EntryKey { bucket, key }.stored();
         let expected = expected.map(<[u8]>::to_vec);
         let bytes = value.len() + expected.as_ref().map_or(0, Vec::len);
         let work = move |entries: &mut Entries<'_>| {
@@ -164,10 +164,10 @@ impl KeyValue for File {
 
     async fn get_many(&self, bucket: &str, keys: &[String]) -> Result<Vec<Option<Vec<u8>>>, KeyValueError> {
         check_keys(bucket, keys)?;
-        let places = keys.iter().map(|key| Place { bucket, key });
+        let places = keys.iter().map(|key| EntryKey { bucket, key });
         let mut values: Vec<_> = places.map(|place| self.database.known(place, <[u8]>::to_vec)).collect();
         let unknown = keys.iter().zip(&values).filter(|(_, known)| known.is_none());
-        let unknown: Vec<_> = unknown.map(|(key, _)| Place { bucket, key }.stored()).collect();
+        let unknown: Vec<_> = unknown.map(|(key, _)| EntryKey { bucket, key }.stored()).collect();
         if !unknown.is_empty() {
             let read = self.read(move |database| {
                 unknown.iter().map(|place| database.read_value(place)).collect::<Result<Vec<_>, _>>()
@@ -189,7 +189,7 @@ impl KeyValue for File {
         let bucket = bucket.to_owned();
         let work = move |stored: &mut Entries<'_>| {
             for (key, value) in &entries {
-                stored.put(&Place { bucket: &bucket, key }.stored(), value)?;
+                stored.put(&EntryKey { bucket: &bucket, key }.stored(), value)?;
             }
             Ok(Ok(()))
         };
@@ -209,8 +209,8 @@ impl KeyValue for File {
     }
 }
 
-fn stored(bucket: &str, keys: &[String]) -> Vec<StoredPlace> {
-    keys.iter().map(|key| Place { bucket, key }.stored()).collect()
+fn stored(bucket: &str, keys: &[String]) -> Vec<OwnedEntryKey> {
+    keys.iter().map(|key| EntryKey { bucket, key }.stored()).collect()
 }
 
 #[cfg(test)]

@@ -16,8 +16,8 @@
 //! the bucket has set it.
 //!
 //! After `memory:` and `redb:PATH`, the parameter `memory_mebibytes=N` sets the memory for entries in MiB. In
-//! `memory:` that is all there is room for, 256 by default. In front of a file that is the cache of entries that
-//! were read, 64 by default. Several parameters have `&` between them.
+//! `memory:` that is all there is room for, 256 by default. In front of a file that is the cache of entries
+//! that were read, 64 by default. Several parameters have `&` between them.
 //!
 //! A URL of NATS may name several servers of one cluster: whole URLs with commas between them, then the
 //! parameter, for example `tls://user:password@a:4222,tls://user:password@b:4222?retention_seconds=3600`. All
@@ -37,8 +37,8 @@
 //!   [`compare_and_swap`](KeyValue::compare_and_swap) returns. Concurrent writes share one sync.
 //!   [`increment`](KeyValue::increment) does not wait for a sync, nor for the file if the number was counted
 //!   before: a crash may lose the increments of the last two seconds.
-//! - `redb:` keeps entries that were read in memory, as they are in the file. A read that finds its entry there
-//!   never waits for the disk. No read returns an older value than one that any call has returned.
+//! - `redb:` keeps entries that were read in memory, as they are in the file. A read that finds its entry
+//!   there never waits for the disk. No read returns an older value than one that any call has returned.
 //! - `redb:` keeps the numbers of the broker's leases, whose keys end with `.lease`, in the memory of the
 //!   process. The file never holds them, and `list_keys` leaves them out.
 //! - A call ends within [`CALL_LIMIT`], whatever the network, the server or the disk does. After
@@ -72,6 +72,7 @@
 //! ```
 
 mod clock;
+mod entry_key;
 #[cfg(feature = "file")]
 mod file;
 mod key_value;
@@ -83,7 +84,6 @@ mod memory;
 mod nats_server;
 mod number;
 mod open;
-mod place;
 #[cfg(feature = "redis")]
 mod redis_server;
 mod store_url;

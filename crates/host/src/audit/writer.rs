@@ -1,5 +1,5 @@
-//! The writer of the audit log: the single thread that writes. Lines that arrive during a write share the next
-//! one.
+//! The writer of the audit log: the single thread that writes. Lines that arrive during a write share the
+//! next one.
 
 use crate::line_output::{Output, Sink};
 use std::io;
@@ -86,7 +86,7 @@ mod tests {
     use tokio::task::JoinSet;
 
     /// What one write does.
-    enum Step {
+    enum WriteEffect {
         TakeAll,
         Take(usize),
         Fail,
@@ -96,7 +96,7 @@ mod tests {
     /// An output that tells when a write begins, waits for a step, and records what it has taken.
     struct Scripted {
         begun: UnboundedSender<()>,
-        steps: Receiver<Step>,
+        steps: Receiver<WriteEffect>,
         writes: Arc<Mutex<Vec<Vec<u8>>>>,
     }
 
@@ -111,11 +111,11 @@ mod tests {
 
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             _ = self.begun.send(());
-            let taken = match self.steps.recv().unwrap_or(Step::TakeAll) {
-                Step::TakeAll => bytes.len(),
-                Step::Take(taken) => taken,
-                Step::Fail => return Err(io::ErrorKind::StorageFull.into()),
-                Step::Panic => panic!("a defect"),
+            let taken = match self.steps.recv().unwrap_or(WriteEffect::TakeAll) {
+                WriteEffect::TakeAll => bytes.len(),
+                WriteEffect::Take(taken) => taken,
+                WriteEffect::Fail => return Err(io::ErrorKind::StorageFull.into()),
+                WriteEffect::Panic => panic!("a defect"),
             };
             lock(&self.writes).push(bytes[..taken].to_vec());
             Ok(taken)
@@ -125,7 +125,7 @@ mod tests {
     struct Test {
         writer: Arc<Writer>,
         begun: UnboundedReceiver<()>,
-        steps: Sender<Step>,
+        steps: Sender<WriteEffect>,
         writes: Arc<Mutex<Vec<Vec<u8>>>>,
     }
 
@@ -138,7 +138,7 @@ mod tests {
             Self { writer: Arc::new(Writer::start(output)), begun, steps, writes }
         }
 
-        fn step(&self, step: Step) {
+        fn step(&self, step: WriteEffect) {
             self.steps.send(step).expect("the thread waits for it");
         }
 
@@ -155,7 +155,7 @@ mod tests {
         }
 
         /// The outcomes of these lines, which are one batch behind a first line.
-        async fn outcomes_of_a_batch(&mut self, lines: &[&str], step: Step) -> Vec<bool> {
+        async fn outcomes_of_a_batch(&mut self, lines: &[&str], step: WriteEffect) -> Vec<bool> {
             let first = self.writer.clone();
             let first = tokio::spawn(async move { first.write("first\n".to_owned()).await });
             self.until_a_write_begins().await;
@@ -167,7 +167,7 @@ mod tests {
                 })
                 .collect();
             tokio::task::yield_now().await;
-            self.step(Step::TakeAll);
+            self.step(WriteEffect::TakeAll);
             self.step(step);
             assert!(first.await.expect("no panic").is_ok());
             let mut outcomes = Vec::new();
@@ -193,7 +193,7 @@ mod tests {
         }
         assert!(tasks.try_join_next().is_none(), "no line is written yet");
         for _ in 0..LINES {
-            test.step(Step::TakeAll);
+            test.step(WriteEffect::TakeAll);
         }
         let mut outcomes = 0;
         while let Some(outcome) = tasks.join_next().await {
@@ -211,14 +211,14 @@ mod tests {
     async fn exactly_the_lines_that_were_not_written_whole_fail() {
         let lines = ["one\n", "two\n", "three\n", "four\n"];
         for (step, expected, written) in [
-            (Step::Take(8), [true, true, false, false], "first\none\ntwo\nlast\n"),
-            (Step::Take(10), [true, true, false, false], "first\none\ntwo\nth\nlast\n"),
-            (Step::Take(0), [false; 4], "first\nlast\n"),
-            (Step::Fail, [false; 4], "first\nlast\n"),
+            (WriteEffect::Take(8), [true, true, false, false], "first\none\ntwo\nlast\n"),
+            (WriteEffect::Take(10), [true, true, false, false], "first\none\ntwo\nth\nlast\n"),
+            (WriteEffect::Take(0), [false; 4], "first\nlast\n"),
+            (WriteEffect::Fail, [false; 4], "first\nlast\n"),
         ] {
             let mut test = Test::new();
             assert_eq!(test.outcomes_of_a_batch(&lines, step).await, expected);
-            test.step(Step::TakeAll);
+            test.step(WriteEffect::TakeAll);
             assert!(test.writer.write("last\n".to_owned()).await.is_ok());
             assert_eq!(test.written(), written);
         }
@@ -231,7 +231,7 @@ mod tests {
         test.queue_one(&mut tasks, "one\n".to_owned()).await;
         test.until_a_write_begins().await;
         assert!(tasks.try_join_next().is_none());
-        test.step(Step::TakeAll);
+        test.step(WriteEffect::TakeAll);
         assert!(tasks.join_next().await.is_some_and(|outcome| outcome.expect("no panic").is_ok()));
         assert_eq!(test.written(), "one\n");
     }
@@ -239,7 +239,7 @@ mod tests {
     #[tokio::test]
     async fn after_a_panic_every_line_fails() {
         let mut test = Test::new();
-        assert_eq!(test.outcomes_of_a_batch(&["one\n", "two\n"], Step::Panic).await, [false, false]);
+        assert_eq!(test.outcomes_of_a_batch(&["one\n", "two\n"], WriteEffect::Panic).await, [false, false]);
         assert!(test.writer.write("three\n".to_owned()).await.is_err());
         assert_eq!(test.written(), "first\n");
     }

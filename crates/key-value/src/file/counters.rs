@@ -1,17 +1,17 @@
 //! The numbers that are counted often, in front of the file.
 //!
 //! The broker counts each request. A transaction for each count would cost more than all the rest of a cached
-//! response. So the first count of a number goes through the file, and later ones change the number here. Each
-//! transaction of the writer writes the numbers that have changed, and the writer starts one within two
+//! response. So the first count of a number goes through the file, and later ones change the number here.
+//! Each transaction of the writer writes the numbers that have changed, and the writer starts one within two
 //! seconds.
 //!
 //! The number here is the newer one, so reads look here first. A write of another kind to the place of a
 //! number freezes the number: it keeps its value for reads until the write is committed, and counts go
 //! through the file, behind that write.
 
+use crate::entry_key::{EntryKey, OwnedEntryKey};
 use crate::key_value::KeyValueError;
 use crate::number;
-use crate::place::{Place, StoredPlace};
 use hashbrown::HashMap;
 use std::hash::RandomState;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,7 +20,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const LIMIT: usize = 1024;
 
 #[derive(Default)]
-pub(super) struct Counters(Mutex<HashMap<StoredPlace, Counter, RandomState>>);
+pub(super) struct Counters(Mutex<HashMap<OwnedEntryKey, Counter, RandomState>>);
 
 struct Counter {
     number: i64,
@@ -33,14 +33,14 @@ struct Counter {
 }
 
 impl Counters {
-    fn lock(&self) -> MutexGuard<'_, HashMap<StoredPlace, Counter, RandomState>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<OwnedEntryKey, Counter, RandomState>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds to a number, and returns the sum. `None` if the count has to go through the file.
     pub(super) fn add(
         &self,
-        place: Place<'_>,
+        place: EntryKey<'_>,
         now: u64,
         expiry: u64,
         delta: i64,
@@ -54,7 +54,7 @@ impl Counters {
     }
 
     /// The value at the place, if it is a number that is kept here.
-    pub(super) fn get(&self, place: Place<'_>, now: u64) -> Option<Vec<u8>> {
+    pub(super) fn get(&self, place: EntryKey<'_>, now: u64) -> Option<Vec<u8>> {
         let counters = self.lock();
         let counter = counters.get(&place).filter(|counter| now < counter.expiry)?;
         Some(counter.number.to_string().into_bytes())
@@ -65,7 +65,7 @@ impl Counters {
     }
 
     /// The numbers that the file does not have yet. The caller writes them with this expiry.
-    pub(super) fn take_changed(&self, expiry: u64) -> Vec<(StoredPlace, i64)> {
+    pub(super) fn take_changed(&self, expiry: u64) -> Vec<(OwnedEntryKey, i64)> {
         let mut counters = self.lock();
         let changed = counters.iter_mut().filter(|(_, counter)| counter.is_changed);
         changed
@@ -78,7 +78,7 @@ impl Counters {
 
     /// Freezes the number at a place, before the writer reads or changes the entry there. Returns the number
     /// if the file does not have it yet.
-    pub(super) fn freeze(&self, place: &StoredPlace) -> Option<i64> {
+    pub(super) fn freeze(&self, place: &OwnedEntryKey) -> Option<i64> {
         let mut counters = self.lock();
         let counter = counters.get_mut(place)?;
         counter.is_frozen = true;
@@ -87,7 +87,7 @@ impl Counters {
 
     /// Forgets the frozen numbers, and keeps these. Has to be called after a commit, and before any of its
     /// callers gets a result.
-    pub(super) fn committed(&self, counted: Vec<(StoredPlace, i64)>, expiry: u64) {
+    pub(super) fn committed(&self, counted: Vec<(OwnedEntryKey, i64)>, expiry: u64) {
         let mut counters = self.lock();
         counters.retain(|_, counter| !counter.is_frozen);
         for (place, number) in counted {

@@ -3,10 +3,10 @@
 use super::counters::Counters;
 use super::read_cache::CachedEntry;
 use crate::clock::Lifetimes;
+use crate::entry_key::{EntryKey, OwnedEntryKey};
 use crate::key_value::{KeyPage, KeyValueError};
 use crate::limits::PAGE;
 use crate::number;
-use crate::place::{Place, StoredPlace};
 use redb::{Error, ReadTransaction, ReadableTable, Table, TableDefinition, WriteTransaction};
 use std::ops::Bound;
 
@@ -27,9 +27,9 @@ pub(super) struct Entries<'transaction> {
 
 /// What a transaction has changed.
 pub(super) struct Changes {
-    pub places: Vec<StoredPlace>,
+    pub places: Vec<OwnedEntryKey>,
     /// The numbers that were counted last in this transaction, and not written otherwise since.
-    pub counted: Vec<(StoredPlace, i64)>,
+    pub counted: Vec<(OwnedEntryKey, i64)>,
     /// The Unix second of expiry of all that was written.
     pub expiry: u64,
 }
@@ -57,14 +57,14 @@ impl<'transaction> Entries<'transaction> {
         self.changes
     }
 
-    pub(super) fn get(&mut self, place: &StoredPlace) -> Result<Option<Vec<u8>>, Error> {
+    pub(super) fn get(&mut self, place: &OwnedEntryKey) -> Result<Option<Vec<u8>>, Error> {
         self.freeze(place)?;
         let row = self.entries.get(row_key(place))?;
         let live = row.as_ref().map(|row| row.value()).filter(|(expiry, _)| self.now < *expiry);
         Ok(live.map(|(_, value)| value.to_vec()))
     }
 
-    pub(super) fn put(&mut self, place: &StoredPlace, value: &[u8]) -> Result<(), Error> {
+    pub(super) fn put(&mut self, place: &OwnedEntryKey, value: &[u8]) -> Result<(), Error> {
         self.freeze(place)?;
         self.put_row(place, value)
     }
@@ -72,7 +72,7 @@ impl<'transaction> Entries<'transaction> {
     /// Adds to a number, and returns the sum.
     pub(super) fn count(
         &mut self,
-        place: &StoredPlace,
+        place: &OwnedEntryKey,
         delta: i64,
     ) -> Result<Result<i64, KeyValueError>, Error> {
         let sum = number::add(self.get(place)?.as_deref(), delta);
@@ -83,7 +83,7 @@ impl<'transaction> Entries<'transaction> {
         Ok(sum)
     }
 
-    pub(super) fn remove(&mut self, place: &StoredPlace) -> Result<(), Error> {
+    pub(super) fn remove(&mut self, place: &OwnedEntryKey) -> Result<(), Error> {
         self.freeze(place)?;
         let before = self.entries.remove(row_key(place))?.map(|before| before.value().0);
         if let Some(before) = before {
@@ -94,7 +94,7 @@ impl<'transaction> Entries<'transaction> {
     }
 
     /// Makes the row of a number that is counted in memory the newest. Counts wait behind this transaction.
-    fn freeze(&mut self, place: &StoredPlace) -> Result<(), Error> {
+    fn freeze(&mut self, place: &OwnedEntryKey) -> Result<(), Error> {
         if let Some(number) = self.counters.freeze(place) {
             self.put_row(place, number.to_string().as_bytes())?;
         }
@@ -102,7 +102,7 @@ impl<'transaction> Entries<'transaction> {
         Ok(())
     }
 
-    fn put_row(&mut self, place: &StoredPlace, value: &[u8]) -> Result<(), Error> {
+    fn put_row(&mut self, place: &OwnedEntryKey, value: &[u8]) -> Result<(), Error> {
         let expiry = self.changes.expiry;
         self.changes.places.push(place.clone());
         let before = self.entries.insert(row_key(place), (expiry, value))?.map(|before| before.value().0);
@@ -126,7 +126,7 @@ impl<'transaction> Entries<'transaction> {
                 (row, ())
             };
             let (_, bucket, key) = row.value();
-            expired.push(Place { bucket, key }.stored());
+            expired.push(EntryKey { bucket, key }.stored());
         }
         for place in &expired {
             self.remove(place)?;
@@ -136,7 +136,10 @@ impl<'transaction> Entries<'transaction> {
 }
 
 /// The entry at a place, also an expired one.
-pub(super) fn get(transaction: &ReadTransaction, place: &StoredPlace) -> Result<Option<CachedEntry>, Error> {
+pub(super) fn get(
+    transaction: &ReadTransaction,
+    place: &OwnedEntryKey,
+) -> Result<Option<CachedEntry>, Error> {
     let row = transaction.open_table(ENTRIES)?.get(row_key(place))?;
     Ok(row.map(|row| {
         let (expiry, value) = row.value();
@@ -144,13 +147,13 @@ pub(super) fn get(transaction: &ReadTransaction, place: &StoredPlace) -> Result<
     }))
 }
 
-fn row_key(place: &StoredPlace) -> (&str, &str) {
-    let Place { bucket, key } = place.place();
+fn row_key(place: &OwnedEntryKey) -> (&str, &str) {
+    let EntryKey { bucket, key } = place.place();
     (bucket, key)
 }
 
-fn expiry_row_key(expiry: u64, place: &StoredPlace) -> (u64, &str, &str) {
-    let Place { bucket, key } = place.place();
+fn expiry_row_key(expiry: u64, place: &OwnedEntryKey) -> (u64, &str, &str) {
+    let EntryKey { bucket, key } = place.place();
     (expiry, bucket, key)
 }
 

@@ -5,9 +5,9 @@ use super::counters::Counters;
 use super::entries::{self, Entries};
 use super::read_cache::ReadCache;
 use crate::clock::Lifetimes;
+use crate::entry_key::{EntryKey, OwnedEntryKey};
 use crate::key_value::KeyValueError;
 use crate::open::OpenError;
-use crate::place::{Place, StoredPlace};
 use redb::backends::FileBackend;
 use redb::{Database, DatabaseError, Durability, Error, ReadTransaction, ReadableDatabase, StorageError};
 use std::fs;
@@ -77,14 +77,14 @@ impl FileDatabase {
     }
 
     /// Adds to a number in memory. `None` if the count has to go through the file.
-    pub(super) fn count(&self, place: Place<'_>, delta: i64) -> Option<Result<i64, KeyValueError>> {
+    pub(super) fn count(&self, place: EntryKey<'_>, delta: i64) -> Option<Result<i64, KeyValueError>> {
         let now = self.lifetimes.now();
         self.counters.add(place, now, self.lifetimes.expiry(now), delta)
     }
 
     /// The value at a place as `take` reads it, without the file. The outer `None` means that only the file
     /// knows it.
-    pub(super) fn known<T>(&self, place: Place<'_>, take: impl FnOnce(&[u8]) -> T) -> Option<Option<T>> {
+    pub(super) fn known<T>(&self, place: EntryKey<'_>, take: impl FnOnce(&[u8]) -> T) -> Option<Option<T>> {
         let now = self.lifetimes.now();
         if let Some(number) = self.counters.get(place, now) {
             return Some(Some(take(&number)));
@@ -94,7 +94,7 @@ impl FileDatabase {
     }
 
     /// Reads the value at a place from the file, and keeps the entry in the cache.
-    pub(super) fn read_value(&self, place: &StoredPlace) -> Result<Option<Vec<u8>>, KeyValueError> {
+    pub(super) fn read_value(&self, place: &OwnedEntryKey) -> Result<Option<Vec<u8>>, KeyValueError> {
         let ticket = self.cache.ticket(place);
         let (entry, now) = self.read(|transaction, now| Ok((entries::get(transaction, place)?, now)))?;
         // The file can have the outcome of a write that no other reader sees yet, while the number is frozen.

@@ -1,14 +1,14 @@
 //! The cache of entries that were read from the file. It holds the bytes as they are in the file.
 //!
-//! A read that finds its entry here needs neither the file nor another thread. The cache never returns a value
-//! that is older than one that any call has seen:
+//! A read that finds its entry here needs neither the file nor another thread. The cache never returns a
+//! value that is older than one that any call has seen:
 //!
 //! - The writer removes a place before it commits a change of the entry there. Until the commit has ended,
 //!   nothing is added for this place, and reads go to the file.
-//! - A read that adds an entry takes a [`Ticket`] before it looks at the file. The ticket is void once a change
-//!   of the place has begun. So a slow read can't put an old value back.
+//! - A read that adds an entry takes a [`Ticket`] before it looks at the file. The ticket is void once a
+//!   change of the place has begun. So a slow read can't put an old value back.
 
-use crate::place::{Place, StoredPlace};
+use crate::entry_key::{EntryKey, OwnedEntryKey};
 use quick_cache::sync::{Cache, DefaultLifecycle};
 use quick_cache::{OptionsBuilder, Weighter};
 use std::hash::{BuildHasher, RandomState};
@@ -34,14 +34,14 @@ pub(super) struct CachedEntry {
 #[derive(Clone)]
 struct Size;
 
-impl Weighter<StoredPlace, CachedEntry> for Size {
-    fn weight(&self, place: &StoredPlace, entry: &CachedEntry) -> u64 {
+impl Weighter<OwnedEntryKey, CachedEntry> for Size {
+    fn weight(&self, place: &OwnedEntryKey, entry: &CachedEntry) -> u64 {
         (place.len() + entry.value.len() + OVERHEAD) as u64
     }
 }
 
 pub(super) struct ReadCache {
-    entries: Cache<StoredPlace, CachedEntry, Size, RandomState>,
+    entries: Cache<OwnedEntryKey, CachedEntry, Size, RandomState>,
     hasher: RandomState,
     groups: Vec<Mutex<Group>>,
 }
@@ -57,14 +57,14 @@ struct Group {
 
 /// The right to add an entry that was read from the file.
 pub(super) struct Ticket {
-    place: StoredPlace,
+    place: OwnedEntryKey,
     begun: u64,
 }
 
 /// A change of entries, from before its commit until after it.
 pub(super) struct Change<'a> {
     cache: &'a ReadCache,
-    places: Vec<StoredPlace>,
+    places: Vec<OwnedEntryKey>,
 }
 
 impl ReadCache {
@@ -81,12 +81,12 @@ impl ReadCache {
         Self { entries, hasher, groups: (0..GROUPS).map(|_| Mutex::default()).collect() }
     }
 
-    pub(super) fn get(&self, place: Place<'_>) -> Option<CachedEntry> {
+    pub(super) fn get(&self, place: EntryKey<'_>) -> Option<CachedEntry> {
         self.entries.get(&place)
     }
 
     /// Has to be called before the read of the file begins. `None` if the entry is being changed.
-    pub(super) fn ticket(&self, place: &StoredPlace) -> Option<Ticket> {
+    pub(super) fn ticket(&self, place: &OwnedEntryKey) -> Option<Ticket> {
         let Group { begun, under_way } = *self.group(place)?;
         (under_way == 0).then(|| Ticket { place: place.clone(), begun })
     }
@@ -101,7 +101,7 @@ impl ReadCache {
     }
 
     /// Has to be called before the commit of a change of these places, and dropped after it.
-    pub(super) fn begin_change(&self, places: Vec<StoredPlace>) -> Change<'_> {
+    pub(super) fn begin_change(&self, places: Vec<OwnedEntryKey>) -> Change<'_> {
         for place in &places {
             if let Some(mut group) = self.group(place) {
                 group.begun += 1;
@@ -121,7 +121,7 @@ impl ReadCache {
     }
 
     /// Always there.
-    fn group(&self, place: &StoredPlace) -> Option<MutexGuard<'_, Group>> {
+    fn group(&self, place: &OwnedEntryKey) -> Option<MutexGuard<'_, Group>> {
         let index = self.hasher.hash_one(place) as usize % GROUPS;
         self.groups.get(index).map(lock)
     }
@@ -146,14 +146,14 @@ fn lock(group: &Mutex<Group>) -> MutexGuard<'_, Group> {
 mod tests {
     use super::*;
 
-    const PLACE: Place<'_> = Place { bucket: "b", key: "key" };
+    const ENTRY_KEY: EntryKey<'_> = EntryKey { bucket: "b", key: "key" };
 
     fn entry(text: &str) -> CachedEntry {
         CachedEntry { expiry: u64::MAX, value: text.as_bytes().into() }
     }
 
     fn found(cache: &ReadCache) -> Option<String> {
-        cache.get(PLACE).map(|entry| String::from_utf8_lossy(&entry.value).into_owned())
+        cache.get(ENTRY_KEY).map(|entry| String::from_utf8_lossy(&entry.value).into_owned())
     }
 
     fn cache() -> ReadCache {
@@ -163,14 +163,14 @@ mod tests {
     #[test]
     fn an_entry_that_was_read_is_found_until_it_changes() {
         let cache = cache();
-        let ticket = cache.ticket(&PLACE.stored()).expect("nothing changes");
+        let ticket = cache.ticket(&ENTRY_KEY.stored()).expect("nothing changes");
         cache.add(ticket, entry("old"));
         assert_eq!(found(&cache).as_deref(), Some("old"));
-        let change = cache.begin_change(vec![PLACE.stored()]);
+        let change = cache.begin_change(vec![ENTRY_KEY.stored()]);
         assert_eq!(found(&cache), None);
         drop(change);
         assert_eq!(found(&cache), None);
-        let ticket = cache.ticket(&PLACE.stored()).expect("the change has ended");
+        let ticket = cache.ticket(&ENTRY_KEY.stored()).expect("the change has ended");
         cache.add(ticket, entry("new"));
         assert_eq!(found(&cache).as_deref(), Some("new"));
     }
@@ -179,8 +179,8 @@ mod tests {
     fn a_read_that_began_before_a_change_adds_nothing_during_it_or_after_it() {
         for ends_before_the_read in [false, true] {
             let cache = cache();
-            let ticket = cache.ticket(&PLACE.stored()).expect("nothing changes");
-            let change = cache.begin_change(vec![PLACE.stored()]);
+            let ticket = cache.ticket(&ENTRY_KEY.stored()).expect("nothing changes");
+            let change = cache.begin_change(vec![ENTRY_KEY.stored()]);
             let change = if ends_before_the_read { None } else { Some(change) };
             cache.add(ticket, entry("old"));
             assert_eq!(found(&cache), None, "{ends_before_the_read}");
@@ -193,18 +193,19 @@ mod tests {
     fn a_read_that_begins_during_a_change_adds_nothing() {
         let cache = cache();
         // Both changes are of one group.
-        let changes = [cache.begin_change(vec![PLACE.stored(); 2]), cache.begin_change(vec![PLACE.stored()])];
+        let changes =
+            [cache.begin_change(vec![ENTRY_KEY.stored(); 2]), cache.begin_change(vec![ENTRY_KEY.stored()])];
         for change in changes {
-            assert!(cache.ticket(&PLACE.stored()).is_none());
+            assert!(cache.ticket(&ENTRY_KEY.stored()).is_none());
             drop(change);
         }
-        assert!(cache.ticket(&PLACE.stored()).is_some());
+        assert!(cache.ticket(&ENTRY_KEY.stored()).is_some());
     }
 
     #[test]
     fn nothing_that_was_read_before_the_clearing_is_added_after_it() {
         let cache = cache();
-        let ticket = cache.ticket(&PLACE.stored()).expect("nothing changes");
+        let ticket = cache.ticket(&ENTRY_KEY.stored()).expect("nothing changes");
         cache.clear();
         cache.add(ticket, entry("old"));
         assert_eq!(found(&cache), None);
@@ -215,7 +216,7 @@ mod tests {
         let bytes = 256 * 1024;
         let cache = ReadCache::new(bytes);
         for number in 0..2000 {
-            let place = Place { bucket: "b", key: &number.to_string() }.stored();
+            let place = EntryKey { bucket: "b", key: &number.to_string() }.stored();
             let ticket = cache.ticket(&place).expect("nothing changes");
             cache.add(ticket, entry(&"v".repeat(1000)));
         }

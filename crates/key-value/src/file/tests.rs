@@ -93,7 +93,7 @@ async fn a_number_is_counted_without_waiting_and_reaches_the_file() {
 #[tokio::test]
 async fn a_write_sees_the_counts_that_came_after_its_transaction_began() {
     let (_folder, file) = file().await;
-    let place = Place { bucket: "b", key: "n" };
+    let place = EntryKey { bucket: "b", key: "n" };
     assert_eq!(file.increment("b", "n", 1).await, Ok(1));
     let database = file.database.clone();
     let work = move |entries: &mut Entries<'_>| {

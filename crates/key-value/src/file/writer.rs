@@ -83,7 +83,8 @@ impl Drop for Writer {
 struct WriterThread {
     database: Arc<FileDatabase>,
     jobs: Receiver<Job>,
-    /// When the first of the writes that wait for a sync was committed, or a number was found changed in memory.
+    /// When the first of the writes that wait for a sync was committed, or a number was found changed in
+    /// memory.
     unsynced: Option<Instant>,
     /// When and why the last transaction failed. `None` after a success.
     failed: Option<(Instant, KeyValueError)>,

@@ -1,7 +1,7 @@
 //! The order of the entries in memory: by expiry, and by key. It counts their bytes too.
 
+use crate::entry_key::{EntryKey, OwnedEntryKey};
 use crate::key_value::KeyPage;
-use crate::place::{Place, StoredPlace};
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -13,9 +13,9 @@ const OVERHEAD: usize = 256;
 #[derive(Default)]
 pub(super) struct Order {
     /// In the order of bucket and key.
-    places: BTreeMap<StoredPlace, Noted>,
+    places: BTreeMap<OwnedEntryKey, Noted>,
     /// The Unix second of expiry, and the place.
-    expiries: BTreeSet<(u64, StoredPlace)>,
+    expiries: BTreeSet<(u64, OwnedEntryKey)>,
     /// The sum of the sizes.
     bytes: usize,
 }
@@ -39,7 +39,7 @@ impl Order {
     }
 
     /// Notes the entry that is at a place now.
-    pub(super) fn put(&mut self, stored: StoredPlace, value_length: usize, expiry: u64) {
+    pub(super) fn put(&mut self, stored: OwnedEntryKey, value_length: usize, expiry: u64) {
         self.remove(&stored);
         let size = stored.len() + value_length + OVERHEAD;
         self.bytes += size;
@@ -48,7 +48,7 @@ impl Order {
     }
 
     /// Notes that there is no entry at a place.
-    pub(super) fn remove(&mut self, stored: &StoredPlace) {
+    pub(super) fn remove(&mut self, stored: &OwnedEntryKey) {
         if let Some(Noted { expiry, size }) = self.places.remove(stored) {
             self.bytes -= size;
             self.expiries.remove(&(expiry, stored.clone()));
@@ -56,7 +56,7 @@ impl Order {
     }
 
     /// Notes that the entry that expires first is removed, and returns its place.
-    pub(super) fn remove_first(&mut self) -> Option<StoredPlace> {
+    pub(super) fn remove_first(&mut self) -> Option<OwnedEntryKey> {
         let (_, first) = self.expiries.first()?;
         let first = first.clone();
         self.remove(&first);
@@ -65,7 +65,7 @@ impl Order {
 
     /// One page of a bucket's keys, without expired ones.
     pub(super) fn page(&self, bucket: &str, cursor: Option<&str>, limit: usize, now: u64) -> KeyPage {
-        let start = Place { bucket, key: cursor.unwrap_or_default() }.stored();
+        let start = EntryKey { bucket, key: cursor.unwrap_or_default() }.stored();
         let start = match cursor {
             None => Bound::Included(start.borrow()),
             Some(_) => Bound::Excluded(start.borrow()),

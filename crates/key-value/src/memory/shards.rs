@@ -1,7 +1,7 @@
 //! The entries in memory, divided into shards with a lock each.
 
+use crate::entry_key::{EntryKey, OwnedEntryKey};
 use crate::number;
-use crate::place::{Place, StoredPlace};
 use equivalent::Equivalent;
 use hashbrown::HashTable;
 use hashbrown::hash_table::{Entry as TableEntry, OccupiedEntry, VacantEntry};
@@ -24,7 +24,7 @@ impl Entry {
     }
 }
 
-type Row = (StoredPlace, Entry);
+type Row = (OwnedEntryKey, Entry);
 
 /// The rows of a shard. A shard begins a line of the processors' caches: a lock that is taken often does not
 /// slow down the shard beside it.
@@ -52,7 +52,7 @@ impl Shards {
     }
 
     /// The value at a place, unless it has expired, as `take` reads it.
-    pub(super) fn read<T>(&self, place: &Place<'_>, now: u64, take: impl FnOnce(&[u8]) -> T) -> Option<T> {
+    pub(super) fn read<T>(&self, place: &EntryKey<'_>, now: u64, take: impl FnOnce(&[u8]) -> T) -> Option<T> {
         let hash = self.hasher.hash_one(place);
         // A row is consistent even if another thread has panicked while it held the lock.
         let rows = self.shard(hash).read().unwrap_or_else(PoisonError::into_inner);
@@ -61,19 +61,19 @@ impl Shards {
     }
 
     /// Lets `work` read and write at a place. No other call reads or writes there meanwhile.
-    pub(super) fn write<T>(&self, place: &Place<'_>, work: impl FnOnce(Slot<'_, '_>) -> T) -> T {
+    pub(super) fn write<T>(&self, place: &EntryKey<'_>, work: impl FnOnce(ShardEntry<'_, '_>) -> T) -> T {
         let hash = self.hasher.hash_one(place);
         let mut rows = self.shard(hash).write().unwrap_or_else(PoisonError::into_inner);
         let rehash = |(stored, _): &Row| self.hasher.hash_one(stored);
         let slot = match rows.entry(hash, |(stored, _)| place.equivalent(stored), rehash) {
-            TableEntry::Occupied(row) => Slot::Occupied(row),
-            TableEntry::Vacant(row) => Slot::Vacant(row, place),
+            TableEntry::Occupied(row) => ShardEntry::Occupied(row),
+            TableEntry::Vacant(row) => ShardEntry::Vacant(row, place),
         };
         work(slot)
     }
 
     /// Removes an entry, and returns the text of its place.
-    pub(super) fn remove(&self, place: &Place<'_>) -> Option<StoredPlace> {
+    pub(super) fn remove(&self, place: &EntryKey<'_>) -> Option<OwnedEntryKey> {
         let hash = self.hasher.hash_one(place);
         let mut rows = self.shard(hash).write().unwrap_or_else(PoisonError::into_inner);
         let row = rows.find_entry(hash, |(stored, _)| place.equivalent(stored)).ok()?;
@@ -85,7 +85,7 @@ impl Shards {
     /// expiry already, and the sum has as many digits. `None` if this isn't so.
     pub(super) fn increment_within(
         &self,
-        place: &Place<'_>,
+        place: &EntryKey<'_>,
         now: u64,
         expiry: u64,
         delta: i64,
@@ -112,12 +112,12 @@ impl Shards {
 }
 
 /// A place in a locked shard.
-pub(super) enum Slot<'a, 'place> {
+pub(super) enum ShardEntry<'a, 'key> {
     Occupied(OccupiedEntry<'a, Row>),
-    Vacant(VacantEntry<'a, Row>, &'place Place<'place>),
+    Vacant(VacantEntry<'a, Row>, &'key EntryKey<'key>),
 }
 
-impl Slot<'_, '_> {
+impl ShardEntry<'_, '_> {
     pub(super) fn live_value(&self, now: u64) -> Option<&[u8]> {
         match self {
             Self::Occupied(row) => row.get().1.live_value(now),
@@ -126,7 +126,7 @@ impl Slot<'_, '_> {
     }
 
     /// Puts an entry at the place. Returns the text of the place.
-    pub(super) fn put(self, entry: Entry) -> StoredPlace {
+    pub(super) fn put(self, entry: Entry) -> OwnedEntryKey {
         match self {
             Self::Occupied(mut row) => {
                 let (stored, present) = row.get_mut();

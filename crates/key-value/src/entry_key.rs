@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 /// Where an entry is: bucket and key.
 #[derive(Clone, Copy, Hash)]
-pub(crate) struct Place<'a> {
+pub(crate) struct EntryKey<'a> {
     pub bucket: &'a str,
     pub key: &'a str,
 }
@@ -17,18 +17,18 @@ pub(crate) struct Place<'a> {
 /// The text is bucket and key with a null character between them, which no bucket has. So the order of the
 /// texts is that of bucket and key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct StoredPlace(Arc<str>);
+pub(crate) struct OwnedEntryKey(Arc<str>);
 
-impl Place<'_> {
-    pub(crate) fn stored(&self) -> StoredPlace {
-        StoredPlace([self.bucket, "\0", self.key].concat().into())
+impl EntryKey<'_> {
+    pub(crate) fn stored(&self) -> OwnedEntryKey {
+        OwnedEntryKey([self.bucket, "\0", self.key].concat().into())
     }
 }
 
-impl StoredPlace {
-    pub(crate) fn place(&self) -> Place<'_> {
+impl OwnedEntryKey {
+    pub(crate) fn place(&self) -> EntryKey<'_> {
         let (bucket, key) = self.0.split_once('\0').unwrap_or(("", &self.0));
-        Place { bucket, key }
+        EntryKey { bucket, key }
     }
 
     /// The length of the text, in bytes.
@@ -37,21 +37,21 @@ impl StoredPlace {
     }
 }
 
-/// As [`Place`] hashes: maps find an entry by either.
-impl Hash for StoredPlace {
+/// As [`EntryKey`] hashes: maps find an entry by either.
+impl Hash for OwnedEntryKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.place().hash(state);
     }
 }
 
-impl Equivalent<StoredPlace> for Place<'_> {
-    fn equivalent(&self, stored: &StoredPlace) -> bool {
+impl Equivalent<OwnedEntryKey> for EntryKey<'_> {
+    fn equivalent(&self, stored: &OwnedEntryKey) -> bool {
         let key = stored.0.strip_prefix(self.bucket).and_then(|rest| rest.strip_prefix('\0'));
         key == Some(self.key)
     }
 }
 
-impl Borrow<str> for StoredPlace {
+impl Borrow<str> for OwnedEntryKey {
     fn borrow(&self) -> &str {
         &self.0
     }
@@ -66,7 +66,7 @@ mod tests {
     fn a_place_is_the_stored_one_of_the_same_bucket_and_key_alone() {
         let hasher = RandomState::new();
         let places = [("", ""), ("a", ""), ("", "a"), ("a", "b"), ("", "a\0b"), ("a", "\0b"), ("ab", "")];
-        let places = places.map(|(bucket, key)| Place { bucket, key });
+        let places = places.map(|(bucket, key)| EntryKey { bucket, key });
         for (index, place) in places.iter().enumerate() {
             for (other_index, other) in places.iter().enumerate() {
                 assert_eq!(place.equivalent(&other.stored()), index == other_index);
