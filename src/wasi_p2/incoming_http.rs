@@ -3,6 +3,7 @@
 use super::OneThread;
 use super::Wasi;
 use super::bindings::incoming_handler::Guest;
+use super::output_stream::write_all;
 use super::run::run;
 use super::stderr;
 use alloc::borrow::ToOwned;
@@ -17,9 +18,6 @@ use wasi::http::types::{
     ErrorCode, Fields, IncomingRequest, Method, OutgoingBody, OutgoingResponse, ResponseOutparam,
 };
 use wasi::io::streams::{OutputStream, StreamError};
-
-/// The size of one write that waits, in bytes. `blocking-write-and-flush` accepts at most 4096 bytes.
-const MAXIMUM_WRITE: usize = 4096;
 
 struct Component;
 
@@ -118,10 +116,8 @@ fn send(answer: Response, response: ResponseOutparam) {
     };
     let rest = write_permitted(&stream, answer.body.expose_secret());
     ResponseOutparam::set(response, Ok(outgoing));
-    for chunk in rest.chunks(MAXIMUM_WRITE) {
-        if stream.blocking_write_and_flush(chunk).is_err() {
-            return;
-        }
+    if write_all(&stream, rest).is_err() {
+        return;
     }
     drop(stream);
     let _ = OutgoingBody::finish(body, None);

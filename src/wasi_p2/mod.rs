@@ -26,6 +26,8 @@ mod exports;
 mod incoming_http;
 mod keyvalue;
 mod outgoing_http;
+#[cfg(feature = "broker")]
+mod output_stream;
 mod random;
 mod run;
 #[cfg(feature = "broker")]
