@@ -119,11 +119,13 @@ impl<'a, P: Ports> Call<'a, P> {
     }
 
     fn cached_account(&self, Entry { header, content }: Entry) -> Option<CachedAccount> {
+        if header.kind != Kind::Account {
+            return None;
+        }
         let cached = CachedAccount { json: content, header };
         // An encrypted entry is what a call has written after it had read the account.
-        let is_read = matches!(self.configuration.protection, Protection::Encrypted(_))
-            || cached.read(&self.account_id).is_some();
-        (cached.header.kind == Kind::Account && is_read).then_some(cached)
+        let is_encrypted = matches!(self.configuration.protection, Protection::Encrypted(_));
+        (is_encrypted || cached.read(&self.account_id).is_some()).then_some(cached)
     }
 
     pub(super) fn valid_account(&self, entry: Entry) -> Option<CachedAccount> {
